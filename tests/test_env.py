@@ -20,7 +20,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 
 CORE = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
 DEV = [Requirement(text) for text in PROJECT["dependency-groups"]["dev"]]
-LOCKED_EXTRAS = ("prefect", "dask", "remote")
+LOCKED_EXTRAS = ("prefect", "dask", "remote", "excel")
 EXTRAS = [
     Requirement(text) for name in LOCKED_EXTRAS for text in PROJECT["project"]["optional-dependencies"][name]
 ]

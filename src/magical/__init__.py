@@ -18,9 +18,11 @@ if TYPE_CHECKING:  # the same names as in `_HOMES`, for type checkers and editor
         Group,
         Id,
         Key,
+        Orphans,
         Target,
         Thousands,
         Time,
+        Zone,
         rule,
     )
     from magical.contracts.model import Model
@@ -29,6 +31,7 @@ if TYPE_CHECKING:  # the same names as in `_HOMES`, for type checkers and editor
     from magical.contracts.validation import filter
     from magical.events import emit, keep, scratch
     from magical.project import load
+    from magical.project.looking import look
     from magical.settings import InputPath, OutputPath, Secret, Settings
     from magical.steps import Receipt, step
     from magical.wishes import wish
@@ -45,9 +48,11 @@ _HOMES = {
         "Group",
         "Id",
         "Key",
+        "Orphans",
         "Target",
         "Thousands",
         "Time",
+        "Zone",
         "rule",
     ),
     "magical.contracts.model": ("Model",),
@@ -56,6 +61,7 @@ _HOMES = {
     "magical.contracts.validation": ("filter",),
     "magical.events": ("emit", "keep", "scratch"),
     "magical.project": ("load",),
+    "magical.project.looking": ("look",),
     "magical.settings": ("InputPath", "OutputPath", "Secret", "Settings"),
     "magical.steps": ("Receipt", "step"),
     "magical.wishes": ("wish",),
@@ -75,6 +81,7 @@ __all__ = [
     "Key",
     "Lazy",
     "Model",
+    "Orphans",
     "OutputPath",
     "Parts",
     "Pipeline",
@@ -85,11 +92,13 @@ __all__ = [
     "Target",
     "Thousands",
     "Time",
+    "Zone",
     "contract_of",
     "emit",
     "filter",
     "keep",
     "load",
+    "look",
     "partition",
     "rule",
     "scratch",

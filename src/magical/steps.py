@@ -71,7 +71,8 @@ class Step(Generic[P, R]):
         writes: ``world`` if it registers or publishes something; otherwise empty.
         random: True if its result differs each time.
         training_only: True if scoring leaves it out.
-        promises: computes the schema of its result from the schemas and values of its arguments; or None.
+        promises: computes the schema of its result from the schemas (of lists: tuples of schemas) and values
+            of its arguments; or None.
     """
 
     def __init__(self, function: Callable[P, R], facts: Mapping[str, Any]) -> None:
@@ -178,8 +179,11 @@ class Step(Generic[P, R]):
         promise = bind_variables(self.result_promise, variables)
         if self.promises is None:
             return promise
-        values = {n: p.schema if (p := promises.get(n)) is not None else a for n, a in arguments.items()}
-        return Promise(promise.kind, promise.hint, as_schema(self.promises(**values), self.name))
+        known = {n: _schemas_in(p) for n, p in promises.items() if p is not None}
+        schema = self.promises(**{**arguments, **known})
+        if schema is None:
+            return promise
+        return Promise(promise.kind, promise.hint, as_schema(schema, self.name))
 
     def _tag_result(self, result: R, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
         """Attach the promise to the result of a plain call: later steps compute theirs from it."""
@@ -213,7 +217,8 @@ def step(function: Callable[P, R] | None = None, /, **facts: Any) -> Any:
         writes: ``"world"`` if it registers or publishes something.
         random: True if its result differs each time; the result is cached all the same.
         training_only: True if scoring leaves the step out, such as one that drops duplicates.
-        promises: computes the contract of the result from the arguments' contracts and values.
+        promises: computes the contract of the result from the arguments' contracts and values. It may also
+            raise for arguments that cannot be right, and return None where nothing is to be computed.
 
     Raises:
         WiringError: a fact is unknown, or has an impossible value.
@@ -265,6 +270,11 @@ def _pair_promises(wanted: Promise, have: Promise) -> list[tuple[Promise, Promis
     """Pair two promises, and their items, level by level."""
     pairs = zip(wanted.items, have.items, strict=False)
     return [(wanted, have), *(pair for w, h in pairs for pair in _pair_promises(w, h))]
+
+
+def _schemas_in(promise: Promise) -> Schema | tuple[Schema | None, ...] | None:
+    """Return the schema of a table; for a list of tables, those of its members."""
+    return tuple(item.schema for item in promise.items) if promise.items else promise.schema
 
 
 def _has_schema(promise: Promise) -> bool:

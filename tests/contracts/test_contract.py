@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, PositiveInt, conint, constr
 from typing_extensions import TypeAliasType
 
-from magical import Contract, Field, Format, Group, Id, Key, Settings, Target, Time, rule
+from magical import Contract, Decimal, Field, Format, Group, Id, Key, Settings, Target, Thousands, Time, rule
 from magical.contracts.contract import schema_of, source_location
 from magical.contracts.schema import Column
 from magical.errors import ContractError
@@ -211,3 +211,38 @@ def test_words_that_only_people_read_do_not_count() -> None:
         x: int = Field(description="other", title="X")
 
     assert schema_of(One).to_json()["columns"] == schema_of(Other).to_json()["columns"]
+
+
+@pytest.mark.parametrize(
+    ("hint", "text"),
+    [
+        (
+            Annotated[float, Decimal("x")],
+            r"Odd.x has Decimal\('x'\), which is no mark.*\n?Hint: use one of '\.', ','",
+        ),
+        (Annotated[float, Decimal("'")], r"Odd.x has Decimal\(\"'\"\), which is no mark"),
+        (Annotated[int, Thousands("..")], r"Odd.x has Thousands\('..'\), which is no mark"),
+        (
+            Annotated[float, Decimal(","), Thousands(",")],
+            r"Decimal\(','\) and Thousands\(','\), the same mark",
+        ),
+        (Annotated[str, Decimal(",")], r"Odd.x is str, and has Decimal\(','\)"),
+        (Annotated[dt.date | None, Thousands(".")], r"Odd.x is date, and has Thousands\('.'\)"),
+        (Literal["1", "2"] | Annotated[str, Decimal(",")], r"Odd.x"),
+    ],
+)
+def test_a_mark_that_numbers_cannot_have_is_refused(hint: Any, text: str) -> None:
+    contract = type("Odd", (Contract,), {"__annotations__": {"x": hint}, "__module__": __name__})
+    with pytest.raises(ContractError, match=text) as error:
+        schema_of(contract)
+    assert "Hint: " in str(error.value)
+
+
+def test_marks_of_numbers_are_in_the_schema() -> None:
+    class Sale(Contract):
+        price: Annotated[float, Decimal(","), Thousands(".")] | None
+        count: Target[Annotated[Literal[1000, 2000], Thousands(" ")]]
+        took: Annotated[dt.timedelta, Decimal(",")]
+
+    columns = schema_of(Sale).columns
+    assert [(c.decimal, c.thousands) for c in columns] == [(",", "."), ("", " "), (",", "")]

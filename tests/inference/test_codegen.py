@@ -50,13 +50,23 @@ def test_fields_have_their_role_type_and_options() -> None:
         Column("day", "date", True, role="time", format="%d.%m.%Y"),
         Column("wait", "duration", bounds={"ge": 0}, alias="Wait (s)", description="how long"),
         Column("odd", "any"),
+        Column("price", "float", True, role="target", decimal=",", thousands="."),
+        Column("visits", "int", thousands="'"),
     ) == [
         "id: Id[int]",
         "shop: Key[Shop] | None",
         'day: Time[Annotated[date, Format("%d.%m.%Y")] | None]',
         'wait: timedelta = Field(ge=0, alias="Wait (s)", description="how long")',
         "odd: Any",
+        'price: Target[Annotated[float, Decimal(","), Thousands(".")] | None]',
+        'visits: Annotated[int, Thousands("\'")]',
     ]
+
+
+def test_marks_of_numbers_are_imported() -> None:
+    source = module(Schema("Row", (Column("x", "float", decimal=",", thousands="."),)))
+    assert "from typing import Annotated\n" in source
+    assert "from magical import Contract, Decimal, Thousands\n" in source
 
 
 def test_a_column_called_date_does_not_hide_the_type() -> None:

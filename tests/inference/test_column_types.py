@@ -44,7 +44,7 @@ def test_0_and_1_are_a_boolean_but_for_a_count() -> None:
         ("weekday", [0, 6], "int", tuple(range(7))),
         ("weekday", [1, 7], "int", tuple(range(1, 8))),
         ("quarter", [1, 4], "int", (1, 2, 3, 4)),
-        ("zipcode", [10, 9], "str", ("9", "10")),
+        ("zipcode", [10, 9], "int", (9, 10)),
         ("month", [1, 40], "int", ()),
         ("num_months", [1, 7], "int", ()),
     ],

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from inferences import DATA, check_kept, infer, kind, living, sample
 from magical import InputPath
 from magical.contracts.contract import schema_of
+from magical.contracts.schema import to_snake_case
 from magical.contracts.validation import find_failures
 from magical.errors import BrokenPromise, InputError, UsageError
 from magical.inference.codegen import module_source
@@ -274,11 +275,11 @@ COLUMNS: dict[str, tuple[str, list[Any], str]] = {
     "decimal commas": ("price", numbered("{},5"), "float"),
     "numbers with blanks for none": ("charge", texts(" 1.5 ", " ", "2"), "float?"),
     "numbers with n/a": ("charge", texts("1", "n/a", "2"), "int?"),
-    "zip codes": ("zipcode", texts(98001, 98002, 98178), "str[3]"),
+    "zip codes": ("zipcode", texts(98001, 98002, 98178), "int[3]"),
     "many zip codes": ("zip_code", [str(98000 + i % 30) for i in range(N)], "str"),
     "leading zeros": ("place", texts("01067", "10115", "80331"), "str[3]"),
-    "a store's number": ("Store", texts(1, 2, 17), "str[3]"),
-    "codes with n/a, which is a text like others": ("agent_id", texts("1", "n/a", "2"), "str[3]"),
+    "a store's number": ("Store", texts(1, 2, 17), "int[3]"),
+    "codes with n/a for none": ("agent_id", texts("1", "n/a", "2"), "int[2]?"),
     "a month": ("month", texts(*range(1, 7)), "int[12]"),
     "a weekday from 1": ("DayOfWeek", texts(*range(1, 8)), "int[7]"),
     "a weekday from 0": ("weekday", texts(*range(7)), "int[7]"),
@@ -286,8 +287,14 @@ COLUMNS: dict[str, tuple[str, list[Any], str]] = {
     "a year": ("yr_built", texts(1955, 1987, 2001), "int"),
     "a number in order": ("education_num", texts(*range(1, 17)), "int"),
     "a rating": ("condition", texts(1, 2, 3, 4, 5), "int"),
-    "a status code": ("status_code", texts(200, 404, 500), "str[3]"),
-    "a subject's number": ("Subject", texts(*range(1, 11)), "str[10]"),
+    "a status code": ("status_code", texts(200, 404, 500), "int[3]"),
+    "a subject's number": ("Subject", texts(*range(1, 11)), "int[10]"),
+    "a class of passengers": ("Pclass", texts(1, 2, 3), "int[3]"),
+    "a class of passengers, some missing": (
+        "pclass",
+        [None, *(float(1 + i % 3) for i in range(N - 1))],
+        "int[3]?",
+    ),
     "an hour": ("hour", texts(*range(24)), "int"),
     "a kind in words": ("weather", texts("rain", "sun", "snow"), "str[3]"),
     "rare kinds in words": ("job", ["clerk"] * (N - 4) + ["a", "b", "c", "d"], "str"),
@@ -298,7 +305,7 @@ COLUMNS: dict[str, tuple[str, list[Any], str]] = {
     "a moment of ISO": ("updated", texts("2020-01-31T14:30:00Z", "2020-01-31T14:30:05Z"), "datetime"),
     "a day in digits": ("birth_date", texts(19800131, 19991201), "date"),
     "digits that are no day": ("amount", texts(19800131, 19991201), "int"),
-    "dates in several formats": ("day", texts("2020-01-31", "31.01.2020", "1/31/2020"), "str[3]"),
+    "dates in several formats": ("day", texts("2020-01-31", "30.01.2020", "1/29/2020"), "date"),
     "numbers and words": ("size", texts("12", "12.5", "large"), "str[3]"),
     "whole numbers as floats": ("seats", [float(i % 7) for i in range(N)], "float"),
     "whole numbers as floats, some missing": ("seats", [None, *(float(i % 7) for i in range(N - 1))], "int?"),
@@ -316,6 +323,22 @@ GONE: dict[str, tuple[str, list[Any], str]] = {
     "tickets": ("ticket_no", numbered("{}", 77000)[::-1], "a number that names something"),
     "telephones": ("reach", numbered("49301234{:04}")[::-1], "a number that names something"),
     "long numbers": ("account", numbered("1234567890123456{:04}"), "a text that hardly repeats"),
+    "running numbers under any name": ("seq", numbered("{}", 4000)[::-1], "a number that names something"),
+    "numbers of nearly as many kinds as rows": (
+        "supplier",
+        [7 * (i % 55) for i in range(N)],
+        "a number that names something",
+    ),
+    "an account that hardly repeats": (
+        "account",
+        [31 * (i // 60 + i % 40) for i in range(N)],
+        "it names somebody",
+    ),
+    "clients of which most have one row": (
+        "client",
+        [5, 5, 5, *(17 * i for i in range(9, 66))],
+        "it names somebody",
+    ),
     "an index": ("Unnamed: 0", texts(*range(30)), "it counts rows"),
     "lists": ("tags", [[1]] * N, "a List, which no feature is made of"),
 }
@@ -393,6 +416,45 @@ def test_ids() -> None:
     assert ids(id=[None, *range(1, N)], x=half) == []
 
 
+WHO = [
+    "account", "Account No", "acct_number", "client", "Client(e)", "cliente", "codice_cliente", "member", "memberNumber",
+    "customer", "customer_ref", "user", "utente", "patient", "paziente", "Kunde", "Kundennummer", "Kunden-Nr", "kundennr",
+    "Mitglied", "Mitgliedsnummer", "usuario", "socio", "adherent", "abonné", "employee", "Mitarbeiter", "bank_account",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WHO)
+@pytest.mark.parametrize("kind_", ["running", "drawn", "texts"])
+def test_unique_numbers_of_somebody_are_the_id(name: str, kind_: str) -> None:
+    numbers = (
+        [4000 + i for i in range(N)] if kind_ == "running" else [(i * 7919) % 9973 + 9 for i in range(N)]
+    )
+    values = [f"{name[0].lower()}-{n}" for n in numbers] if kind_ == "texts" else numbers
+    raw = pl.DataFrame({"x": [i % 7 / 2 for i in range(N)], name: values, "left": [0, 1] * 30})
+    schema = infer(raw, "left")
+    assert [c.role for c in schema.columns] == ["", "id", "target"], schema
+    check_kept(raw, schema)
+
+
+@pytest.mark.parametrize("name", ["member_age", "people_per_household", "customer_rating", "account_balance"])
+def test_what_is_measured_of_somebody_is_no_id(name: str) -> None:
+    raw = pl.DataFrame({"x": [i % 7 / 2 for i in range(N)], name: [i * 37 + 5 for i in range(N)]})
+    assert infer(raw).column(to_snake_case(name)).role == ""
+
+
+def test_running_numbers_are_no_category() -> None:
+    raw = pl.DataFrame({"account": range(4000, 4200), "plan": ["S", "M"] * 100, "months": [3, 9, 40, 7] * 50})
+    schema = infer(raw.with_columns(left=pl.Series([0, 1] * 100)), "left")
+    assert [kind(c) for c in schema.columns] == ["id int", "str[2]", "int", "target bool"]
+
+
+def test_a_second_running_number_is_left_out() -> None:
+    raw = pl.DataFrame({"customer": range(70, 70 + N), "seq": range(900, 900 + N), "x": [0.5, 1.5] * 30})
+    schema = infer(raw)
+    assert schema.ids == ["customer"]
+    assert schema.left_out["seq"].startswith("a number that names something")
+
+
 def test_an_entity_and_a_period_are_an_id_together() -> None:
     panel = {
         "country": [c for c in "ABCDEF" for _ in range(10)],
@@ -429,6 +491,10 @@ def test_groups() -> None:
     assert infer(pl.DataFrame(again)).names_with_role("group") == ["id"]
     few = {"x": [i / 7 for i in range(N)], "patient_id": texts("P1", "P2", "P3")}
     assert infer(pl.DataFrame(few)).names_with_role("group") == []
+    hardly = {"x": [i / 7 for i in range(N)], "patient_id": [f"P{i * 2 // 3}" for i in range(N)]}
+    assert infer(pl.DataFrame(hardly)).names_with_role("group") == [], "1.5 rows each"
+    single = {"x": [i / 7 for i in range(N)], "patient_id": [f"P{max(i - 30, 0)}" for i in range(N)]}
+    assert infer(pl.DataFrame(single)).names_with_role("group") == [], "most have one row"
     ages = {"x": [i / 7 for i in range(N * 4)], "patient_age": [i // 4 for i in range(N * 4)]}
     assert infer(pl.DataFrame(ages)).names_with_role("group") == []
 
@@ -613,7 +679,7 @@ def test_the_reader_is_told_what_is_a_guess() -> None:
         {"day": ["01/02/2020", "03/04/2020"] * 30, "size": ["1.5"] * 59 + ["lots"], "x": range(N)}
     )
     schema = infer(raw)
-    assert "whether the day or the month comes first is a guess" in schema.reasons["day"]
+    assert "'01/02/2020' is 2020-02-01 with the day first and 2020-01-02" in schema.reasons["day"]
     assert "numbers but for 1 of 60 values: 'lots'" in schema.reasons["size"]
 
 

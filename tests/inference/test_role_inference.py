@@ -70,6 +70,9 @@ def test_a_group_is_an_entity_with_several_rows() -> None:
     assert found.reasons["patient_id"] == "40 of them, with 2.0 rows each on average"
     assert roles(x=HALVES, patient_id=[i // 2 for i in range(N)]).group == "", "20 are categories"
     assert roles(x=HALVES, patient_id=range(N)).group == ""
+    assert roles(x=[i / 7 for i in range(3 * N)], patient_id=[i * 2 // 3 for i in range(3 * N)]).group == ""
+    singles = [max(0, i - 2 * N) for i in range(3 * N)]  # one with 81 rows, 39 with one
+    assert roles(x=[i / 7 for i in range(3 * N)], patient_id=singles).group == ""
 
 
 def test_an_entity_and_a_period_are_an_id_together_if_something_is_left_to_predict() -> None:

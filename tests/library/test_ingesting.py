@@ -6,6 +6,7 @@ import lzma
 import os
 import resource
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -74,6 +75,11 @@ def test_a_column_without_a_name_gets_one(tmp_path: Path) -> None:
     assert read(tmp_path, ",b\n1,2\n").columns == ["unnamed_1", "b"]
 
 
+def test_a_name_that_comes_twice_gets_a_number(tmp_path: Path, run: Run) -> None:
+    assert read(tmp_path, "a,b,a\n1,2,3\n").columns == ["a", "b", "a_2"]
+    assert any("two columns are called a; column 3 is called a_2" in w for w in run.warnings)
+
+
 def test_parquet_comes_as_it_is(tmp_path: Path) -> None:
     table = pl.DataFrame({"a": [1, None], "b": ["x", "y"]}, schema_overrides={"a": pl.Int16})
     table.write_parquet(tmp_path / "t.parquet")
@@ -95,8 +101,7 @@ def test_what_was_guessed_or_left_out_is_told(tmp_path: Path, run: Run) -> None:
         (b"a,b\n", "data.csv", ["2 column names and no rows"]),
         (b"a,b", "data.csv", ["no rows"]),
         (b"a:b:c\n1:2:3\n", "data.csv", ["one column only: 'a:b:c'", "parted by ':'", "semicolon"]),
-        (b"a\n1\n", "data.csv", ["one column only: 'a'", "part the columns"]),
-        (b"a,b,a\n1,2,3\n", "data.csv", ["two columns of one name: a", "columns 1, 3", "rename"]),
+        (b"1\n2\n", "data.csv", ["one column only: '1'", "part the columns"]),
         (b"a,b\n1,2\n3\n", "data.csv", ["line 3 has 1 fields, the header has 2", "double quotes"]),
         (b"a,b\n1,2,3\n", "data.csv", ["line 2 has 3 fields, the header has 2", "comma"]),
         (b'a,b\n1,"x\ny"\n3\n', "data.csv", ["line 4 has 1 fields"]),
@@ -105,7 +110,8 @@ def test_what_was_guessed_or_left_out_is_told(tmp_path: Path, run: Run) -> None:
         (b"PK\x03\x04\0\0\0\0", "data.csv", ["looks like a zip or Excel file"]),
         (bytes(range(256)) * 9, "data.csv", ["is no text"]),
         (b"\xff\xfea\0,\0b\0\n\0\0", "data.csv", ["begins as UTF-16"]),
-        (b"a,b\n1,2\n", "data.xlsx", ["unknown kind: .xlsx", ".csv", ".parquet"]),
+        (b"a,b\n1,2\n", "data.doc", ["unknown kind: .doc", ".csv", ".parquet"]),
+        (b"a,b\n1,2\n", "data.xlsx", ["cannot be read as a workbook", "cut off"]),
         (b"a,b\n1,2\n", "data", ["no suffix"]),
         (b"PAR1 but cut off", "data.parquet", ["cannot be read as parquet", "cut off"]),
     ],
@@ -125,9 +131,7 @@ def test_a_file_that_cannot_be_read_is_named_with_cause_and_fix(
 @pytest.mark.parametrize(
     ("begin", "kind"),
     [
-        (gzip.compress(b"a,b\n1,2\n", mtime=0), "a gzip file"),
-        (bz2.compress(b"a,b\n1,2\n"), "a bzip2 file"),
-        (lzma.compress(b"a,b\n1,2\n"), "an xz file"),
+        (b"(\xb5/\xfd", "a zstd file"),
         (b"PK\x03\x04", "a zip or Excel file"),
         (b"PAR1\x15\x04", "a parquet file"),
         (b"SQLite format 3\0", "a SQLite database"),
@@ -138,6 +142,16 @@ def test_a_file_that_cannot_be_read_is_named_with_cause_and_fix(
 def test_a_file_of_another_kind_is_named(tmp_path: Path, begin: bytes, kind: str) -> None:
     with pytest.raises(InputError, match=rf"data\.csv is no text: it looks like {kind}") as error:
         read(tmp_path, begin)
+    assert is_well_worded(str(error.value))
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_compressed_file_is_read_by_its_first_bytes(
+    tmp_path: Path, compress: Callable[[bytes], bytes]
+) -> None:
+    assert read(tmp_path, compress(PLAIN.encode("utf-16"))).rows() == ROWS
+    with pytest.raises(InputError, match=r"data\.csv is cut off") as error:
+        read(tmp_path, compress(PLAIN.encode())[:-9])
     assert is_well_worded(str(error.value))
 
 
@@ -178,7 +192,7 @@ def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path, name: s
     else:
         path.mkdir()
     for reading in (lambda: ingest(InputPath(path)), lambda: FileDigests(tmp_path / "m").digest(path)):
-        with pytest.raises(InputError, match=r"a pipe or a device|is a folder") as error:
+        with pytest.raises(InputError, match=r"a pipe or a device|has no files") as error:
             reading()
         assert is_well_worded(str(error.value))
 
@@ -199,7 +213,7 @@ def test_a_missing_file_is_named_with_the_nearest_there_is(tmp_path: Path) -> No
         ingest(InputPath(tmp_path / "custmers.csv"))
     with pytest.raises(InputError, match="There is no file"):
         ingest(InputPath(tmp_path / "nowhere" / "customers.csv"))
-    with pytest.raises(InputError, match="is a folder"):
+    with pytest.raises(InputError, match=r"customers\.csv is empty"):
         ingest(InputPath(tmp_path))
 
 

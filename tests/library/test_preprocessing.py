@@ -1,6 +1,7 @@
 """transform: which block each feature goes to, what is left out, and what is served with gaps and news."""
 
 import datetime as dt
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,35 @@ def test_each_feature_goes_to_its_block() -> None:
         "truths": ["member"],
         "few": ["city", "grade"],
     }
+
+
+class Berth(Contract):
+    id: Id[int]
+    pclass: Literal[1, 2, 3] | None
+    deck: Literal[tuple(range(100, 140))]  # type: ignore[valid-type]
+    rooms: int
+    saved: Target[bool]
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_literal_of_numbers_is_a_category_whose_values_are_numbers(as_text: bool) -> None:
+    raw = pl.DataFrame(
+        {
+            "id": range(240),
+            "pclass": [[1, 2, 3, None][i % 4] for i in range(240)],
+            "deck": [100 + i % 40 for i in range(240)],
+            "rooms": [i % 5 for i in range(240)],
+            "saved": [i % 3 == 0 for i in range(240)],
+        }
+    )
+    table = model_data(raw.with_columns(pl.col("pclass", "deck").cast(pl.String)) if as_text else raw, Berth)
+    assert (table["pclass"].dtype, table["deck"].dtype) == (pl.Int64, pl.Int64)
+    assert blocks(transform(table)) == {"numbers": ["rooms"], "few": ["pclass"], "many": ["deck"]}
+    pipeline, values, inputs = fitted(table)
+    assert values.shape[1] == 1 + 4 + 1, "a column for each class and one for none"
+    news = model_data(raw.with_columns(pclass=pl.lit(None, pl.Int64)), Berth)
+    X, _ = make_examples(news, infer_task(table), inputs)
+    assert np.isfinite(pipeline.transform(X)).all()
 
 
 def test_what_has_a_role_or_no_contract_is_no_feature() -> None:

@@ -429,8 +429,8 @@ LINES_AROUND = [
     around(
         "two columns of one name",
         lines("a,b,a", "1,2,3", "4,5,6"),
-        columns={},
-        refused=("one name|same name|twice",),
+        columns={"a": [1, 4], "b": [2, 5], "a_2": [3, 6]},
+        said=("a_2",),
     ),
     around(
         "a column without a name",
@@ -845,6 +845,7 @@ DIALECTS = [
     written(
         "one column", lines("price", "1.5", "2.25"), {"price": [1.5, 2.25]}, said=("one column", "price")
     ),
+    written("one column without a name", lines("1.5", "2.25", "3.5"), {}, refused=("one column", "1.5")),
     written(
         "one column, stated",
         lines("price", "1.5", "2.25"),

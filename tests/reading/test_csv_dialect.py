@@ -1,4 +1,4 @@
-"""Encodings and delimiters, and the files that the fast reader may read."""
+"""Delimiters, quotes and line ends, and the files that the fast reader may read."""
 
 import csv
 import io
@@ -11,11 +11,12 @@ from magical.errors import InputError
 from magical.reading.csv_dialect import (
     DELIMITERS,
     Dialect,
-    decode_csv,
     detect_dialect,
     is_regular,
     read_records,
+    unify_line_ends,
 )
+from projects import is_well_worded
 
 fields = st.text(st.sampled_from('ab,;|\t"\n 1é'), max_size=6)
 tables = st.integers(2, 4).flatmap(
@@ -57,7 +58,76 @@ def test_only_the_head_of_a_long_file_is_looked_at() -> None:
     assert detect_dialect(text, "t.csv") == Dialect(text, ";")
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=2))
-def test_utf8_and_utf16_decode_to_the_same(text: str) -> None:
-    assert decode_csv(text.encode("utf-16"), "t.csv")[0] == text.encode("utf-16").decode("utf-16").encode()
-    assert decode_csv(text.encode("utf-8-sig"), "t.csv")[0] == text.encode()
+@pytest.mark.parametrize(
+    ("text", "delimiter", "quote", "remark"),
+    [
+        ("id,text,n\n1,'Smith, John',5\n2,'plain',6\n", ",", "'", "single quotes are read as quotes"),
+        ("'id';'text'\n1;'a''b'\n", ";", "'", "single quotes are read as quotes"),
+        ("id,text\n1,'t Hooft\n2,O'Brien\n3,rock 'n' roll\n", ",", '"', ""),
+        ("id,text\n1,\"'a','b'\"\n2,'c'\n", ",", '"', ""),
+        ("Stock list\nprinted today\nid;x\n1;2,5\n2;3,5\n", ";", '"', ""),
+    ],
+)
+def test_quotes_and_delimiters_are_found_together(text: str, delimiter: str, quote: str, remark: str) -> None:
+    dialect = detect_dialect(text.encode(), "t.csv")
+    assert (dialect.delimiter, dialect.quote) == (delimiter, quote)
+    assert remark in dialect.remark
+    assert bool(remark) == bool(dialect.remark)
+
+
+def test_what_the_author_names_wins() -> None:
+    text = b"a:b;c\n1:'x';2\n3:'y';4\n"
+    dialect = detect_dialect(text, "t.csv", ":", "")
+    assert (dialect.delimiter, dialect.quote, dialect.remark) == (":", "", "")
+    assert read_records(dialect, "t.csv") == [["a", "b;c"], ["1", "'x';2"], ["3", "'y';4"]]
+
+
+def test_blanks_before_quotes_are_left_out_with_a_remark() -> None:
+    dialect = detect_dialect(b'a, b, c\n1, "x, y", 2\n', "t.csv")
+    assert "blanks between a delimiter and a text in quotes are left out" in dialect.remark
+    assert read_records(dialect, "t.csv") == [["a", "b", "c"], ["1", "x, y", "2"]]
+
+
+@pytest.mark.parametrize("text", ["price\n1.5\n2\n", '"first name"\n"Ada"\n', "n\n1\n\n2\n"])
+def test_one_column_is_read_with_a_remark(text: str) -> None:
+    dialect = detect_dialect(text.encode(), "t.csv")
+    assert "read as one column" in dialect.remark
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1\n2\n3\n", "one column only: '1'"),
+        ("<html>\n<p>no table</p>\n", "one column only: '<html>'"),
+        ('{"a": 1}\n', "one column only"),
+        ("a:b:c\n1:2:3\n", "parted by ':'"),
+        ("first name\nAda Lovelace\nAlan Turing\n", "parted by ' '"),
+    ],
+)
+def test_what_may_be_no_column_is_refused(text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said) as error:
+        detect_dialect(text.encode(), "t.csv")
+    assert is_well_worded(str(error.value))
+    assert "Reading(delimiter=" in str(error.value)
+
+
+def test_lines_are_counted_from_the_first_of_the_file() -> None:
+    dialect = detect_dialect(b"\n\nsep=;\na;b\n1;2\n3\n", "t.csv")
+    assert (dialect.text[:4], dialect.first_line) == (b"a;b\n", 4)
+    with pytest.raises(InputError, match="line 6 has 1 fields"):
+        read_records(dialect, "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        (b"a,b\r1,2\r", (b"a,b\n1,2\n", "CR")),
+        (b"a,b\r\n1,2\r\n", (b"a,b\r\n1,2\r\n", "CRLF")),
+        (b"a,b\r\n1,2\n", (b"a,b\r\n1,2\n", "mixed")),
+        (b"a,b\r1,2\n3,4\r\n", (b"a,b\n1,2\n3,4\n", "mixed")),
+        (b'a,b\r1,"x\ry"\r', (b'a,b\n1,"x\ny"\n', "CR")),
+        (b'a,b\n1,"x\ry"\n', (b'a,b\n1,"x\ry"\n', "mixed")),
+    ],
+)
+def test_line_ends_of_old_macs_become_line_feeds(text: bytes, right: tuple[bytes, str]) -> None:
+    assert tuple(unify_line_ends(text)) == right

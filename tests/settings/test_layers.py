@@ -143,7 +143,20 @@ def test_who_spoke_is_shown(small: Small) -> None:
         ["source", '"x.csv"', "class"],
         ["max_id", "3", "command", "line"],
         ["unread", "2", "profiles/quick.toml"],
+        ["tracking.enabled", "false", "settings.toml"],
     ]
+
+
+def test_a_profile_without_a_file_is_shown(small: Small) -> None:
+    out = small.command("show", "--settings", "--profile", "prefect", "policy.workers=2").out
+    assert [line.split() for line in out.splitlines()][-3:] == [
+        ["policy.runner", '"prefect"', "built-in", "profile", "prefect"],
+        ["policy.workers", "2", "command", "line"],
+        ["tracking.enabled", "false", "settings.toml"],
+    ]
+    answer = small.command("show", "--settings", "--json", "--profile", "dask").json
+    assert answer["groups"]["policy"] == {"cluster": "dask"}
+    assert answer["group_layers"]["policy.cluster"] == "built-in profile dask"
 
 
 def test_a_secret_has_no_place_yet() -> None:

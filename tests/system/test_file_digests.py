@@ -110,8 +110,8 @@ def test_a_missing_file_names_those_beside_it(digests: FileDigests, tmp_path: Pa
     assert caught.value.hint.startswith("put it there; the folder ")
 
 
-def test_a_folder_is_no_file(digests: FileDigests, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is a folder"):
+def test_a_folder_without_files_is_refused(digests: FileDigests, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no files"):
         digests.digest(tmp_path)
 
 

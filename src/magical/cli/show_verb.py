@@ -49,8 +49,12 @@ def show_command(options: SharedOptions, words: tuple[str, ...], form: str | Non
     if form == "settings":
         from magical.report.text import settings_text
 
-        answer = {"settings": drawn.settings, "spoken": dict(drawn.setting_layers)}
-        return options.print_answer(answer, lambda: settings_text(drawn.settings, drawn.setting_layers))
+        groups, layers = context.configuration.given_groups, dict(context.configuration.group_layers)
+        spoken = dict(drawn.setting_layers)
+        answer = {"settings": drawn.settings, "spoken": spoken, "groups": groups, "group_layers": layers}
+        return options.print_answer(
+            answer, lambda: settings_text(drawn.settings | groups, {**spoken, **layers})
+        )
     picture = context.picture()
     if file is not None:
         return _write_page(options, picture, Path(file) if file else context.home / "show.html")

@@ -34,7 +34,7 @@ __all__ = [
 
 _ROWS_HINT = "--pretend sources, or --pretend all."
 # The order in the help is the order in which a project needs them; the rest follow as they are defined.
-_FIRST_VERBS = ("run", "pretend", "plan", "show", "check", "new")
+_FIRST_VERBS = ("run", "pretend", "plan", "show", "check", "new", "look")
 
 
 class _VerbGroup(click.Group):
@@ -63,7 +63,7 @@ class SharedOptions:
 
     Attributes:
         path: the project's folder or file.
-        profile: the name of a file in ``profiles``.
+        profile: the name of a file in ``profiles``, or of a built-in profile.
         sample: the rows taken of each source; 0 for all.
         pretend: the steps that are pretended beside unwritten ones: ``sources``, ``all``, or empty for none.
         rows: the rows of a pretended table.
@@ -121,7 +121,12 @@ class SharedOptions:
 
 _PROJECT_OPTIONS = (
     click.option("--project", "path", default=".", metavar="PATH", help="The project's folder or file."),
-    click.option("--profile", default="", metavar="NAME", help="Take settings from profiles/NAME.toml."),
+    click.option(
+        "--profile",
+        default="",
+        metavar="NAME",
+        help="Take settings from profiles/NAME.toml; prefect and dask need no file.",
+    ),
 )
 _COMMON_OPTIONS = (
     click.option("--json", "as_json", is_flag=True, help="Answer as JSON."),

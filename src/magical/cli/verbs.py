@@ -369,13 +369,39 @@ def check_command(options: SharedOptions, words: tuple[str, ...], hard: bool) ->
 
 @verb(
     click.argument("name"),
-    click.option("--data", default="", metavar="FILE", help="Infer the contracts from these rows."),
-    click.option("--target", default="", metavar="COLUMN", help="The column to be predicted."),
+    click.option(
+        "--data",
+        multiple=True,
+        metavar="FILE",
+        help="Infer the contracts from these rows; again for each table that they refer to.",
+    ),
+    click.option(
+        "--target", default="", metavar="COLUMN", help="The column of the first file to be predicted."
+    ),
     project=False,
 )
-def new_command(options: SharedOptions, name: str, data: str, target: str) -> None:
+def new_command(options: SharedOptions, name: str, data: tuple[str, ...], target: str) -> None:
     """Write a project: from a file to a scored model, or a design whose steps are all unwritten."""
     from magical.project.scaffold.create import create_project
 
     created = create_project(name, data, target)
     options.print_answer(created.to_json(), lambda: str(created))
+
+
+@verb(
+    click.argument("source", metavar="FILE"),
+    click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
+    click.option("--sheet", default="", metavar="NAME", help="The sheet of a workbook."),
+    click.option("--all", "every", is_flag=True, help="Look at every row of a large file."),
+    project=False,
+)
+def look_command(
+    options: SharedOptions, source: str, words: tuple[str, ...], sheet: str, every: bool
+) -> None:
+    """Show what would be read of FILE, column by column; KEY=VALUE says how it is written."""
+    from magical.project.looking import MAX_ROWS, look, parse_reading
+    from magical.report.fitted_table import find_width
+
+    reading = parse_reading([*words, *([f"sheet={sheet}"] if sheet else [])])
+    seen = look(source, reading, max_rows=None if every else MAX_ROWS)
+    options.print_answer(seen.to_json() if options.as_json else {}, lambda: seen.to_text(find_width()))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from magical.errors import ContractError, did_you_mean, join_names
 
-__all__ = ["ROLES", "Column", "Rule", "Schema", "to_snake_case"]
+__all__ = ["ROLES", "Column", "Rule", "Schema", "match_keys", "to_snake_case"]
 
 ROLES = ("id", "key", "time", "group", "target")
 
@@ -33,6 +33,9 @@ class Column:
         format: its format in the source, as ``strptime`` codes.
         decimal: the decimal mark of its numbers in the source.
         thousands: the mark between thousands of its numbers in the source.
+        max_orphans: for a key, the share of rows that may refer to no parent.
+        zone: the time zone of its moments without an offset in the source.
+        zone_twice: ``earliest`` or ``latest`` of two moments with one local time; empty to refuse them.
         examples: values that a pretended column is drawn from.
         inner: for a list, the type of its members.
         parents: for a key, the columns of the parent's id; empty if the parent is given by name only.
@@ -54,6 +57,9 @@ class Column:
     format: str = ""
     decimal: str = ""
     thousands: str = ""
+    max_orphans: float = 0.0
+    zone: str = ""
+    zone_twice: Literal["", "earliest", "latest"] = ""
     description: str = ""
     examples: tuple[Any, ...] = ()
     inner: str = ""
@@ -85,6 +91,9 @@ class Column:
             "format": self.format,
             "decimal": self.decimal,
             "thousands": self.thousands,
+            "max_orphans": self.max_orphans,
+            "zone": self.zone,
+            "zone_twice": self.zone_twice,
             "inner": self.inner,
         }
         # Without empty entries, so that a field that is added later does not change existing keys.
@@ -203,11 +212,9 @@ class Schema:
 
     def without_constraints(self) -> Schema:
         """Return what a step's body may read: names, types, choices and roles, without bounds and rules."""
-        none: dict[str, Any] = {"examples": (), "parents": (), "sample": ""}
-        columns = (
-            replace(c, bounds={}, alias="", format="", decimal="", thousands="", description="", **none)
-            for c in self.columns
-        )
+        texts = ("alias", "format", "decimal", "thousands", "zone", "zone_twice", "description", "sample")
+        none: dict[str, Any] = {"bounds": {}, "examples": (), "parents": (), **dict.fromkeys(texts, "")}
+        columns = (replace(c, max_orphans=0.0, **none) for c in self.columns)
         return Schema(self.name, tuple(columns))
 
     def find_mismatches(self, wanted: Schema) -> list[str]:
@@ -280,6 +287,19 @@ def sample_digest(path: str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
+
+
+def match_keys(keys: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
+    """Match the keys of a table to the id columns of their parent: by name, else in order.
+
+    Example:
+        >>> match_keys(["visit_day", "visit_shop"], ["shop", "day"]), match_keys(["a", "b"], ["shop", "day"])
+        ({'visit_day': 'day', 'visit_shop': 'shop'}, {'a': 'shop', 'b': 'day'})
+    """
+    named = {k: next((i for i in ids if k == i or k.endswith(f"_{i}")), "") for k in keys}
+    if all(named.values()) and len(set(named.values())) == len(keys):
+        return named
+    return dict(zip(keys, ids, strict=False))
 
 
 def to_snake_case(name: str) -> str:

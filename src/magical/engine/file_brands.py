@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from magical.errors import InputError
 from magical.graph import Graph
+from magical.input_files.local_files import has_wildcard, is_file_group, is_url, list_local_files
 from magical.keys.key import NodeIdentity
 from magical.settings import OutputPath, find_paths
 from magical.system.atomic_files import write_text
@@ -44,8 +46,16 @@ class FileBrands:
         self._folder = folder
 
     def find(self, path: str | Path) -> tuple[str, ...]:
-        """Return the pretended steps that a file stands on; none if it is real or does not exist."""
+        """Return the pretended steps that a file stands on, or the files of a folder or pattern.
+
+        There are none if it is real or does not exist.
+        """
         if self._folder is None or not self._folder.is_dir():  # as in nearly all projects
+            return ()
+        if not is_url(path) and is_file_group(Path(path)):
+            with contextlib.suppress(InputError):
+                files = list_local_files(Path(path)).values()
+                return tuple(dict.fromkeys(step for file in files for step in self.find(file)))
             return ()
         found = read_state(self._record(path), lambda d: (str(d["digest"]), tuple(map(str, d["origin"]))))
         with contextlib.suppress(OSError):
@@ -98,9 +108,16 @@ def find_file_writers(graph: Graph, identities: Mapping[str, NodeIdentity]) -> d
     for name, identity in identities.items() if writers else ():
         for text in (p for paths in identity.argument_files.values() for p in paths):
             path = Path(os.path.realpath(text))
-            for place in (path, *path.parents):  # a step may write a whole folder
+            places = [path, *path.parents]  # a step may write a whole folder
+            places += [p for p in writers if _is_member(p, path)]
+            for place in places:
                 found.setdefault(name, []).extend(w for w in writers.get(place, ()) if w != name)
     return {name: nodes for name, nodes in found.items() if nodes}
+
+
+def _is_member(file: Path, group: Path) -> bool:
+    """Return True if a file, which need not exist yet, lies in a folder or matches a pattern."""
+    return group in file.parents or (has_wildcard(group) and file.match(str(group)))
 
 
 def _list_files(path: Path) -> Iterator[Path]:

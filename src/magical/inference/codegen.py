@@ -10,14 +10,28 @@ from typing import Any
 from magical.contracts.schema import Column, Schema
 from magical.inference.name_vocabulary import class_name, first_free_name
 
-__all__ = ["contract_source", "module_source", "quote_value"]
+__all__ = ["WIDTH", "contract_source", "module_source", "order_parents_first", "quote_value"]
 
 WIDTH = 110
 _ROLES = {"id": "Id", "time": "Time", "group": "Group", "target": "Target"}
 _DATE_TYPES = ("date", "datetime", "time", "timedelta")
 _DATE_CLASSES = (dt.date, dt.time, dt.timedelta)  # a datetime is a date
 # Names that a module of contracts may import, which its own names must not hide.
-_IMPORTED = ("Contract", "Field", "Format", "Group", "Id", "Key", "Literal", "Annotated", "Target", "Time")
+_IMPORTED = (
+    "Contract",
+    "Field",
+    "Decimal",
+    "Format",
+    "Group",
+    "Id",
+    "Key",
+    "Literal",
+    "Annotated",
+    "Target",
+    "Thousands",
+    "Time",
+    "Zone",
+)
 
 
 def contract_source(schema: Schema, docstring: str = "", taken: Iterable[str] = ()) -> str:
@@ -57,7 +71,7 @@ def module_source(schemas: Sequence[Schema], docstring: str, docstrings: Mapping
         >>> module_source([shop], "What is promised.", {}).splitlines()[2]
         'from magical import Contract, Id'
     """
-    ordered = _order_parents_first(schemas)
+    ordered = order_parents_first(schemas)
     columns = [c for s in schemas for c in s.columns]
     dates = _datetime_prefix(columns)
     taken = {s.name for s in schemas} | {*_IMPORTED}
@@ -138,8 +152,14 @@ class _ContractWriter:
             key = f"Key[{column.parent}]"
             return f"{key} | None" if column.nullable else key
         plain = self._literal_source(column) if column.choices else self._type_source(column.type)
-        if column.format:
-            plain = f"Annotated[{plain}, Format({quote_value(column.format)})]"
+        marks = [f"Format({quote_value(column.format)})"] if column.format else []
+        if column.zone:
+            twice = f", twice={quote_value(column.zone_twice)}" if column.zone_twice else ""
+            marks.append(f"Zone({quote_value(column.zone)}{twice})")
+        marks += [f"Decimal({quote_value(column.decimal)})"] if column.decimal else []
+        marks += [f"Thousands({quote_value(column.thousands)})"] if column.thousands else []
+        if marks:
+            plain = f"Annotated[{', '.join((plain, *marks))}]"
         if column.nullable:
             plain = f"{plain} | None"
         return f"{_ROLES[column.role]}[{plain}]" if column.role else plain
@@ -214,7 +234,14 @@ def _is_used(text: str, name: str) -> bool:
     return any(f"{before}{name}{after}" in text for before in " [(" for after in "[()")
 
 
-def _order_parents_first(schemas: Sequence[Schema]) -> list[Schema]:
+def order_parents_first(schemas: Sequence[Schema]) -> list[Schema]:
+    """Order contracts so that parents come before those that refer to them.
+
+    Example:
+        >>> sale = Schema("Sale", (Column("shop", "str", role="key", parent="Shop"),))
+        >>> [s.name for s in order_parents_first([sale, Schema("Shop", ())])]
+        ['Shop', 'Sale']
+    """
     waiting, ordered = list(schemas), list[Schema]()
     while waiting:
         names = {s.name for s in waiting}

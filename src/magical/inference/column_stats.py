@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -22,12 +23,14 @@ class TypedTable(NamedTuple):
     Attributes:
         formats: the formats of the date columns that are not ISO 8601, by column.
         remarks: notes to the reader of the contract, by column.
+        marks: the decimal mark and the mark between thousands, by column, where numbers are not plain.
     """
 
     table: pl.DataFrame
     raw: pl.DataFrame
     formats: Mapping[str, str]
     remarks: Mapping[str, str]
+    marks: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
 class ColumnStats:
@@ -36,6 +39,7 @@ class ColumnStats:
     Attributes:
         format: the date format in the source; empty for ISO.
         raw: the column as it came from the source.
+        marks: the decimal mark and the mark between thousands in the source; empty for plain numbers.
         kind: the contract's type: ``str`` for integers beyond 64 bits, ``date`` for datetimes that are all at
             midnight, empty for lists and for types that contracts lack.
 
@@ -45,8 +49,14 @@ class ColumnStats:
         ('float', 2, 1, True)
     """
 
-    def __init__(self, values: pl.Series, format: str = "", raw: pl.Series | None = None) -> None:
-        self.name, self.format, self.raw = values.name, format, raw
+    def __init__(
+        self,
+        values: pl.Series,
+        format: str = "",
+        raw: pl.Series | None = None,
+        marks: tuple[str, str] = ("", ""),
+    ) -> None:
+        self.name, self.format, self.raw, self.marks = values.name, format, raw, marks
         self.kind = _find_kind(values)
         self.values = values.fill_nan(None) if values.dtype.is_float() else values
         self.rows = len(values)
@@ -129,10 +139,19 @@ class ColumnStats:
         return self.kind in ("int", "float") and self.unique_count == 2 and (self.low, self.high) == (0, 1)
 
     @cached_property
+    def single_count(self) -> int:
+        """The number of values that occur in one row only."""
+        return int((self.value_counts["rows"] == 1).sum())
+
+    @cached_property
+    def is_running(self) -> bool:
+        """True if the values are whole numbers without a gap, each once, in any order."""
+        return self.is_unique and self.is_whole and bool(self.high - self.low + 1 == self.rows)
+
+    @property
     def is_consecutive(self) -> bool:
         """True if the values are the whole numbers from 0 or 1 on, each once, in any order."""
-        numbers = self.is_unique and self.is_whole and self.low in (0, 1)
-        return numbers and bool(self.high - self.low + 1 == self.rows)
+        return self.is_running and self.low in (0, 1)
 
     @cached_property
     def has_codes(self) -> bool:
@@ -141,6 +160,11 @@ class ColumnStats:
             return False
         texts = self.present.unique()
         return bool(texts.str.contains(_CODE_PATTERN).all() or texts.str.contains(_UUID_PATTERN).all())
+
+    @cached_property
+    def has_no_blanks(self) -> bool:
+        """True if all values are texts of one word."""
+        return self.kind == "str" and not self.present.str.contains(r"\s").any()
 
     @cached_property
     def max_length(self) -> int:

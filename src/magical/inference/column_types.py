@@ -16,7 +16,7 @@ from magical.inference.name_vocabulary import (
     split_words,
 )
 
-__all__ = ["InferredType", "infer_target_type", "infer_type", "with_text_choices"]
+__all__ = ["InferredType", "infer_target_type", "infer_type", "is_code", "with_text_choices"]
 
 MAX_CHOICES = 20
 MIN_ROWS_PER_CHOICE = 5  # on average; with fewer rows some choices may not have occurred yet
@@ -71,7 +71,7 @@ def infer_type(stats: ColumnStats, has_ints: bool = False) -> InferredType:
         return InferredType(stats.kind)
     if stats.is_zero_one and not has_word_kind(stats.name, "count"):
         return InferredType("bool", reason="0 or 1" if stats.kind == "float" else "")
-    if stats.is_whole and _is_code(stats):
+    if stats.is_whole and is_code(stats):
         return _infer_code_type(stats)
     return _infer_number_type(stats, has_ints)
 
@@ -114,8 +114,7 @@ def is_closed_set(stats: ColumnStats) -> bool:
         return False
     if len(stats.present) < MIN_ROWS_PER_CHOICE * stats.unique_count:
         return False
-    once = int((stats.value_counts["rows"] == 1).sum())
-    return once <= stats.unique_count // 4
+    return stats.single_count <= stats.unique_count // 4
 
 
 def _infer_text_type(stats: ColumnStats) -> InferredType:
@@ -125,7 +124,7 @@ def _infer_text_type(stats: ColumnStats) -> InferredType:
 
 
 def _infer_code_type(stats: ColumnStats) -> InferredType:
-    """Infer the type of codes: months, weekdays and quarters stay integers, other codes become texts."""
+    """Infer the type of codes: a closed set stays integers, as the source has them; others become texts."""
     low, high = int(stats.low), int(stats.high)
     reason = "a number that names something: a category"
     if has_word_kind(stats.name, "month") and low >= 1 and high <= 12:
@@ -136,11 +135,11 @@ def _infer_code_type(stats: ColumnStats) -> InferredType:
     if has_word_kind(stats.name, "quarter") and low >= 1 and high <= 4:
         return InferredType("int", (1, 2, 3, 4), reason=reason)
     if is_closed_set(stats):
-        return InferredType("str", tuple(str(int(c)) for c in stats.choices), reason=reason)
+        return InferredType("int", tuple(int(c) for c in stats.choices), reason=reason)
     return InferredType("str", reason=f"{reason} of {stats.unique_count:,} kinds")
 
 
-def _is_code(stats: ColumnStats) -> bool:
+def is_code(stats: ColumnStats) -> bool:
     """Return True if whole numbers seem to be codes of categories, not amounts, judging by the name."""
     name = stats.name
     limits = {"month": 12, "weekday": 7, "quarter": 4}

@@ -11,15 +11,28 @@ import polars as pl
 from magical.contracts.schema import Column, Schema, to_snake_case
 from magical.errors import BrokenPromise, UsageError, join_names, shorten
 from magical.inference.column_stats import ColumnStats, TypedTable
-from magical.inference.column_types import InferredType, infer_target_type, infer_type, with_text_choices
-from magical.inference.name_vocabulary import field_names, has_word_kind, is_index_name, is_reference_number
-from magical.inference.role_inference import Roles, infer_keys, infer_roles
+from magical.inference.column_types import (
+    InferredType,
+    infer_target_type,
+    infer_type,
+    is_code,
+    with_text_choices,
+)
+from magical.inference.name_vocabulary import (
+    field_names,
+    has_word_kind,
+    is_index_name,
+    is_reference_number,
+    names_somebody,
+)
+from magical.inference.role_inference import Roles, infer_keys, infer_roles, is_running_number
 
 __all__ = ["InferredSchema", "infer_contract", "infer_contracts"]
 
 _MAX_UNIQUE_SHARE = 0.5
 _FEW_VALUES = 30
 _MIN_ROWS = 10  # in fewer rows the values of any column may all differ by chance
+_MIN_ID_SHARE = 0.8  # of different values among codes
 _MIN_ID_DIGITS = 9  # whole numbers of so many digits, nearly all different, are ids
 
 
@@ -29,6 +42,7 @@ class InferredSchema(Schema):
 
     Attributes:
         reasons: the reason for the type and role of a column, by name.
+        remarks: what another reader could dispute in reading a raw column, by raw name.
         left_out: the reason why a raw column is not in the schema, and so never a feature, by raw name.
         rows: the height of the table.
         in_order: True if its rows are events that follow each other in time.
@@ -38,6 +52,7 @@ class InferredSchema(Schema):
     left_out: Mapping[str, str] = field(default_factory=dict)
     rows: int = 0
     in_order: bool = False
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
 
 def infer_contract(table: pl.DataFrame | TypedTable, name: str, target: str = "") -> InferredSchema:
@@ -58,10 +73,13 @@ def infer_contract(table: pl.DataFrame | TypedTable, name: str, target: str = ""
         >>> [c.type_text for c in schema.columns], schema.ids, dict(schema.left_out)
         (['int', 'float | None'], ['id'], {'kind': "it is 'x' in every row"})
     """
-    table, raw, formats, remarks = _to_typed_table(table)
+    table, raw, formats, remarks, marks = _to_typed_table(table)
     if target and target not in table.columns:
         raise UsageError.unknown("column", target, table.columns)
-    all_stats = {c.name: ColumnStats(c, formats.get(c.name, ""), raw[c.name]) for c in table.get_columns()}
+    all_stats = {
+        c.name: ColumnStats(c, formats.get(c.name, ""), raw[c.name], marks.get(c.name, ("", "")))
+        for c in table.get_columns()
+    }
     names = field_names(table.columns)
     if target:
         _check_target(all_stats[target])
@@ -84,11 +102,22 @@ def infer_contract(table: pl.DataFrame | TypedTable, name: str, target: str = ""
         if reason := "; ".join(dict.fromkeys(t for t in texts if t)):
             reasons[column.name] = reason
     aliased = _drop_needless_aliases(columns, table.columns, names)
-    return InferredSchema(name, aliased, (), "", reasons, left_out, table.height, roles.in_order)
+    kept = {raw_name: text for raw_name, text in remarks.items() if raw_name not in left_out}
+    return InferredSchema(name, aliased, (), "", reasons, left_out, table.height, roles.in_order, kept)
 
 
-def infer_contracts(tables: Mapping[str, pl.DataFrame | TypedTable]) -> dict[str, InferredSchema]:
+def infer_contracts(
+    tables: Mapping[str, pl.DataFrame | TypedTable], target: str = ""
+) -> dict[str, InferredSchema]:
     """Infer the contracts of several tables (by name), and the keys by which they refer to each other.
+
+    Args:
+        tables: the tables by the names of their contracts.
+        target: the raw name of the column of the first table to predict; empty for none.
+
+    Raises:
+        UsageError: the first table has no such target.
+        BrokenPromise: the target cannot be predicted.
 
     Example:
         >>> tables = {
@@ -98,7 +127,8 @@ def infer_contracts(tables: Mapping[str, pl.DataFrame | TypedTable]) -> dict[str
         >>> infer_contracts(tables)["Sale"].column("shop_id").parent
         'Shop'
     """
-    schemas = {n: infer_contract(t, n) for n, t in tables.items()}
+    first = next(iter(tables), "")
+    schemas = {n: infer_contract(t, n, target if n == first else "") for n, t in tables.items()}
     typed = {n: _to_typed_table(t).table for n, t in tables.items()}
     return {n: _with_keys(schema, infer_keys(n, typed, schemas), typed[n]) for n, schema in schemas.items()}
 
@@ -109,6 +139,7 @@ def _with_keys(
     """Return the schema with its key columns (by raw name, with reasons), even those that were left out."""
     names = field_names(table.columns)
     columns = {c.name: c for c in schema.columns}
+    keys = {raw: found for raw, found in keys.items() if names[raw] != schema.target}
     for raw, (key, _) in keys.items():
         alias = "" if to_snake_case(raw) == names[raw] else raw
         columns[names[raw]] = replace(key, name=names[raw], alias=alias)
@@ -174,11 +205,16 @@ def _exclusion_reason(stats: ColumnStats, roles: Roles, remark: str) -> str:
         return ""
     if stats.kind == "str":
         return f"a text that hardly repeats ({count}{f'; {remark}' if remark else ''})"
-    is_id = has_word_kind(stats.name, "identifier", where="last") or is_reference_number(stats.name)
-    if stats.is_whole and (is_id or stats.is_consecutive or _is_long_number(stats)):
-        return f"a number that names something ({count})"
-    if stats.is_whole and has_word_kind(stats.name, "person") and not has_word_kind(stats.name, "count"):
+    if not stats.is_whole:
+        return ""
+    is_person = has_word_kind(stats.name, "person") and not has_word_kind(stats.name, "count")
+    if is_person or names_somebody(stats.name):
         return f"it names somebody ({count})"
+    is_id = has_word_kind(stats.name, "identifier", where="last") or is_reference_number(stats.name)
+    # Codes such as the numbers of flights may repeat little in a sample; here they hardly repeat at all.
+    is_id = is_id or (stats.unique_share >= _MIN_ID_SHARE and is_code(stats))
+    if is_id or is_running_number(stats) or _is_long_number(stats):
+        return f"a number that names something ({count})"
     return ""
 
 
@@ -211,6 +247,7 @@ def _make_column(
     """Build a column, and describe how many of its values are missing; empty if none."""
     if inferred_type.type == "str":
         stats, inferred_type = stats.as_texts, with_text_choices(stats, inferred_type)
+    decimal, thousands = stats.marks if inferred_type.type in ("int", "float") else ("", "")
     column = Column(
         name=names[stats.name],
         type=inferred_type.type,
@@ -220,6 +257,8 @@ def _make_column(
         bounds=inferred_type.bounds,
         alias=stats.name,
         format=stats.format,
+        decimal=decimal,
+        thousands=thousands,
     )
     return column, f"missing in {stats.missing_count:,} of {stats.rows:,} rows" if stats.missing_count else ""
 

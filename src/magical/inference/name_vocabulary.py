@@ -21,6 +21,7 @@ __all__ = [
     "is_index_name",
     "is_reference_number",
     "last_words",
+    "names_somebody",
     "split_words",
 ]
 
@@ -28,12 +29,14 @@ _ENTITIES = (
     "customer cust client user patient member person employee emp household account acct subject "
     "student player visitor session card device machine unit vehicle animal company driver passenger "
     "subscriber borrower applicant contact guest host seller buyer donor voter citizen athlete "
-    "kunde nutzer mitarbeiter"
+    "kunde kundin nutzer mitarbeiter mitglied teilnehmer abonnent konto mieter "
+    "cliente utente paziente conto paciente usuario socio miembro cuenta empleado "
+    "compte membre adherent abonne"
 )
 _WORDS: dict[str, str] = {
     "entity": _ENTITIES,
     "identifier": "id key uid uuid guid pk rowid identifier kennung",
-    "number": "no nr number num code ref reference sku isbn ean serial",
+    "number": "no nr number num nummer numero code ref reference sku isbn ean serial",
     "person": "email mail phone telephone mobile ssn iban passport name surname firstname lastname fullname "
     "username login address street url link ip",
     "prose": "name title description desc text comment comments note notes review message body summary "
@@ -66,12 +69,22 @@ _WORDS: dict[str, str] = {
     "conversion clicked click bought purchased exited attrition diagnosis result approved cancelled canceled "
     "price sales demand revenue volume value score quality rating income cost charges salary rent",
 }
+_ENTITY_PATTERN = "|".join(_ENTITIES.split())
 # Ids written as one word, such as custid. Any word that ends in "id" would not do: humid, paid, void.
 _ID_PATTERN = re.compile(
     "(cust|order|row|record|product|item|trans|transaction|store|loan|policy|ride|trip|movie|listing|"
-    f"property|building|invoice|sample|case|event|image|doc|team|game|match|{'|'.join(_ENTITIES.split())})id"
+    f"property|building|invoice|sample|case|event|image|doc|team|game|match|{_ENTITY_PATTERN})id"
+    f"|({_ENTITY_PATTERN})(n|s|en)?(nr|no|number|nummer)"
 )
+_NUMBER_SUFFIX = re.compile(r"(?<=.)((n|s|en)?(nr|no|number|nummer)|id)$")
 _WORD_SETS = {kind: frozenset(words.split()) for kind, words in _WORDS.items()}
+_SINGULARS_IN_S = (
+    "news", "series", "species", "diabetes", "herpes", "rabies", "lens", "gas", "bias", "atlas", "canvas",
+)  # fmt: skip
+_IRREGULAR_PLURALS = {
+    "people": "person", "children": "child", "men": "man", "women": "woman", "mice": "mouse", "feet": "foot",
+    "criteria": "criterion", "movies": "movie", "cookies": "cookie", "calories": "calorie", "caches": "cache",
+}  # fmt: skip
 _MAX_NAME_LENGTH = 40
 # Types that a field of this name would hide in the class body, and names of methods' parameters.
 _RESERVED_NAMES = ("int", "float", "str", "bool", "dt", "cls", "self")
@@ -102,8 +115,8 @@ def has_word_kind(name: str, *kinds: str, where: str = "any") -> bool:
     wanted: frozenset[str] = frozenset().union(*(_WORD_SETS[k] for k in kinds))
     if "identifier" in kinds and any(_ID_PATTERN.fullmatch(w) for w in words):
         return True
-    if "entity" in kinds:  # `custid` names a customer, too
-        words = (*words, *(w.removesuffix("id") for w in words))
+    if "entity" in kinds:  # `custid` and `kundennummer` name a customer, too
+        words = (*words, *(_NUMBER_SUFFIX.sub("", w) for w in words))
     return any(re.sub(r"\d+$", "", w) in wanted or w in wanted for w in words)  # address2 is an address
 
 
@@ -115,7 +128,9 @@ def is_reference_number(name: str) -> bool:
         (True, False)
     """
     words = split_words(name)
-    return len(words) > 1 and words[-1] in _WORD_SETS["number"]
+    # In Romance languages the noun comes first: codice_cliente, numero_compte.
+    is_first = words[0] in ("codice", "codigo", "numero") and has_word_kind(name, "entity", where="last")
+    return len(words) > 1 and (words[-1] in _WORD_SETS["number"] or is_first)
 
 
 def is_entity_name(name: str, *, allow_bare: bool) -> bool:
@@ -133,6 +148,19 @@ def is_entity_name(name: str, *, allow_bare: bool) -> bool:
         return True
     named = has_word_kind(name, "identifier", where="last") or is_reference_number(name)
     return has_word_kind(name, "entity") and (named or (allow_bare and len(words) == 1))
+
+
+def names_somebody(name: str) -> bool:
+    """Return True for a name whose values say who, if they are unique: ``bank_account``, ``Kundennummer``.
+
+    Example:
+        >>> names_somebody("bank_account"), names_somebody("people_per_household")
+        (True, False)
+    """
+    if is_entity_name(name, allow_bare=True):
+        return True
+    is_amount = "per" in split_words(name) or has_word_kind(name, "count")
+    return has_word_kind(name, "entity", where="last") and not is_amount
 
 
 def is_index_name(name: str) -> bool:
@@ -226,6 +254,7 @@ def _is_valid_field(name: str) -> bool:
 
 
 def _transliterate(name: str) -> str:
+    name = re.sub(r"\((e|in|a)\)$", r"\1", name)  # Client(e) is one word for both
     for letter, plain in {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "o", "æ": "ae", "ł": "l"}.items():
         name = name.replace(letter, plain).replace(letter.upper(), plain.capitalize())
     # Other accents are dropped; letters that do not decompose stay, and snake case drops them.
@@ -233,8 +262,15 @@ def _transliterate(name: str) -> str:
 
 
 def _singular(word: str) -> str:
-    if word.endswith(("ss", "us", "is", "news", "series")) or len(word) < 4:
+    """Return the singular of an English noun; a noun that only looks like a plural stays."""
+    if word in _IRREGULAR_PLURALS:
+        return _IRREGULAR_PLURALS[word]
+    if word in _SINGULARS_IN_S or word.endswith(("ss", "us", "is", "ics")) or len(word) < 4:
         return word
     if word.endswith("ies") and len(word) > 4:
         return f"{word[:-3]}y"
+    if word.endswith(("ches", "shes", "sses", "xes")) or (
+        word.endswith("uses") and not word.endswith(("auses", "ouses"))
+    ):
+        return word.removesuffix("es")
     return word.removesuffix("s")

@@ -18,12 +18,15 @@ from magical.inference.name_vocabulary import (
     is_entity_name,
     is_index_name,
     is_reference_number,
+    names_somebody,
     split_words,
 )
 
-__all__ = ["Roles", "infer_keys", "infer_roles", "rank_targets"]
+__all__ = ["Roles", "infer_keys", "infer_roles", "is_running_number", "rank_targets"]
 
 _MIN_GROUPS = 20  # fewer different values are categories
+_MIN_GROUP_ROWS = 2  # on average
+_MAX_SINGLE_SHARE = 0.5  # of the groups, with one row only
 _MIN_CODE_ROWS = 30  # in so many rows codes are not unique by chance
 _MIN_PRESENT_SHARE = 0.95  # of the values of a time or a group
 _MAX_KEY_LENGTH = 64  # a longer text is prose
@@ -117,19 +120,34 @@ def _score_id(place: int, stats: ColumnStats) -> int:
     numbered = is_reference_number(stats.name)
     nameless = is_index_name(stats.name)
     entity = named and has_word_kind(stats.name, "entity")
+    who = names_somebody(stats.name)
     first = place == 0  # breaks ties only: it is added to a score that is not 0
     if stats.kind == "str":
         if stats.max_length > _MAX_KEY_LENGTH or has_word_kind(stats.name, "prose", where="last"):
             return 0
-        code = stats.has_codes
+        code = stats.has_codes or (who and stats.has_no_blanks)
         score = 10 * named + 2 * entity + 2 * numbered + 3 * (nameless and first)
-        score += 4 * (code and (first or numbered)) + (code and stats.rows >= _MIN_CODE_ROWS)
+        score += 4 * (code and (first or numbered or who)) + (code and stats.rows >= _MIN_CODE_ROWS)
         return score + 2 * (code and score > 0) + first * (score > 0)
     if not stats.is_whole or (stats.kind == "float" and not (named or nameless)):
         return 0
-    score = 10 * named + 2 * entity + 3 * numbered
-    score += (3 + first) * (stats.is_consecutive and (first or nameless))
+    score = 10 * named + 2 * entity + 3 * numbered + 4 * who
+    score += (3 + first) * (is_running_number(stats) and (first or nameless))
     return score + first * (score > 0)
+
+
+def is_running_number(stats: ColumnStats) -> bool:
+    """Return True for whole numbers without a gap that number the rows, such as 4000 to 4199.
+
+    Example:
+        >>> is_running_number(ColumnStats(pl.Series("seq", range(4000, 4200))))
+        True
+    """
+    if stats.is_consecutive:
+        return True
+    # Years, hours and counts may be such by chance.
+    is_moment = has_word_kind(stats.name, "year", "month", "weekday", "when", "birth", "count")
+    return stats.is_running and stats.rows >= _MIN_CODE_ROWS and not is_moment
 
 
 def _find_time(columns: Sequence[ColumnStats]) -> ColumnStats | None:
@@ -162,7 +180,8 @@ def _find_group(columns: Sequence[ColumnStats]) -> ColumnStats | None:
         and (c.kind == "str" or c.is_whole)
         and is_entity_name(c.name, allow_bare=c.kind != "str" or c.has_codes)
         and c.unique_count > _MIN_GROUPS
-        and not c.is_unique
+        and len(c.present) >= _MIN_GROUP_ROWS * c.unique_count
+        and c.single_count <= _MAX_SINGLE_SHARE * c.unique_count
         and _is_mostly_present(c)
     ]
     return max(candidates, key=lambda c: c.unique_count, default=None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import hashlib
 import json
 import math
 import re
@@ -59,8 +60,10 @@ def encode_argument(value: Any, paths: list[str], roots: list[Any]) -> str:
         if isinstance(item, OutputPath):  # before InputPath, its base class
             return f"→{item.text}"
         if isinstance(item, InputPath):
-            paths.append(str(Path.cwd() / item))
+            paths.append(item.location)
             return "(content)"
+        if _table_package(item):
+            return {f"{_MARK}table": _digest_table(item)}
         if isinstance(item, type) and issubclass(item, BaseModel):
             roots.append(item)
             return {"contract": schema_of(item).to_json()}
@@ -128,6 +131,28 @@ def _encode_marked(item: Any, override: Callable[[Any], Any], roots: list[Any]) 
         return {f"{_MARK}path": str(item)}
     kind = next((name for cls, name in _TYPE_MARKS.items() if isinstance(item, cls)), "")
     return {f"{_MARK}{kind}": to_json(item)} if kind else NotImplemented
+
+
+def _table_package(value: Any) -> str:
+    """Return the package of a table in memory; empty for another value."""
+    package = type(value).__module__.partition(".")[0]
+    return package if type(value).__name__ == "DataFrame" and package in ("polars", "pandas") else ""
+
+
+def _digest_table(table: Any) -> str:
+    # Here, since keys are made in commands that import neither polars nor pandas.
+    from magical.contracts.table_digest import table_digest
+    from magical.contracts.tables import to_polars
+
+    digest = table_digest(to_polars(table))
+    if _table_package(table) == "polars":
+        return digest
+    import pandas as pd
+
+    # A body may see the index and the types of pandas, too.
+    index = pd.util.hash_pandas_object(table.index).to_numpy().tobytes()
+    types = f"{table.index.names} {dict(table.dtypes)}".encode()
+    return hashlib.sha256(digest.encode() + index + types).hexdigest()[:40]
 
 
 def _encode_collection(item: Any, override: Callable[[Any], Any], roots: list[Any]) -> Any:

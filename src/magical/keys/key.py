@@ -14,12 +14,13 @@ from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
 from magical.errors import InputError, SettingsError, WiringError
 from magical.graph import Graph, Node
+from magical.input_files.local_files import base_name, is_there
 from magical.keys.arguments import encode_argument
 from magical.keys.code_closure import CodeClosure, CodeReader
 from magical.keys.packages import find_package
 from magical.masking import mask_uris
 from magical.scoring_path import derive_scoring_path
-from magical.settings import OutputPath, find_paths
+from magical.settings import InputPath, OutputPath, find_paths
 from magical.synthesis.strategies import pretence_json
 
 __all__ = ["KEY_FORMAT", "NodeIdentity", "compute_node_key", "identify_nodes"]
@@ -35,7 +36,8 @@ class NodeIdentity:
     Attributes:
         parts: the text of each part, by labels such as ``code:helpers.scale`` and ``argument:max_age``.
         where: the ``file:line`` of code, by label.
-        argument_files: absolute paths of files in arguments, by label, in the order of their placeholders.
+        argument_files: absolute paths, or URLs, of files in arguments, by label, in the order of their
+            placeholders.
         calls_wish: True if the code calls ``wish``, so that the result is not real.
         output_files: the absolute path of each output in the arguments, by its text in the settings.
 
@@ -113,7 +115,7 @@ def compute_node_key(
     parts = {**identity.parts, **(origin_parts or {})}
     for label, paths in identity.argument_files.items():
         # With the name, which a body can see; without the folder, so that clones elsewhere agree.
-        marks = [f"{_digest_input_file(label, p, digest_file)}:{json.dumps(Path(p).name)}" for p in paths]
+        marks = [f"{_digest_input_file(label, p, digest_file)}:{json.dumps(base_name(p))}" for p in paths]
         parts[label] = " ".join([parts[label], *marks])
     parts |= {f"input:{name}": content for name, content in inputs.items()}
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
@@ -122,10 +124,10 @@ def compute_node_key(
 
 def _digest_input_file(label: str, path: str, digest: Callable[[Path], str]) -> str:
     try:
-        return digest(Path(path))
+        return digest(InputPath(path))
     except InputError as error:
         first = error.lines[0].removesuffix(".")
-        hint = error.hint if Path(path).exists() else f"{error.hint} Without it: magical pretend"
+        hint = error.hint if is_there(path) else f"{error.hint} Without it: magical pretend"
         raise InputError(f"{first}, given as {label.partition(':')[2]}.", hint=hint) from None
 
 

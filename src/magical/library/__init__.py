@@ -1,7 +1,7 @@
 """The steps of the standard workflow, from a raw file to a registered model.
 
 Names are imported when first used, so a project pays only for the steps that it calls.
-Door: this module, `part_assignment`.
+Door: this module, `part_assignment`, `rare_classes`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from magical.library.evaluating import evaluate
     from magical.library.experiments import Boosting, Experiment, Linear, boosting, linear
     from magical.library.featurizing import featurize
-    from magical.library.ingesting import ingest
+    from magical.library.ingesting import ingest, ingest_sql
     from magical.library.metrics.scores import Score, Scores
     from magical.library.modeling import model_data
     from magical.library.predicting import predict
     from magical.library.preprocessing import transform
     from magical.library.registering import RegisterSettings, register
     from magical.library.selecting import select
+    from magical.library.sources.database import Database
     from magical.library.sources.reading_settings import Reading
     from magical.library.splitting import SplitSettings, split
     from magical.library.training import train
@@ -35,7 +36,8 @@ _EXPORTS = {
     "registering": ("RegisterSettings", "register"),
     "metrics.scores": ("Score", "Scores"),
     "selecting": ("select",),
-    "ingesting": ("ingest",),
+    "ingesting": ("ingest", "ingest_sql"),
+    "sources.database": ("Database",),
     "sources.reading_settings": ("Reading",),
     "splitting": ("SplitSettings", "split"),
     "training": ("train",),
@@ -45,6 +47,7 @@ _EXPORT_MODULES = {name: f"magical.library.{module}" for module, names in _EXPOR
 
 __all__ = [
     "Boosting",
+    "Database",
     "Experiment",
     "Linear",
     "Reading",
@@ -56,6 +59,7 @@ __all__ = [
     "evaluate",
     "featurize",
     "ingest",
+    "ingest_sql",
     "linear",
     "model_data",
     "predict",

@@ -32,7 +32,8 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
     ``log_loss``, ``accuracy``, ``f1_macro`` and ``roc_auc_ovr`` (plain means over classes). Numbers: ``rmse``
     and ``mae`` in the target's unit, ``r2``. Classes without probabilities get the metrics that need none.
     Each metric has the 95 % interval of a percentile bootstrap over rows (Efron 1979), 500 resamples, seeded.
-    Rows without a target or a prediction are dropped and counted.
+    Rows without a target or a prediction are dropped and counted. If a class has fewer than 30 rows, its
+    metrics get at least the interval of a share of so many rows (Wilson 1927), and a warning calls them wide.
 
     Args:
         predictions: the result of ``predict``.
@@ -76,6 +77,10 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
     else:
         result = (score_labels if target.is_class else score_regression)(complete, target)
     scores = Scores(**result._asdict(), target=target.name, part=part, rows=complete.height)
+    if scores.is_wide:
+        warn(
+            f"the intervals are wide: {scores.rarest} of {scores.rows:,} {part} rows are of the rarest class."
+        )
     if current_sink.get() is not None:
         for name, value in make_diagnostics(complete, target, names, schema.ids).items():
             keep(name, value)

@@ -1,105 +1,104 @@
-"""The step ``ingest``: read a file as a raw table."""
+"""The steps ``ingest`` and ``ingest_sql``: read a source as a raw table."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import polars as pl
-
 from magical.contracts.promises import Frame
-from magical.errors import InputError, did_you_mean, join_names
+from magical.errors import InputError
 from magical.library.remarks import warn
-from magical.library.sources.csv_file import read_csv
-from magical.library.sources.raw_table import RawTable
+from magical.library.sources.database import Database, find_missing_driver, query_database
+from magical.library.sources.reader import find_missing_extra, read_source
 from magical.library.sources.reading_settings import Reading
-from magical.reading.csv_dialect import reject_binary
 from magical.settings import InputPath
 from magical.steps import step
 
-__all__ = ["ingest"]
+__all__ = ["ingest", "ingest_sql"]
 
-_TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
-_PARQUET_SUFFIXES = (".parquet", ".pq")
 _NOTHING_SAID = Reading()
 
 
-@step
-def ingest(source: InputPath, reading: Reading = _NOTHING_SAID) -> Frame:
-    r"""Read a file as a raw table that promises no columns yet.
+def _check_extra(source: object, reading: object) -> None:
+    if missing := find_missing_extra(source):
+        raise InputError(f"{source} needs a package that is not here.", hint=missing)
 
-    A csv file (.csv, .tsv, .txt) may be delimited by comma, semicolon, tab or pipe, with or without quotes
-    and byte order mark, in UTF-8, UTF-16 or Latin-1. All its columns are **text**, exactly as written, so
-    leading zeros, long ids and unusual dates survive; ``model_data`` converts them. An empty field is null.
-    Rows without any value are dropped and counted. A parquet file is read as it is.
+
+def _check_driver(database: object, query: object) -> None:
+    if isinstance(database, Database) and (missing := find_missing_driver(database)):
+        raise InputError(f"The database {database.uri} needs a package that is not here.", hint=missing)
+
+
+@step(promises=_check_extra)
+def ingest(source: InputPath, reading: Reading = _NOTHING_SAID) -> Frame:
+    r"""Read files, or a table in memory, as a raw table that promises no columns yet.
+
+    | source | read as |
+    |---|---|
+    | .csv, .tsv, .txt | any usual delimiter, quotes, encoding and line ends; all columns are **text** |
+    | .json, .jsonl, .ndjson | an array of records, or a record a line; nested fields stay nested |
+    | .parquet, .pq | as it is |
+    | .xlsx, .xlsm, .xls, .xlsb | one sheet, with the types of its cells (extra ``excel``) |
+    | a table of polars or pandas | as it is |
+
+    Texts may be compressed (``.csv.gz``). A folder or a pattern (``data/2024-*.csv``) is read as one table:
+    its files must have the same columns. ``s3://``, ``gs://``, ``https://`` and the like are read where they
+    are (extra ``remote``). The texts of a csv file stay exactly as written, so leading zeros, long ids and
+    unusual dates survive; ``model_data`` converts them. An empty field is null. Rows without any value are
+    dropped.
 
     Args:
-        source: the file; this step runs again when its content changes.
+        source: this step runs again when its content changes, or a file is added, renamed or removed.
         reading: what the author says of the source; the rest is found out.
 
     Raises:
-        InputError: the file is missing, empty, of an unknown kind, or malformed; the message says where.
+        InputError: the source is missing, empty, of an unknown kind, or malformed; the message says where.
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> path = Path(tempfile.mkdtemp(), "customers.csv")
         >>> _ = path.write_text("ID;Income\n007;1,5\n")
         >>> ingest(InputPath(path)).rows()
         [('007', '1,5')]
     """
-    path, name = Path(source), str(source)
-    _check_file(path, name)
-    raw = _read_source(path, name, reading)
+    raw = read_source(source, reading)
     for remark in raw.remarks:
         warn(remark)
-    table = raw.table
-    if table.is_empty():
+    if raw.table.is_empty():
+        name = str(source) if hasattr(source, "text") else "The table"
         raise InputError(
-            f"{name} has {table.width} column names and no rows.", hint="give a file with at least one row."
+            f"{name} has {raw.table.width} column names and no rows.", hint="give one with at least one row."
         )
-    return table
+    return raw.table
 
 
-def _check_file(path: Path, name: str) -> None:
-    """Raise an InputError unless the path is a file of a known kind with content."""
-    if not path.exists():
-        folder = path.parent
-        files = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
-        hint = did_you_mean(path.name, files) if files else "set source= to a file that exists."
-        place = f" ({path})" if str(path) != name else ""
-        raise InputError(f"There is no file {name}{place}.", hint=hint)
-    if path.is_dir():
-        raise InputError(f"{name} is a folder, not a file.", hint="name one file in it.")
-    # A pipe would block the read for ever, and a device may never end: refuse both before opening.
-    if not path.is_file():
+@step(reads="world", promises=_check_driver)
+def ingest_sql(database: Database, query: str) -> Frame:
+    """Ask a database, and give its answer as a raw table that promises no columns yet.
+
+    Each run asks again; what follows runs again only if the answer differs. A query without ORDER BY may give
+    the rows in another order each time, which is another answer.
+
+    Args:
+        database: SQLite is always there; for others, the extra ``sql`` and the driver of the database.
+        query: in the SQL of the database.
+
+    Raises:
+        InputError: there is no such database, a package is missing, the query fails, or has no rows.
+
+    Example:
+        >>> import sqlite3, tempfile
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp(), "shop.db")
+        >>> with sqlite3.connect(path) as shop:
+        ...     _ = shop.execute("CREATE TABLE orders AS SELECT 7 AS id, 1.5 AS price")
+        >>> ingest_sql(Database(uri=f"sqlite:///{path}"), "SELECT * FROM orders ORDER BY id").rows()
+        [(7, 1.5)]
+    """
+    raw = query_database(database, query)
+    for remark in raw.remarks:
+        warn(remark)
+    if raw.table.is_empty():
         raise InputError(
-            f"{name} is a pipe or a device, not a file.", hint="write its content to a file first."
+            f"The answer of {database.uri} has {raw.table.width} column names and no rows.",
+            hint="look at the conditions of the query.",
         )
-    suffixes = (*_TEXT_SUFFIXES, *_PARQUET_SUFFIXES)
-    if path.suffix.lower() not in suffixes:
-        raise InputError(
-            f"{name} is of an unknown kind: {path.suffix or 'it has no suffix'}.",
-            hint=f"give a file that ends in {join_names(suffixes)}.",
-        )
-    if path.stat().st_size == 0:
-        raise InputError(f"{name} is empty.", hint="give a file with a header and at least one row.")
-
-
-def _read_parquet(path: Path, name: str) -> pl.DataFrame:
-    try:
-        return pl.read_parquet(path, glob=False)  # a file may be called data[1].parquet
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(
-            f"{name} cannot be read as parquet: {error}",
-            hint="write the file again; it may have been cut off.",
-        ) from error
-
-
-def _read_source(path: Path, name: str, reading: Reading) -> RawTable:
-    if path.suffix.lower() in _PARQUET_SUFFIXES:
-        return RawTable(_read_parquet(path, name))
-    try:
-        reject_binary(path, name)
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{name} cannot be read: {error.strerror}.", hint="check its permissions.") from None
-    return read_csv(data, name, reading)
+    return raw.table

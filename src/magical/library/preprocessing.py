@@ -38,16 +38,21 @@ class _ColumnCounts(NamedTuple):
     missing: int
     rows: int
 
+    @property
+    def is_category(self) -> bool:
+        """True for texts, and for numbers of a Literal: those have no distances that a model could use."""
+        return self.column.type == "str" or (self.column.type == "int" and bool(self.column.choices))
+
 
 @step
 def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
     """Plan the conversion of features to numbers: imputation, scaling and encoding, to be fitted on train.
 
     Numbers: missing ones get the median and a column that marks them; scaled to mean 0 and variance 1. Dates:
-    days since 1970, then the same. Bools: 0 or 1. Texts of up to 30 different values: one column each, rare
-    ones together; new ones count as rare. Texts of more values: the target's mean of each, shrunken and
-    cross-fitted (Micci-Barreca 2001). Dropped and logged: columns with one value only, and texts that hardly
-    repeat, since a model would memorise them.
+    days since 1970, then the same. Bools: 0 or 1. Texts, and numbers of a ``Literal``, of up to 30 different
+    values: one column each, rare ones together; new ones count as rare. Of more values: the target's mean of
+    each, shrunken and cross-fitted (Micci-Barreca 2001). Dropped and logged: columns with one value only, and
+    texts that hardly repeat, since a model would memorise them.
 
     Args:
         train: rows whose contract names the features: the columns without a role.
@@ -189,10 +194,10 @@ def _build_blocks(
     from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
 
     def columns_of(*types: str) -> list[str]:
-        return [c.column.name for c in counts if c.column.type in types]
+        return [c.column.name for c in counts if c.column.type in types and not c.is_category]
 
-    few = [c.column.name for c in counts if c.column.type == "str" and c.distinct <= MAX_ONE_HOT]
-    many = [n for n in columns_of("str") if n not in few]
+    few = [c.column.name for c in counts if c.is_category and c.distinct <= MAX_ONE_HOT]
+    many = [c.column.name for c in counts if c.is_category and c.distinct > MAX_ONE_HOT]
     rare = max(1, min(10, counts[0].rows // 100))
     # State the target's type: the encoder would take whole numbers of a regression for classes.
     kind = {"regression": "continuous"}.get(task.kind, task.kind)

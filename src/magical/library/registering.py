@@ -33,6 +33,7 @@ from magical.library.scorer.parity import (
 from magical.library.scorer.promotion_gate import (
     METRICS,
     Criterion,
+    check_class_rows,
     check_findings,
     check_thresholds,
     find_blockers,
@@ -58,15 +59,18 @@ class RegisterSettings(Settings):
         require: a bound for each metric: at least, or at most for ``log_loss``, ``brier``, ``rmse``, ``mae``.
         metric: the metric that compares the model with the champion on the same test rows; by default
             ``roc_auc`` for two classes, ``log_loss`` for more, ``rmse`` for numbers.
+        min_class_rows: the least number of scored rows of the rarest class. With fewer than 5, even a perfect
+            model can hardly be told from chance.
 
     Example:
         >>> RegisterSettings(require={"roc_auc": 0.7})
-        RegisterSettings(name=None, require={'roc_auc': 0.7}, metric=None)
+        RegisterSettings(name=None, require={'roc_auc': 0.7}, metric=None, min_class_rows=5)
     """
 
     name: str | None = Field(default=None, min_length=1, pattern=r"^[^/:]+$")
     require: dict[str, float] = Field(default_factory=dict)
     metric: str | None = None
+    min_class_rows: int = Field(default=5, ge=0)
 
     @field_validator("require")
     @classmethod
@@ -87,10 +91,10 @@ class RegisterSettings(Settings):
 def register(model: Model, scores: Scores, how: RegisterSettings = RegisterSettings()) -> Receipt:  # noqa: B008
     """Register a model with all that scoring needs, and make it the champion if it passes the gate.
 
-    Every model gets a version, even if it fails the gate. The gate: the required scores reached; better than
-    the present champion on the same test rows; LEAK001 passed; scoring gives the numbers of the run, and the
-    same row by row as in a batch. The audit's other rules are not assessed yet. A second call with the same
-    key finds the version of the first call, and completes it.
+    Every model gets a version, even if it fails the gate. The gate: the required scores reached; some scored
+    rows of each class; better than the present champion on the same test rows; LEAK001 passed; scoring gives
+    the numbers of the run, and the same row by row as in a batch. The audit's other rules are not assessed
+    yet. A second call with the same key finds the version of the first call, and completes it.
 
     Args:
         model: a fitted model.
@@ -165,6 +169,7 @@ class _Registration:
         self.folder = context.scratch() / "model"
         self.criteria: list[Criterion] = [
             *check_thresholds(how.require, scores),
+            *check_class_rows(how.min_class_rows, scores),
             *check_findings(context.graph.findings),
         ]
         wire = context.node.inputs.get("model")

@@ -19,6 +19,7 @@ from magical.library.part_assignment import (
     hash_rows,
     scale_hashes,
 )
+from magical.library.rare_classes import describe_rare_class
 from magical.library.remarks import warn
 from magical.settings import Settings
 from magical.steps import step
@@ -67,7 +68,8 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
     move when rows are shuffled or columns change, and, random or by group, not when rows are added. Rows
     without an ``Id`` are identified by a digest of the contract's columns. Rows of equal time, and equal
     rows without an ``Id``, stay together. Rows without a target or a time are in no part, and counted. Rows
-    in different parts that differ only in their ``Id`` are counted and kept as ``overlap``.
+    in different parts that differ only in their ``Id`` are counted and kept as ``overlap``. A class of fewer
+    than 30 rows causes a warning.
 
     Args:
         table: rows with a contract, and a target in it.
@@ -95,6 +97,8 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
     assignable = _mark_assignable(table, schema, kind)
     rows = table.filter(assignable) if not assignable.all() else table
     _check_classes(rows, schema, kind)
+    if schema.target and _has_class_target(schema) and (text := describe_rare_class(rows[schema.target])):
+        warn(text)
     parts = _assign(rows, schema, kind, how)
     # One entry for every row of the table: the engine repeats a split from this, row by row.
     assignment = np.full(table.height, None, dtype=object)

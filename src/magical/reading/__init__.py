@@ -1,5 +1,6 @@
-"""Raw text to typed values: detect how a csv file is written, and parse its numbers and dates.
+"""Raw text to typed values: how a file is written, which lines are rows, numbers and dates.
 
 Pure functions on bytes and polars columns; `ingest` and `model_data` call them.
-Door: `casting`, `csv_dialect`, `date_parsing`.
+Door: `casting`, `compression`, `csv_dialect`, `date_parsing`, `encodings`, `file_shape`, `number_affixes`,
+`number_reading`, `table_shape`.
 """

@@ -10,15 +10,17 @@ import polars as pl
 from magical.contracts.dtypes import DTYPES, MAX_EXACT_FLOAT, dtype_kind
 from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
-from magical.reading.date_parsing import parse_dates, parse_datetimes, parse_times
+from magical.reading.date_parsing import parse_times, read_moments
+from magical.reading.missing_texts import is_missing_text
+from magical.reading.number_reading import TableEvidence, has_open_point, read_numbers
+from magical.reading.reading_note import ReadingNote
 
 __all__ = ["CastResult", "cast"]
 
-_MISSING_TEXTS = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "?")
 _TRUE = ("true", "t", "yes", "y", "1", "1.0", "on", "ja", "j", "oui", "si", "sí", "sim", "wahr", "vrai")
 _FALSE = ("false", "f", "no", "n", "0", "0.0", "off", "nein", "non", "não", "falsch", "faux")
-_DECIMAL_COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+$"
-_THOUSANDS_COMMA = r"^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$"
+_NUMBERS = ("int", "float", "duration")
+_WHOLE = r"^([+-]?[0-9]+)(?:\.0*)?$"
 
 
 class CastResult(NamedTuple):
@@ -27,20 +29,46 @@ class CastResult(NamedTuple):
     Attributes:
         values: null where a value is missing or cannot be cast.
         failed: true where a value is present and cannot be cast.
+        notes: examples of what is read in a way that is not plain.
+        conflict: two readings between which nothing decides; empty if there are none.
+        fixes: marks in the contract, each of which decides between them.
+        decimal: the decimal mark that was found, unless the numbers are plain.
+        thousands: the mark between thousands that was found.
+        said: what else another reader could dispute, such as dates in several forms.
+        reason: the cause why values cannot be cast, where it is known.
     """
 
     values: pl.Series
     failed: pl.Series
+    notes: tuple[ReadingNote, ...] = ()
+    conflict: str = ""
+    fixes: tuple[str, ...] = ()
+    decimal: str = ""
+    thousands: str = ""
+    said: str = ""
+    reason: str = ""
+
+    @property
+    def remark(self) -> str:
+        """One sentence on what another reader could have read in another way; empty if nobody would."""
+        notes = [*(str(note) for note in self.notes if note.otherwise), *filter(None, [self.said])]
+        return f"{self.values.name}: {'; '.join(notes)}" if notes else ""
 
 
-def cast(raw: pl.Series, column: Column) -> CastResult:
+def cast(raw: pl.Series, column: Column, evidence: TableEvidence | None = None) -> CastResult:
     """Cast a raw column to its promised type.
 
     Blanks at both ends of a text are removed. An empty text is missing; for types other than ``str``, so are
-    NA, N/A, NaN, null, none, nil, - and ?. Whole numbers may be written as floats (``12.0``). A column may
-    have decimal commas (``1.234,5``) or commas between thousands (``1,234.5``); if both are possible, its
-    numbers with a comma cannot be cast. Infinite numbers cannot be cast either. A boolean is true, yes, y, t,
-    on, 1 or the opposite, in a few languages. A column of type ``list`` or ``any`` is returned unchanged.
+    NA, N/A, NaN, null, none, nil, - and ?. Whole numbers may be written as floats (``12.0``). Numbers in
+    texts are read by ``number_reading``, with marks between thousands, decimal commas, currencies and units.
+    Infinite numbers cannot be cast. Dates and moments are read by ``read_moments``. A boolean is true, yes,
+    y, t, on, 1 or the opposite, in a few languages. A column of type ``list`` or ``any`` is returned
+    unchanged.
+
+    Args:
+        raw: the values, most often texts.
+        column: the promised column.
+        evidence: the other columns of the raw table, which may decide how numbers are written.
 
     Raises:
         ContractError: the column's format is not valid.
@@ -52,14 +80,25 @@ def cast(raw: pl.Series, column: Column) -> CastResult:
     wanted = DTYPES.get(column.type)
     if wanted is None:
         return CastResult(raw, pl.repeat(False, len(raw), eager=True))
-    if dtype_kind(raw.dtype) == "str":
-        raw = raw.cast(pl.String).str.strip_chars()
-        missing = (raw == "") if column.type == "str" else raw.str.to_lowercase().is_in(_MISSING_TEXTS)
+    is_text = dtype_kind(raw.dtype) == "str"
+    if is_text:
+        raw = raw.cast(pl.String)
+        if column.type in _NUMBERS and (numbers := _cast_plain_numbers(raw, column)) is not None:
+            return CastResult(numbers.rename(column.name), pl.repeat(False, len(raw), eager=True))
+        raw = raw.str.strip_chars()
+        missing = (raw == "") if column.type == "str" else is_missing_text(raw)
         raw = pl.select(pl.when(~missing).then(raw).alias(raw.name)).to_series()
+        if column.type in _NUMBERS:
+            return _cast_number_texts(raw, column, evidence)
     elif raw.dtype.is_float():
         raw = raw.fill_nan(None)
+    notes: dict[str, Any] = {}
     try:
-        values = _CASTS[column.type](raw, column).cast(wanted).rename(column.name)
+        if column.type in ("date", "datetime"):
+            notes = read_moments(raw, column)._asdict()
+            values = notes.pop("values").cast(wanted).rename(column.name)
+        else:
+            values = _CASTS[column.type](raw, column).cast(wanted).rename(column.name)
     except pl.exceptions.ComputeError as error:  # polars raises for a bad format even with strict=False
         if not column.format:
             raise
@@ -67,46 +106,58 @@ def cast(raw: pl.Series, column: Column) -> CastResult:
             f"{column.name} has the Format({column.format!r}), which cannot be used: {shorten(error, 100)}",
             hint="write it in strptime codes, such as %d.%m.%Y or %d.%m.%Y %H:%M.",
         ) from error
-    return CastResult(values, raw.is_not_null() & values.is_null())
+    return CastResult(values, raw.is_not_null() & values.is_null(), **notes)
+
+
+def _cast_plain_numbers(raw: pl.Series, column: Column) -> pl.Series | None:
+    """Cast texts that polars reads and that leave one reading, in one pass; None if there are others."""
+    number = raw.cast(DTYPES["int" if column.type == "int" else "float"], strict=False)
+    if number.null_count() > raw.null_count():
+        failed = raw.filter(number.is_null() & raw.is_not_null())
+        if not is_missing_text(failed.str.strip_chars()).all():
+            return None
+    if column.type == "int":
+        return number  # no text with a mark is an integer to polars
+    if number.is_infinite().any():
+        return None
+    states_point = column.decimal == "." or column.thousands not in ("", ".")
+    if not states_point and (column.decimal or column.thousands or has_open_point(raw)):
+        return None
+    number = number.fill_nan(None)
+    return _to_durations(number) if column.type == "duration" else number
+
+
+def _cast_number_texts(raw: pl.Series, column: Column, evidence: TableEvidence | None) -> CastResult:
+    reading = read_numbers(raw, column, evidence)
+    number = reading.plain.cast(pl.Float64, strict=False)
+    number = pl.select(pl.when(number.is_finite()).then(number)).to_series()
+    if column.type == "int":
+        # Digits are parsed as an integer: as a float, those beyond 2**53 would be lost.
+        whole = reading.plain.str.extract(_WHOLE).cast(pl.Int64, strict=False)
+        exponent = reading.plain.str.contains("[eE]")
+        is_whole = exponent & (number == number.round()) & (number.abs() < MAX_EXACT_FLOAT)
+        powers = pl.select(pl.when(is_whole).then(number)).to_series().cast(pl.Int64)
+        number = pl.select(pl.coalesce(whole, powers)).to_series()
+    elif column.type == "duration":
+        number = _to_durations(number)
+    number = number.rename(column.name)
+    found = (reading.notes, reading.conflict, reading.fixes, reading.decimal, reading.thousands)
+    return CastResult(number, raw.is_not_null() & number.is_null(), *found)
 
 
 def _cast_int(raw: pl.Series, column: Column) -> pl.Series:
-    kind = dtype_kind(raw.dtype)
-    if kind in ("int", "bool", "null"):
+    if dtype_kind(raw.dtype) in ("int", "bool", "null"):
         return raw.cast(pl.Int64, strict=False)
     number = _cast_float(raw, column)
-    whole = pl.select(
-        pl.when((number == number.round()) & (number.abs() <= MAX_EXACT_FLOAT)).then(number)
-    ).to_series()
-    if kind != "str":
-        return whole.cast(pl.Int64, strict=False)
-    # Parse digits as an integer first: as a float, digits beyond 2**53 would be lost.
-    return pl.select(pl.coalesce(raw.cast(pl.Int64, strict=False), whole.cast(pl.Int64))).to_series()
+    is_whole = (number == number.round()) & (number.abs() <= MAX_EXACT_FLOAT)
+    return pl.select(pl.when(is_whole).then(number)).to_series().cast(pl.Int64, strict=False)
 
 
 def _cast_float(raw: pl.Series, column: Column) -> pl.Series:
-    kind = dtype_kind(raw.dtype)
-    if kind == "str":
-        raw = _normalize_decimals(raw)
-    elif kind not in ("int", "float", "bool", "null") and not raw.dtype.is_decimal():
+    if dtype_kind(raw.dtype) not in ("int", "float", "bool", "null") and not raw.dtype.is_decimal():
         return _all_null(raw, column)
     number = raw.cast(pl.Float64, strict=False).fill_nan(None)
     return pl.select(pl.when(number.is_finite()).then(number)).to_series()
-
-
-def _normalize_decimals(raw: pl.Series) -> pl.Series:
-    """Remove separators of thousands and write decimals with a point, unless the column is ambiguous."""
-    commas = raw.filter(raw.str.contains(",", literal=True))
-    if commas.is_empty():
-        return raw
-    # "1,234" matches both patterns; values that match only one of them decide for the column.
-    decimal, thousands = commas.str.contains(_DECIMAL_COMMA), commas.str.contains(_THOUSANDS_COMMA)
-    if (decimal & ~thousands).any() and not (thousands & ~decimal).any():
-        return raw.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
-    if (thousands & ~decimal).any() and not (decimal & ~thousands).any():
-        plain = raw.str.replace_all(",", "", literal=True)
-        return pl.select(pl.when(raw.str.contains(_THOUSANDS_COMMA)).then(plain).otherwise(raw)).to_series()
-    return raw
 
 
 def _cast_bool(raw: pl.Series, column: Column) -> pl.Series:
@@ -134,7 +185,10 @@ def _cast_str(raw: pl.Series, column: Column) -> pl.Series:
 def _cast_duration(raw: pl.Series, column: Column) -> pl.Series:
     if dtype_kind(raw.dtype) == "duration":
         return raw
-    seconds = _cast_float(raw, column)  # a number without a unit is in seconds
+    return _to_durations(_cast_float(raw, column))
+
+
+def _to_durations(seconds: pl.Series) -> pl.Series:
     return (seconds * 1_000_000).round().cast(pl.Int64, strict=False).cast(pl.Duration("us"))
 
 
@@ -147,8 +201,6 @@ _CASTS: dict[str, Callable[[pl.Series, Column], Any]] = {
     "float": _cast_float,
     "bool": _cast_bool,
     "str": _cast_str,
-    "date": lambda raw, column: parse_dates(raw, column.format),
-    "datetime": lambda raw, column: parse_datetimes(raw, column.format),
     "time": lambda raw, column: parse_times(raw, column.format),
     "duration": _cast_duration,
 }

@@ -1,14 +1,13 @@
-"""The encoding and delimiter of a csv file, detected from its bytes."""
+"""The dialect of a csv file, detected from its text: delimiter, quote and line ends."""
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,141 +16,144 @@ from magical.errors import InputError, shorten
 __all__ = [
     "DELIMITERS",
     "Dialect",
-    "decode_csv",
+    "LineEnds",
+    "count_delimiters",
     "detect_dialect",
+    "has_clean_quotes",
     "is_regular",
+    "open_reader",
     "read_records",
-    "reject_binary",
+    "unify_line_ends",
 ]
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _RARE_DELIMITERS = (":", "^", "~", "\x01", "\u00a7", " ")
 _HEAD_BYTES = 1 << 16
 _SAMPLE_LINES = 200
-_WINDOW_BYTES = 1 << 12  # the size of each window that is checked for NUL bytes
-_WINDOW_COUNT = 16  # the gaps between windows, which are spread evenly over the file
-_BINARY_SIGNATURES = {
-    b"PK\x03\x04": ("a zip or Excel file", "export it as csv in UTF-8, or unpack it first."),
-    b"\x1f\x8b": ("a gzip file", "unpack it first, with gunzip."),
-    b"BZh": ("a bzip2 file", "unpack it first, with bunzip2."),
-    b"\xfd7zXZ": ("an xz file", "unpack it first, with unxz."),
-    b"(\xb5/\xfd": ("a zstd file", "unpack it first, with unzstd."),
-    b"PAR1": ("a parquet file", "let its name end in .parquet."),
-    b"SQLite format 3": ("a SQLite database", "export a table of it as csv in UTF-8."),
-    b"%PDF": ("a PDF file", "export it as csv in UTF-8."),
-    b"\xd0\xcf\x11\xe0": ("an old Excel file", "export it as csv in UTF-8."),
-}
-"""First bytes of files of other kinds that are often named .csv, with the kind and a hint."""
+_COUNT_BYTES = 1 << 20
+_COLUMN_NAME = re.compile(r"(?=.*[^\W\d_])[\w#%$€(][\w .()/%#$€-]{0,63}")
 
 
 class Dialect(NamedTuple):
-    """The text of a csv file, as UTF-8 without a byte order mark, and its one-character delimiter."""
+    """The text of a csv file, as UTF-8 without a byte order mark, and how its fields are parted.
+
+    Attributes:
+        text: the text.
+        delimiter: one character.
+        quote: one character; empty if the file has no quotes.
+        is_padded: there are blanks between delimiters and quotes.
+        first_line: the number of the line of the file where the text begins.
+        remark: a sentence if another reader could part the fields in another way.
+    """
 
     text: bytes
     delimiter: str
+    quote: str = '"'
+    is_padded: bool = False
+    first_line: int = 1
+    remark: str = ""
 
 
-def decode_csv(data: bytes, name: str) -> tuple[bytes, str]:
-    r"""Convert the text of a file to UTF-8, from UTF-8, UTF-16, Windows-1252 or Latin-1.
+class LineEnds(NamedTuple):
+    """A text, and the name of its line ends: LF, CRLF, CR or mixed."""
 
-    Returns:
-        The text, and a remark if the encoding is a guess, else an empty string.
+    text: bytes
+    name: str
 
-    Raises:
-        InputError: the data is not text.
+
+def unify_line_ends(text: bytes) -> LineEnds:
+    r"""Write the line ends of old Macs as line feeds; others stay as they are.
+
+    A text with quotes may have carriage returns inside of its fields: then they end lines only if nothing
+    else does.
 
     Example:
-        >>> decode_csv("n\u00e9;1".encode("utf-16"), "a.csv")[0].decode()
-        'n\xe9;1'
-        >>> decode_csv(b"n\xe9;1", "a.csv")[1]
-        'a.csv is not UTF-8 (byte 1): it is read as Windows-1252 (Latin-1).'
+        >>> unify_line_ends(b"a\r1\r2\n"), unify_line_ends(b"a\r\n1\r\n").name
+        (LineEnds(text=b'a\n1\n2\n', name='mixed'), 'CRLF')
     """
-    if data.startswith(codecs.BOM_UTF8):
-        data = data[len(codecs.BOM_UTF8) :]
-    utf16 = _detect_utf16(data)
-    if utf16:
-        try:
-            data = data.decode(utf16).removeprefix("\ufeff").encode()
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"{name} begins as UTF-16, and byte {error.start:,} does not fit.",
-                hint="save it as csv in UTF-8 again.",
-            ) from None
-    _reject_binary_head(data[:_HEAD_BYTES], name)
-    remark = ""
-    try:  # UTF-8 first: other text hardly ever is valid UTF-8, while every text is valid Latin-1
-        data.decode()
-    except UnicodeDecodeError as error:
-        remark = f"{name} is not UTF-8 (byte {error.start:,}): it is read as Windows-1252 (Latin-1)."
-        data = data.decode("cp1252" if _is_cp1252(data) else "latin-1").encode()
-    # A file without any line feed has the line ends of old Macs.
-    return data if b"\n" in data else data.replace(b"\r", b"\n"), remark
+    if b"\r" not in text:  # much faster than to count
+        return LineEnds(text, "LF")
+    feeds, returns, pairs = text.count(b"\n"), text.count(b"\r"), text.count(b"\r\n")
+    if not feeds:
+        return LineEnds(text.replace(b"\r", b"\n"), "CR")
+    if returns > pairs and b'"' not in text:
+        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return LineEnds(text, "CRLF" if returns == pairs == feeds else "mixed")
 
 
-def reject_binary(path: Path, name: str) -> None:
-    """Refuse a binary file after a check of a few places, before the whole file is read.
+def detect_dialect(text: bytes, name: str, delimiter: str | None = None, quote: str | None = None) -> Dialect:
+    r"""Detect the delimiter and the quote: with them, most of the first lines have as many fields.
+
+    Args:
+        text: the text in UTF-8.
+        name: the name of the file, for messages.
+        delimiter: the delimiter, if the author names it.
+        quote: the quote, if the author names it; empty for none.
 
     Raises:
-        InputError: the file is of another kind, or has NUL bytes at one of these places.
-    """
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-        utf16 = bool(_detect_utf16(head))
-        if not utf16:
-            _reject_binary_head(head, name)
-        size = file.seek(0, io.SEEK_END)
-        for number in range(_WINDOW_COUNT + 1):
-            start = max(0, (size - _WINDOW_BYTES) * number // _WINDOW_COUNT)
-            file.seek(start)
-            window = file.read(_WINDOW_BYTES)
-            # Every other byte of UTF-16 may be NUL, so only a window of nothing but NUL is wrong in it.
-            if window and (not window.strip(b"\0") if utf16 else b"\0" in window):
-                at = start + window.index(0)
-                raise InputError(
-                    f"{name} is no text: there are NUL bytes at byte {at:,} of {size:,}.",
-                    hint="export it again; it may have been cut off while it was copied.",
-                )
-
-
-def _reject_binary_head(head: bytes, name: str) -> None:
-    for magic, (kind, hint) in _BINARY_SIGNATURES.items():
-        if head.startswith(magic):
-            raise InputError(f"{name} is no text: it looks like {kind}.", hint=hint)
-    if b"\0" in head or sum(c < 32 and c not in b"\t\n\r\f\x01" for c in head) > len(head) / 100:
-        raise InputError(f"{name} is no text: it looks like binary.", hint="export it as csv in UTF-8.")
-
-
-def detect_dialect(text: bytes, name: str) -> Dialect:
-    r"""Detect the delimiter: with it, most of the first lines have as many fields as the header.
-
-    Raises:
-        InputError: every usual delimiter gives only one column.
+        InputError: every usual delimiter gives only one column, and the first line is no name of one.
 
     Example:
         >>> detect_dialect(b"a;b\n1,5;2\n", "a.csv").delimiter
         ';'
     """
-    declared = re.match(rb"sep=(.)\r?\n", text)  # Excel may declare the delimiter in the first line
-    if declared:
-        return Dialect(text[declared.end() :], declared[1].decode())
+    blank = len(text) - len(text.lstrip(b"\r\n"))
+    first_line = text.count(b"\n", 0, blank) + 1
+    text = text[blank:]
+    declared = re.match(rb"sep=([^\r\n]+)\r?\n", text)  # Excel may declare the delimiter in the first line
+    if declared and len(declared[1].decode()) == 1:
+        text, first_line = text[declared.end() :], first_line + 1
+        delimiter = delimiter or declared[1].decode()
     head = text[:_HEAD_BYTES]
     if len(text) > _HEAD_BYTES:
         head = head[: head.rfind(b"\n") + 1] or head
     sample = head.decode(errors="ignore")
-    best = max(DELIMITERS, key=lambda d: _score_delimiter(sample, d))
-    if _score_delimiter(sample, best) > (0, 0):
-        return Dialect(text, best)
-    header = sample.split("\n", 1)[0].strip()
-    rare = max(_RARE_DELIMITERS, key=lambda d: _score_delimiter(sample, d))
-    guess = f"its columns seem parted by {rare!r}; " if _score_delimiter(sample, rare)[0] > 0.9 else ""
-    raise InputError(
-        f"{name} has one column only: {shorten(header, 80)!r}.",
-        hint=f"{guess}part the columns by comma, semicolon, tab or pipe.",
+    best = max(_list_dialects(sample, delimiter, quote), key=lambda d: _score(sample, d))
+    if _score(sample, best) == (0, 0):
+        remark = _accept_one_column(sample, name, delimiter)
+    else:
+        remark = _describe_quotes(best, name) if quote is None else ""
+    return best._replace(text=text, first_line=first_line, remark=remark)
+
+
+def count_delimiters(dialect: Dialect) -> int:
+    r"""Count the delimiters in the text, those in quotes included.
+
+    Example:
+        >>> count_delimiters(Dialect(b"a,b\n1,2\n", ","))
+        2
+    """
+    mark, size = ord(dialect.delimiter), len(dialect.text)
+    parts = (
+        np.frombuffer(dialect.text, np.uint8, min(_COUNT_BYTES, size - start), start)
+        for start in range(0, size, _COUNT_BYTES)
     )
+    return sum(int(np.count_nonzero(part == mark)) for part in parts)  # much faster than bytes.count
+
+
+def has_clean_quotes(dialect: Dialect) -> bool:
+    r"""Return True if quotes are only at the edges of fields, or doubled in them, and each is closed.
+
+    Example:
+        >>> (
+        ...     has_clean_quotes(Dialect(b'a,b\n1,"x,y"\n', ",")),
+        ...     has_clean_quotes(Dialect(b'a,b\n1,5" x\n', ",")),
+        ... )
+        (True, False)
+    """
+    quotes = _find_quotes(dialect)
+    if len(quotes) % 2:
+        return False
+    data = np.frombuffer(dialect.text, dtype=np.uint8)
+    edges = (ord(dialect.delimiter), *map(ord, dialect.quote), ord("\n"), ord("\r"))
+    opening, closing = quotes[::2], quotes[1::2]
+    begins = np.isin(data[np.maximum(opening - 1, 0)], edges) | (opening == 0)
+    ends = np.isin(data[np.minimum(closing + 1, len(data) - 1)], edges) | (closing == len(data) - 1)
+    return bool(begins.all() and ends.all())
 
 
 def is_regular(dialect: Dialect) -> bool:
-    r"""Return True if all lines have as many fields as the first, and quotes are only at the edges of fields.
+    r"""Return True if all lines have as many fields as the first, and the quotes are clean.
 
     Blank lines are skipped. Vectorised: about 0.1 s for 10 MB.
 
@@ -159,15 +161,13 @@ def is_regular(dialect: Dialect) -> bool:
         >>> is_regular(Dialect(b'a,b\n1,"x,y"\n', ",")), is_regular(Dialect(b"a,b\n1\n", ","))
         (True, False)
     """
+    if not has_clean_quotes(dialect):
+        return False
     text = dialect.text if dialect.text.endswith(b"\n") else dialect.text + b"\n"
     data = np.frombuffer(text, dtype=np.uint8)
-    delimiter, quote = ord(dialect.delimiter), ord('"')
-    ends, cuts, quotes = (np.flatnonzero(data == c) for c in (ord("\n"), delimiter, quote))
+    quotes = _find_quotes(dialect)
+    ends, cuts = (np.flatnonzero(data == c) for c in (ord("\n"), ord(dialect.delimiter)))
     if len(quotes):
-        before = data[np.maximum(quotes[::2] - 1, 0)]
-        at_edge = np.isin(before, (delimiter, quote, ord("\n"), ord("\r"))) | (quotes[::2] == 0)
-        if len(quotes) % 2 or not at_edge.all():
-            return False
         # Keep line ends and delimiters outside of quotes: an even number of quotes comes before them.
         ends, cuts = (p[np.searchsorted(quotes, p) % 2 == 0] for p in (ends, cuts))
     starts = np.concatenate([[0], ends[:-1] + 1])
@@ -186,9 +186,9 @@ def read_records(dialect: Dialect, name: str) -> list[list[str]]:
         >>> read_records(Dialect(b'a,b\n1,"x, y"\n', ","), "a.csv")
         [['a', 'b'], ['1', 'x, y']]
     """
-    text = io.StringIO(dialect.text.decode(), newline="")
-    reader = csv.reader(text, delimiter=dialect.delimiter, strict=True)
+    reader = open_reader(io.StringIO(dialect.text.decode(), newline=""), dialect, strict=True)
     rows: list[list[str]] = []
+    skipped = dialect.first_line - 1
     first_line = 1
     try:
         for row in reader:
@@ -196,7 +196,8 @@ def read_records(dialect: Dialect, name: str) -> list[list[str]]:
             if row and rows and len(row) != len(rows[0]):
                 mark = DELIMITERS.get(dialect.delimiter, dialect.delimiter)
                 raise InputError(
-                    f"{name}: line {reader.line_num:,} has {len(row)} fields, the header has {len(rows[0])}.",
+                    f"{name}: line {reader.line_num + skipped:,} has {len(row)} fields, the header has "
+                    f"{len(rows[0])}.",
                     hint=f"correct the line; a text that contains a {mark} needs double quotes.",
                 )
             if row:
@@ -204,39 +205,100 @@ def read_records(dialect: Dialect, name: str) -> list[list[str]]:
     except csv.Error as error:
         unclosed = "end of data" in str(error)
         problem = "has a double quote that is never closed" if unclosed else f"is not valid csv: {error}"
-        hint = 'write a quote inside quotes as "".'
-        raise InputError(f"{name}: line {first_line:,} {problem}.", hint=hint) from None
+        raise InputError(
+            f"{name}: line {first_line + skipped:,} {problem}.",
+            hint='write a quote inside quotes as ""; if quotes are letters here: Reading(quote="").',
+        ) from None
     return rows
 
 
-def _detect_utf16(data: bytes) -> str:
-    """Return the codec of UTF-16 text, by its mark or by zeros in every other byte; else an empty text."""
-    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return "utf-16"
-    head = data[:_HEAD_BYTES]
-    for kind, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
-        if len(head) > 3 and zeros.count(0) > 0.8 * len(zeros):
-            return kind
+def open_reader(lines: Iterable[str], dialect: Dialect, *, strict: bool = False) -> Any:
+    """Return a reader of Python's csv module for this dialect.
+
+    Example:
+        >>> list(open_reader(["a;b"], Dialect(b"", ";")))
+        [['a', 'b']]
+    """
+    quoting: dict[str, Any] = {"quotechar": dialect.quote} if dialect.quote else {"quoting": csv.QUOTE_NONE}
+    padded = dialect.is_padded
+    return csv.reader(lines, delimiter=dialect.delimiter, skipinitialspace=padded, strict=strict, **quoting)
+
+
+def _find_quotes(dialect: Dialect) -> Any:
+    quote = dialect.quote.encode()
+    if not quote or quote not in dialect.text:
+        return np.empty(0, dtype=np.int64)
+    return np.flatnonzero(np.frombuffer(dialect.text, dtype=np.uint8) == quote[0])
+
+
+def _list_dialects(sample: str, delimiter: str | None, quote: str | None) -> Iterator[Dialect]:
+    """Yield the dialects that are possible; of those that fit equally well, the first is meant."""
+    for mark in [delimiter] if delimiter else DELIMITERS:
+        edge, behind = f"(?:(?m:^)|{re.escape(mark)})", f" *(?m:{re.escape(mark)}|\r?$)"
+        if (
+            quote is None
+            and _count_quoted(sample, edge, "'", behind) > 1
+            and not re.search(f'{edge}"', sample)
+        ):
+            yield Dialect(b"", mark, "'")
+        usual = '"' if quote is None else quote
+        is_padded = (
+            bool(usual) and mark != " " and _count_quoted(sample, f"{re.escape(mark)} +", usual, behind)
+        )
+        yield Dialect(b"", mark, usual, bool(is_padded))
+
+
+def _count_quoted(sample: str, before: str, quote: str, behind: str) -> int:
+    """Count the fields in quotes; zero if many fields begin with a quote and do not end with one."""
+    begun = len(re.findall(f"{before}{quote}", sample))
+    text = f"(?:[^{quote}\n]|{quote}{quote})*"
+    closed = len(re.findall(f"{before}{quote}{text}{quote}(?={behind})", sample)) if begun else 0
+    return closed if closed > 0.9 * begun else 0
+
+
+def _describe_quotes(dialect: Dialect, name: str) -> str:
+    """Say what is unusual about the quotes, unless the author named them."""
+    if dialect.is_padded:
+        return f"{name}: blanks between a delimiter and a text in quotes are left out."
+    if dialect.quote == "'":
+        return f"{name}: single quotes are read as quotes around texts; they are no part of the texts."
     return ""
 
 
-def _is_cp1252(data: bytes) -> bool:
-    # Windows-1252 leaves these five bytes undefined.
-    return not any(byte in data for byte in (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d"))
+def _accept_one_column(sample: str, name: str, delimiter: str | None) -> str:
+    """Return a remark on a file of one column; refuse it if it may have more."""
+    header = sample.split("\n", 1)[0].strip()
+    if delimiter:
+        mark = DELIMITERS.get(delimiter, repr(delimiter))
+        return f"{name} is read as one column, {shorten(header, 40)!r}: no line has a {mark} in it."
+    rare = max(_RARE_DELIMITERS, key=lambda mark: _score_first_line(sample, mark))
+    is_parted = _score_first_line(sample, rare) > 0.9
+    if not is_parted and not set(sample) & set(DELIMITERS) and _COLUMN_NAME.fullmatch(header.strip('"')):
+        return f"{name} is read as one column, {header!r}: no line has a comma, semicolon, tab or pipe."
+    guess = f"its columns seem parted by {rare!r}; " if is_parted else ""
+    raise InputError(
+        f"{name} has one column only: {shorten(header, 80)!r}.",
+        hint=f"{guess}part the columns by comma, semicolon, tab or pipe, or name what parts them: "
+        f"Reading(delimiter={(rare if is_parted else ',')!r}).",
+    )
 
 
-def _score_delimiter(sample: str, delimiter: str) -> tuple[float, int]:
-    """Score a delimiter by the share of lines with as many fields as the header, then by that number."""
-    rows = list(_sample_rows(sample, delimiter))
-    width = len(rows[0]) if rows else 0
-    if width < 2:
-        return (0.0, 0)
-    return (sum(len(r) == width for r in rows) / len(rows), width)
+def _score_first_line(sample: str, delimiter: str) -> float:
+    """Return the share of lines with as many fields as the first one; 0 if that is one field."""
+    widths = [len(row) for row in _sample_rows(sample, Dialect(b"", delimiter))]
+    return widths.count(widths[0]) / len(widths) if widths and widths[0] > 1 else 0.0
 
 
-def _sample_rows(sample: str, delimiter: str) -> Iterator[list[str]]:
+def _score(sample: str, dialect: Dialect) -> tuple[float, int]:
+    """Score a dialect by the share of lines with the most frequent number of fields, then by that number."""
+    widths = Counter(len(row) for row in _sample_rows(sample, dialect))
+    width = max(widths, key=lambda w: (widths[w], w), default=0)
+    return (widths[width] / widths.total(), width) if width > 1 else (0, 0)
+
+
+def _sample_rows(sample: str, dialect: Dialect) -> Iterator[list[str]]:
     """Yield the first records of a text without the blank ones; stop at one that is not valid csv."""
-    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+    reader = open_reader(io.StringIO(sample, newline=""), dialect)
     try:
         for number, row in enumerate(reader):
             if row:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
+
+from magical.errors import SettingsError, find_author_line
+from magical.input_files.local_files import is_url
+from magical.masking import mask_uris, register_secret
 
 __all__ = ["CommandLineText", "InputPath", "OutputPath", "ReplacementGroup", "find_paths"]
 
@@ -31,15 +38,22 @@ class InputPath(_PlainPath):  # type: ignore[misc]
     """A file that is read, as a ``pathlib.Path``. New content or a new name makes a step run again.
 
     Another folder does not. In settings a relative path starts from the project; outside of them, from the
-    working directory.
+    working directory. It may also be a folder, or a pattern such as ``data/2024-*.csv``: then a step runs
+    again if one of its files is added, renamed, changed or deleted, but for hidden ones. A URL, such as
+    ``s3://bucket/x.csv``, stays as it is written.
 
     Attributes:
         text: the path as it was written.
         base: the folder that a relative path starts from.
 
+    Raises:
+        SettingsError: the text is a URL with a password.
+
     Example:
         >>> InputPath("customers.csv", Path("/data")).name
         'customers.csv'
+        >>> str(InputPath("s3://bucket/customers.csv", Path("/data")))
+        's3://bucket/customers.csv'
     """
 
     text: str
@@ -48,18 +62,37 @@ class InputPath(_PlainPath):  # type: ignore[misc]
     def __new__(cls, text: str | Path, base: Path | None = None) -> Self:
         """Make the path."""
         self: Self = object.__new__(cls)
-        self.text, self.base = str(text), base
+        self.text = str(text)
+        self.base = None if self.is_url else base
+        if mask_uris(self.text) != self.text:
+            raise _password_error(self.text)
         if sys.version_info < (3, 12):  # after that, pathlib sets the parts in `__init__`
-            path: Any = _expand_path(text, base)
+            path: Any = _expand_path(text, self.base)
             self._drv, self._root, self._parts = path._drv, path._root, path._parts
         return self
 
     def __init__(self, text: str | Path, base: Path | None = None) -> None:
         if sys.version_info >= (3, 12):
-            super().__init__(_expand_path(text, base))
+            super().__init__(_expand_path(text, self.base))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({getattr(self, 'text', str(self))!r})"
+
+    def __str__(self) -> str:
+        return self.text if self.is_url else str(super().__str__())
+
+    def __fspath__(self) -> str:
+        return str(self)
+
+    @property
+    def is_url(self) -> bool:
+        """True for a file elsewhere, which pathlib cannot open."""
+        return is_url(getattr(self, "text", ""))
+
+    @property
+    def location(self) -> str:
+        """The absolute path, with the working directory before a relative one; a URL as it is."""
+        return str(self) if self.is_url else os.path.join(Path.cwd(), super().__str__())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (getattr(self, "text", str(self)), getattr(self, "base", None)))
@@ -79,7 +112,7 @@ class InputPath(_PlainPath):  # type: ignore[misc]
             if isinstance(value, cls):
                 return value if value.base or not root else cls(value.text, root)
             if isinstance(value, CommandLineText):  # a shell completes paths from the working directory
-                return cls(str(Path.cwd() / Path(value).expanduser()))
+                return cls(value if is_url(value) else str(Path.cwd() / Path(value).expanduser()))
             if isinstance(value, (str, Path)):
                 return cls(value, root)
             raise ValueError(f"a path is a text, not {type(value).__name__}")
@@ -89,7 +122,20 @@ class InputPath(_PlainPath):  # type: ignore[misc]
 
 
 class OutputPath(InputPath):
-    """A file or folder that is written. A step runs again if it is renamed, deleted or changed by others."""
+    """A file or folder that is written. A step runs again if it is renamed, deleted or changed by others.
+
+    Raises:
+        SettingsError: the text is a URL.
+    """
+
+    def __new__(cls, text: str | Path, base: Path | None = None) -> Self:
+        """Make the path."""
+        if is_url(text):
+            raise SettingsError(
+                f"An OutputPath is a file of this machine, which {mask_uris(str(text))} is not.",
+                hint="write a file, and copy it there; or take the URL as a text.",
+            )
+        return super().__new__(cls, text, base)
 
 
 def find_paths(value: Any) -> Iterator[InputPath]:
@@ -113,3 +159,12 @@ def find_paths(value: Any) -> Iterator[InputPath]:
 def _expand_path(text: str | Path, base: Path | None) -> Path:
     path = Path(text).expanduser()
     return base / path if base is not None else path
+
+
+def _password_error(text: str) -> SettingsError:
+    with suppress(ValueError):
+        register_secret(urlsplit(text).password or "")
+    return SettingsError(
+        f"The path {mask_uris(text)}{find_author_line()} has a password in it.",
+        hint="leave it out, and give it in the variables that the package for this protocol reads.",
+    )

@@ -18,7 +18,7 @@ import polars as pl
 
 from magical.contracts.dtypes import dtype_kind
 from magical.contracts.promises import PARTS, Promise
-from magical.contracts.schema import Column, Schema
+from magical.contracts.schema import Column, Schema, match_keys
 from magical.contracts.tables import to_polars
 from magical.synthesis.column_values import find_invalid_rows
 
@@ -28,7 +28,6 @@ __all__ = [
     "collect_input_tables",
     "drop_invalid_rows",
     "flatten_inputs",
-    "match_keys",
 ]
 
 
@@ -95,19 +94,6 @@ def carry_over_rows(schema: Schema, sources: Sequence[InputTable]) -> pl.DataFra
         if joined is not None:
             base, taken = joined, taken | set(wanted)
     return base.select(n for n in schema.names if n in taken)
-
-
-def match_keys(keys: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
-    """Match the keys of a table to the id columns of their parent: by name, else in order.
-
-    Example:
-        >>> match_keys(["visit_day", "visit_shop"], ["shop", "day"]), match_keys(["a", "b"], ["shop", "day"])
-        ({'visit_day': 'day', 'visit_shop': 'shop'}, {'a': 'shop', 'b': 'day'})
-    """
-    named = {k: next((i for i in ids if k == i or k.endswith(f"_{i}")), "") for k in keys}
-    if all(named.values()) and len(set(named.values())) == len(keys):
-        return named
-    return dict(zip(keys, ids, strict=False))
 
 
 def _find_base_rows(

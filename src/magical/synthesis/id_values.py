@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from magical.contracts.dtypes import dtype_kind
-from magical.contracts.schema import Column, Schema
-from magical.synthesis.carry_over import InputTable, drop_invalid_rows, match_keys
+from magical.contracts.schema import Column, Schema, match_keys
+from magical.synthesis.carry_over import InputTable, drop_invalid_rows
 from magical.synthesis.column_values import generate_unique
 from magical.synthesis.rng import SeededRandom
 

@@ -27,6 +27,7 @@ __all__ = [
     "build_stub_figure",
     "build_stub_model",
     "build_stub_pipeline",
+    "is_pretending",
     "is_stub",
     "pretending_run",
     "stub_from_json",
@@ -54,6 +55,17 @@ def pretending_run() -> Iterator[None]:
         yield
     finally:
         _active_runs.remove(mark)
+
+
+def is_pretending() -> bool:
+    """Return True while a pretending run is active in this process.
+
+    Example:
+        >>> with pretending_run():
+        ...     is_pretending()
+        True
+    """
+    return bool(_active_runs)
 
 
 @dataclass(frozen=True)
@@ -104,7 +116,7 @@ class StubModel:
 
     def _uniform(self, frame: pd.DataFrame, salt: str) -> np.ndarray[Any, Any]:
         """Hash each row to a number from 0 to below 1."""
-        if not _active_runs:
+        if not is_pretending():
             raise self._not_real_error("outside a pretending run it predicts nothing")
         from pandas.util import hash_pandas_object
 

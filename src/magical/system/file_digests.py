@@ -6,10 +6,13 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from magical.errors import InputError, StoreError, did_you_mean
+from magical.errors import InputError, StoreError
+from magical.input_files.local_files import is_file_group, is_url, list_local_files, missing_file_hint
+from magical.input_files.remote_files import RemoteFile, list_remote_files
 from magical.system.atomic_files import write_text
 from magical.system.state_files import read_state
 
@@ -41,20 +44,28 @@ class FileDigests:
     def digest(self, path: Path) -> str:
         """Compute the SHA-256 of a file's content, in hexadecimal digits.
 
+        That of a folder, or of a path with wildcards, is of the names and contents of its files. For a URL it
+        is of the checksum that its store keeps of the content; of the content, if there is none.
+
         Raises:
             InputError: the file does not exist or cannot be read.
         """
+        if is_url(path):
+            remote = list_remote_files(str(path))
+            is_single = len(remote) == 1 and next(iter(remote.values())).url == str(path)
+            found = {name: self._digest_remote(file) for name, file in remote.items()}
+            return next(iter(found.values())) if is_single else _digest_group(found)
         try:
+            if is_file_group(path):
+                return _digest_group({n: self.digest(f) for n, f in list_local_files(path).items()})
             stat = path.stat()
-            if path.is_dir():
-                raise InputError(f"{path} is a folder, not a file.", hint="name one file in it.")
             if not path.is_file():  # opening a pipe would wait for ever
                 raise InputError(f"{path} is a pipe or a device.", hint="write its content to a file first.")
             if stat.st_size <= SMALL_FILE_BYTES:
                 return hashlib.sha256(path.read_bytes()).hexdigest()
             return self._digest_large(path, stat)
         except FileNotFoundError:
-            raise InputError(f"There is no file {path}.", hint=_missing_file_hint(path)) from None
+            raise InputError(f"There is no file {path}.", hint=missing_file_hint(path)) from None
         except OSError as error:
             raise InputError(
                 f"{path} cannot be read: {error.strerror}.", hint="check its permissions."
@@ -75,6 +86,23 @@ class FileDigests:
         if time.time() - max(stat.st_mtime, stat.st_ctime) > RACY:
             self._cached[str(path)] = [*signature, digest]
             with suppress(StoreError):  # without a cache the file is read each time
+                write_text(self._cache_file, json.dumps(self._cached))
+        return digest
+
+    def _digest_remote(self, file: RemoteFile) -> str:
+        """Return the checksum of the store, or the cached digest of the same version, or read the file."""
+        if file.checksum:
+            return file.checksum
+        signature = [file.version, "", "", ""]
+        if self._cached is None:
+            self._cached = self._read_cache()
+        cached = self._cached.get(file.url)
+        if file.version and cached and cached[:4] == signature:
+            return str(cached[4])
+        digest = hashlib.sha256(file.read()).hexdigest()
+        if file.version:
+            self._cached[file.url] = [*signature, digest]
+            with suppress(StoreError):
                 write_text(self._cache_file, json.dumps(self._cached))
         return digest
 
@@ -104,11 +132,5 @@ def _check_not_zeroed(path: Path, size: int) -> None:
                 )
 
 
-def _missing_file_hint(path: Path) -> str:
-    folder = path.parent
-    while not folder.is_dir() and folder != folder.parent:
-        folder = folder.parent
-    if folder != path.parent:
-        return f"put it there; the folder {path.parent} does not exist either."
-    names = sorted(p.name for p in folder.iterdir() if p.is_file())
-    return did_you_mean(path.name, names) if names else f"put it there; the folder {folder} is empty."
+def _digest_group(digests: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(dict(sorted(digests.items()))).encode()).hexdigest()

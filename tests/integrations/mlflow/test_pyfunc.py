@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from magical.project.scaffold.create import create_project
 from mlflow_databases import database
-from projects import Small, project
+from projects import Small, project, python
 
 FLOW = """
 import datetime as dt
@@ -176,6 +177,147 @@ def test_a_second_run_registers_nothing_and_a_worse_model_gets_no_alias(tmp_path
     assert again["register"].text.startswith("houses version 2, no alias: roc_auc 0.")
     answer = json.loads(small.command("models", "--json").out)
     assert [(m["version"], m["aliases"]) for m in answer] == [("2", []), ("1", ["champion"])]
+
+
+STAMPS_FLOW = """
+from datetime import datetime
+
+from magical import Contract, Id, InputPath, Receipt, Settings, Target, step, workflow
+from magical.features import Feature
+from magical.library import (
+    Experiment, RegisterSettings, SplitSettings, evaluate, featurize, ingest, linear, model_data, predict, register,
+    split, transform, tune,
+)
+
+
+class Ticket(Contract):
+    id: Id[int]
+    opened: datetime
+    late: Target[bool]
+
+
+class FlowSettings(Settings):
+    source: InputPath = InputPath("rows.csv")
+    features: tuple[Feature, ...] = ()
+    experiment: Experiment = linear(trials=1)
+    registry: RegisterSettings = RegisterSettings()
+
+
+@workflow
+def tickets(s: FlowSettings) -> Receipt:
+    rows = featurize(model_data(ingest(s.source), Ticket), s.features)
+    train, validation, test = split(rows, SplitSettings(seed=3))
+    model = tune(train, validation, transform(train, s.features), s.experiment)
+    return register(model, evaluate(predict(model, test), test), s.registry)
+"""
+
+SCORE_TEXTS = """
+import sys
+import mlflow, pandas as pd
+uri, rows, out = sys.argv[1:]
+mlflow.set_tracking_uri(uri)
+model = mlflow.pyfunc.load_model("models:/tickets@champion")
+frame = pd.read_csv(rows, dtype={"opened": object})
+assert frame["opened"].str.endswith("00").all()
+frame["p"] = model.predict(frame[["id", "opened"]]).filter(like="probability").iloc[:, -1]
+ones = [model.predict(frame.iloc[[i]][["id", "opened"]]) for i in range(3)]
+frame["one"] = pd.concat(ones).filter(like="probability").iloc[:, -1]
+frame.to_parquet(out)
+"""
+
+
+def stamps(count: int = 200) -> str:
+    """A csv of moments with offsets; the hour in UTC says which of them are late."""
+    lines = ["id,opened,late"]
+    for i in range(count):
+        hour, offset = (i * 7) % 24, 1 + i % 2
+        lines.append(
+            f"{i},2023-0{1 + i % 7}-1{i % 9} {hour:02}:16:00+0{offset}00,{int((hour - offset) % 24 > 12)}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.slow
+def test_the_registered_model_reads_texts_of_moments_as_the_run_did(tmp_path: Path) -> None:
+    small = project(tmp_path / "tickets", {"workflow.py": STAMPS_FLOW, "rows.csv": stamps()}, tracking=True)
+    database(small.root / ".magical")
+    run = small.run()
+    predicted = run["predict"]
+    probability = next(c for c in predicted.columns[::-1] if c.startswith("probability"))
+    wanted = predicted.select("id", p=probability)
+    assert wanted["p"].n_unique() > 5
+    uri, out = f"sqlite:///{small.root / '.magical' / 'mlflow.db'}", tmp_path / "scored.parquet"
+    command = [sys.executable, "-c", SCORE_TEXTS, uri, str(small.root / "rows.csv"), str(out)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    scored = pl.read_parquet(out)
+    assert wanted.equals(wanted.select("id").join(scored.select("id", "p"), on="id", maintain_order="left"))
+    from polars.testing import assert_series_equal
+
+    assert_series_equal(scored["one"].head(3), scored["p"].head(3), check_names=False, rel_tol=1e-9)
+
+
+FILE = """
+import sys
+import mlflow, pandas as pd, polars as pl
+uri, file, out = sys.argv[1:]
+mlflow.set_tracking_uri(uri)
+model = mlflow.pyfunc.load_model("models:/berths@champion")
+frame = pd.read_csv(file) if file.endswith("csv") else pd.read_parquet(file)
+assert str(frame["pclass"].dtype) == "int64"
+scored = model.predict(frame)
+typed = {c.name: str(c.type) for c in model.metadata.signature.inputs.inputs}
+assert typed["pclass"] == "DataType.long", typed
+frame.loc[0, "pclass"] = 9
+assert list(model.predict(frame)["reason"][:2]) == ["pclass must be one of 1, 2, 3", None]
+pl.from_pandas(scored).write_parquet(out)
+"""
+BERTHS = """
+from typing import Literal
+
+from magical import Contract, Id, Target
+
+
+class Berth(Contract):
+    id: Id[int]
+    pclass: Literal[1, 2, 3]
+    x: float
+    saved: Target[bool]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("author", ["new", "hand"])
+def test_a_model_takes_the_whole_numbers_of_the_file_it_came_from(
+    form: str, author: str, tmp_path: Path
+) -> None:
+    some = range(300)  # the second class differs from those around it, which no line through numbers can say
+    table = pl.DataFrame(
+        {
+            "id": some,
+            "pclass": [1 + i % 3 for i in some],
+            "x": [i * 7 % 11 / 2 for i in some],
+            "saved": [int((i % 3 == 1) != (i % 20 == 0)) for i in some],
+        }
+    )
+    file = tmp_path / f"berths.{form}"
+    table.write_csv(file) if form == "csv" else table.write_parquet(file)
+    made = Small(create_project(str(tmp_path / "berths"), str(file), "saved").root)
+    assert "pclass: Literal[1, 2, 3]" in (made.root / "contracts.py").read_text()
+    if author == "hand":
+        made.write("contracts.py", BERTHS)
+    database(made.root / ".magical")
+    run = made.run(experiments={"linear": {"trials": 1}, "boosting": {"trials": 1, "rounds": 2}})
+    assert run["tune[linear]"].chosen.score < 0.4, "a category, not a number: the log loss of chance is 0.64"
+    assert run["register"].text == "berths version 1, alias champion"
+    uri, out = f"sqlite:///{made.root / '.magical' / 'mlflow.db'}", tmp_path / "out.parquet"
+    done = python("-c", FILE, uri, str(file), str(out), cwd=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    predicted = run["predict"]
+    found = table.select("id").hstack(pl.read_parquet(out))
+    found = predicted.select("id").join(found, on="id", maintain_order="left").select(predicted.columns)
+    assert found.equals(predicted)
 
 
 def _runs(uri: str) -> list[Any]:

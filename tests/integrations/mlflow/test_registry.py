@@ -376,6 +376,7 @@ FORMS: list[tuple[Column, dict[str, pd.Series]]] = [
         Column("x", "date"),
         {
             "dates": pd.Series(DAY, dtype=object),
+            "texts": pd.Series(["29.06.2014", "Jun 30, 2014"]),
             "timestamps": pd.Series(pd.to_datetime(DAY)),
             "polars": pl.Series(DAY).to_pandas(),
             "nanoseconds": pl.Series(DAY).cast(pl.Datetime("ns")).to_pandas(),

@@ -63,6 +63,7 @@ FORMS = {
     "nullable pandas": lambda t: t.to_pandas().convert_dtypes(),
     "objects": lambda t: pd.DataFrame(t.to_dicts(), dtype=object),
     "dates as texts": lambda t: t.with_columns(pl.col("enrolled").cast(pl.String)),
+    "dates as texts in other forms": lambda t: t.with_columns(pl.col("enrolled").dt.strftime("%b %d, %Y")),
     "dates as timestamps": lambda t: t.with_columns(pl.col("enrolled").cast(pl.Datetime("ns"))),
 }
 
@@ -132,6 +133,21 @@ def test_a_column_of_another_type_is_named(simple: Played) -> None:
     _, rows = run_and_rows(simple)
     with pytest.raises(BrokenPromise, match="promised born: int, got str"):
         simple.scorer().predict(rows.with_columns(pl.lit("old").alias("born")))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("soon", "enrolled must be date, got 'soon' in row 1\\."),
+        ("03/04/2012", "'03/04/2012' in row 1: '03/04/2012' is 2012-04-03 with the day first and 2012-03-04"),
+        ("03.04.12", "a year of two digits needs a Format"),
+    ],
+)
+def test_a_text_that_is_no_date_or_two_is_named_with_its_row(simple: Played, text: str, why: str) -> None:
+    _, rows = run_and_rows(simple)
+    texts = ["2012-04-03", text, *["2012-04-03"] * (rows.height - 2)]
+    with pytest.raises(BrokenPromise, match=why):
+        simple.scorer().predict(rows.with_columns(enrolled=pl.Series(texts)))
 
 
 def changed(tmp_path: Path, **changes: Any) -> Played:

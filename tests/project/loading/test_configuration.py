@@ -77,6 +77,36 @@ def test_an_unknown_profile_names_those_that_there_are(empty: Small) -> None:
     assert "did you mean 'quick'" in error.value.hint
 
 
+@pytest.mark.parametrize(
+    ("profile", "key", "value"), [("prefect", "runner", "prefect"), ("dask", "cluster", "dask")]
+)
+def test_two_profiles_need_no_file(empty: Small, profile: str, key: str, value: str) -> None:
+    found = read_configuration(empty.root, profile)
+    assert getattr(found.policy, key) == value
+    assert found.contents == {}
+    assert found.group_layers == {f"policy.{key}": f"built-in profile {profile}"}
+    assert found.given_groups == {"policy": {key: value}}
+
+
+def test_a_file_of_that_name_wins(empty: Small) -> None:
+    empty.write("profiles/prefect.toml", "max_age = 3\n[policy]\nretries = 2\n")
+    found = read_configuration(empty.root, "prefect", {"policy": {"workers": 2}})
+    assert (found.policy.runner, found.policy.retries) == ("local", 2)
+    assert found.group_layers == {"policy.retries": "profiles/prefect.toml", "policy.workers": "command line"}
+
+
+def test_a_name_near_a_profile_without_a_file_is_told_so(empty: Small) -> None:
+    with pytest.raises(UsageError) as error:
+        read_configuration(empty.root, "prefct")
+    assert "did you mean 'prefect'" in error.value.hint
+
+
+def test_what_a_built_in_profile_breaks_names_it(empty: Small) -> None:
+    empty.write("settings.toml", "policy = 3\n")
+    with pytest.raises(SettingsError, match=r"policy is a group of settings \(in settings.toml\)"):
+        read_configuration(empty.root, "dask")
+
+
 def test_the_store_is_not_a_single_calls(empty: Small) -> None:
     with pytest.raises(SettingsError, match=r"policy\.store is the project's") as error:
         read_configuration(empty.root, overrides={"policy": {"store": "s3://b"}})

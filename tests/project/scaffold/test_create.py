@@ -1,7 +1,9 @@
 """`magical new`: the files that it writes, their first run, and the calls that it refuses."""
 
 import json
+import os
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ import polars as pl
 import pytest
 
 import magical
+from flow_runs import Shown
 from inferences import DATA
 from magical.errors import StoreError, UsageError
 from magical.project.scaffold.create import create_project
@@ -18,7 +21,9 @@ from projects import Answer, Small, command, is_well_worded, python
 from typechecking import mypy
 
 ROOT = Path(__file__).parents[3]
-COMMON = [".gitignore", "README.md", "contracts.py", "pyproject.toml"]
+COMMON = [
+    ".gitignore", "README.md", "contracts.py", "env.yaml", "prefect_flow.py", "profiles/prefect.toml", "pyproject.toml"
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -208,7 +213,7 @@ def _settings(words: tuple[str, ...]) -> dict[str, object]:
 def test_it_says_what_deserves_a_look(tmp_path: Path) -> None:
     said = new(tmp_path / "shop", file="marketing_campaign.csv", target="Response").out.splitlines()
     assert said[0].startswith(
-        "shop: 7 files written: .gitignore, README.md, contracts.py, data/marketing_campaign.csv"
+        "shop: 10 files written: .gitignore, README.md, contracts.py, data/marketing_campaign.csv"
     )
     assert (
         said[1]
@@ -219,7 +224,9 @@ def test_it_says_what_deserves_a_look(tmp_path: Path) -> None:
         "  the id: id (different in each of 400 rows)",
         "  the time: dt_customer (when the row happened)",
         "  categories: education, marital_status",
-        "  left out: Z_CostContact (it is 3 in every row), Z_Revenue (it is 11 in every row)",
+        "  left out:",
+        "    Z_CostContact: it is 3 in every row",
+        "    Z_Revenue: it is 11 in every row",
         said[-1],
     ]
     assert said[-1].startswith("Next: magical run --project ")
@@ -236,6 +243,246 @@ def test_it_answers_in_json(tmp_path: Path) -> None:
     roles = {c["name"]: c["role"] for c in answer["inferred"]["columns"] if "role" in c}
     assert roles == {"id": "id", "dt_customer": "time", "response": "target"}
     assert answer["next"].startswith("magical run --project ")
+
+
+def test_every_column_that_is_left_out_is_said_with_its_reason(tmp_path: Path) -> None:
+    columns = {f"c{i}": [i] * 60 for i in range(9)}
+    file = rows(tmp_path / "a.csv", x=[i % 7 / 2 for i in range(60)], **columns, y=[0, 1] * 30)
+    wanted = {f"c{i}": f"it is {i} in every row" for i in range(9)}
+    created = create_project(str(tmp_path / "shop"), str(file), "y")
+    said = str(created).splitlines()
+    start = said.index("  left out:") + 1
+    assert said[start : start + 9] == [f"    {name}: {why}" for name, why in wanted.items()]
+    assert created.to_json()["inferred"]["left_out"] == wanted
+    text = (created.root / "contracts.py").read_text()
+    assert [w for w in wanted.items() if f'# "{w[0]}" is left out: {w[1]}.' not in text] == []
+
+
+def test_what_another_reader_could_dispute_is_said(tmp_path: Path) -> None:
+    days = [f"0{1 + i % 9}/0{1 + i % 8}/2020" for i in range(60)]
+    file = rows(tmp_path / "a.csv", x=[i % 7 / 2 for i in range(60)], born=days, y=[0, 1] * 30)
+    created = create_project(str(tmp_path / "shop"), str(file), "y")
+    remarks = created.to_json()["inferred"]["remarks"]
+    assert list(remarks) == ["born"]
+    said = str(created).splitlines()
+    assert said[said.index("  read so, with a doubt:") + 1] == f"    born: {remarks['born']}"
+
+
+def test_a_class_of_hardly_any_rows_is_a_warning_before_any_work(tmp_path: Path) -> None:
+    file = rows(tmp_path / "a.csv", x=[i % 7 / 2 for i in range(300)], fraud=[0] * 297 + [1] * 3)
+    answer = new(tmp_path / "shop", "--data", str(file), "--target", "fraud")
+    warning = "fraud is 1 in 3 of 300 rows: too few to learn from, and any score will have a wide interval."
+    assert f"Warning: {warning}" in answer.out.splitlines()
+    answer = new(tmp_path / "bank", "--data", str(file), "--target", "fraud", "--json")
+    assert answer.json["warnings"] == [warning]
+
+
+@pytest.mark.slow
+def test_a_model_of_three_positives_is_no_champion(tmp_path: Path) -> None:
+    file = rows(
+        tmp_path / "a.csv",
+        id=range(300),
+        x=[i * 7919 % 101 / 9 for i in range(300)],
+        fraud=[int(i in (7, 100, 222)) for i in range(300)],
+    )
+    shop = Small(create_project(str(tmp_path / "shop"), str(file), "fraud").root)
+    database(shop.root / ".magical")
+    answer = shop.command("run", *FAST)
+    assert "split" in answer.err
+    assert "fraud is True in 3 of 300 rows: too few to learn from" in answer.err
+    assert "the intervals are wide: 1 of 60 test rows" in answer.err
+    assert "60 test rows, wide: 1 of the rarest class" in answer.out
+    assert (
+        "register: shop version 1, no alias: 1 of 60 test rows is of fraud's rarest class, 5 are wanted"
+        in answer.out
+    )
+    scores = shop.load().run(**_settings(FAST)).result
+    assert scores.metrics["roc_auc"].high - scores.metrics["roc_auc"].low > 0.5, scores
+    again = shop.command("run", *FAST, "registry.min_class_rows=1")
+    assert "alias champion" in again.out, "what the author says wins"
+
+
+# --- several files ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def acme(tmp_path: Path) -> list[Path]:
+    """Orders with their customers and shops, and a table that they do not refer to."""
+    order = range(200)
+    days = [f"2020-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(200)]
+    return [
+        rows(
+            tmp_path / "acme_orders.csv",
+            order_id=[9000 + i for i in order],
+            customer_id=[700 + i * 7 % 40 for i in order],
+            shop=[f"S{i % 5}" for i in order],
+            ordered=days,
+            amount=[i * 37 % 101 / 4 for i in order],
+            returned=[int(i * 37 % 101 > 60) for i in order],
+        ),
+        rows(
+            tmp_path / "acme_customers.csv",
+            id=[700 + i for i in range(40)],
+            age=[20 + i % 50 for i in range(40)],
+        ),
+        rows(tmp_path / "acme_shops.csv", id=[f"S{i}" for i in range(5)], size=[i / 2 for i in range(5)]),
+        rows(tmp_path / "acme_split.csv", day=days[:50], rain=[i % 9 / 2 for i in range(50)]),
+    ]
+
+
+def test_all_files_are_read_and_the_target_is_in_the_first(tmp_path: Path, acme: list[Path]) -> None:
+    words = [word for file in acme for word in ("--data", str(file))]
+    answer = new(tmp_path / "shop", *words, "--target", "returned", "--json")
+    assert answer.code == 0, answer
+    assert [f for f in answer.json["files"] if f.startswith("data/")] == sorted(
+        f"data/{f.name}" for f in acme
+    )
+    keys = {c["name"]: c["parent"] for c in answer.json["inferred"]["columns"] if c.get("role") == "key"}
+    assert keys == {"customer_id": "Customer", "shop": "Shop"}
+    assert list(answer.json["further"]) == ["acme_customers.csv", "acme_shops.csv", "acme_split.csv"]
+    assert answer.json["further"]["acme_shops.csv"]["contract"] == "Shop"
+    graph = magical.load(tmp_path / "shop").graph()
+    assert len([n for n in graph.nodes if n.step_name == "model_data"]) == 4
+    assert graph.findings == ()
+    settings = Small(tmp_path / "shop").command("show", "--settings", "--json").json["settings"]
+    files = {"source": "orders", "customers": "customers", "shops": "shops", "split_table": "split"}
+    assert {n: settings[n] for n in files} == {n: f"data/acme_{f}.csv" for n, f in files.items()}
+
+
+def test_the_text_says_what_was_found_in_each_file(tmp_path: Path, acme: list[Path]) -> None:
+    said = str(create_project(str(tmp_path / "shop"), [str(f) for f in acme], "returned")).splitlines()
+    assert "  keys: customer_id (each value is an id of Customer), shop (each value is an id of Shop)" in said
+    start = said.index("Customer, from 40 rows of acme_customers.csv:")
+    assert said[start + 1] == "  the id: id (different in each of 40 rows)"
+
+
+def test_a_project_of_several_files_is_formatted_and_clean_and_passes_its_tests(
+    tmp_path: Path, acme: list[Path]
+) -> None:
+    root = create_project(str(tmp_path / "shop"), [str(f) for f in acme], "returned").root
+    for words in (["format", "--check"], ["check"]):
+        done = python("-m", "ruff", *words, "--no-cache", ".", cwd=str(root))
+        assert done.returncode == 0, done.stdout
+    done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=str(root))
+    assert "3 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.slow
+def test_several_files_give_a_champion_that_scores_a_row_of_the_first(
+    tmp_path: Path, acme: list[Path]
+) -> None:
+    shop = Small(create_project(str(tmp_path / "shop"), [str(f) for f in acme], "returned").root)
+    database(shop.root / ".magical")
+    answer = shop.command("run", *FAST)
+    assert "register: shop version 1, alias champion" in answer.out, answer
+
+
+@pytest.mark.slow
+def test_flights_with_all_that_they_refer_to_give_a_champion(tmp_path: Path) -> None:
+    files = [
+        str(DATA / f"rel_nyc_{n}.parquet") for n in ("flights", "airlines", "planes", "airports", "weather")
+    ]
+    made = create_project(str(tmp_path / "nyc"), files, "arr_delay")
+    assert [schema.name for schema in made.further.values()] == ["Airline", "Plane", "Airport", "Weather"]
+    nyc = Small(made.root)
+    database(nyc.root / ".magical")
+    for words in (["format", "--check"], ["check"]):
+        assert python("-m", "ruff", *words, "--no-cache", ".", cwd=str(made.root)).returncode == 0
+    answer = nyc.command("run", *FAST)
+    assert "register: nyc version 1, alias champion" in answer.out, answer
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    files = [rows(folder / "x.csv", x=[1.5, 2.5], y=[0, 1]) for folder in (tmp_path, tmp_path / "a")]
+    said = refused(
+        tmp_path, str(tmp_path / "shop"), *(w for f in files for w in ("--data", str(f))), "--target", "y"
+    )
+    assert said.startswith("Two data files are called x.csv.")
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["orders.csv"], ["orders"]),
+        (["orders.csv.gz"], ["orders"]),
+        (["orders.csv", "customers.csv"], ["orders", "customers"]),
+        (["olist_orders_dataset.csv", "olist_order_items_dataset.csv"], ["orders", "order_items"]),
+        (["sales.csv", "sales_2024.csv"], ["sales", "sales_2024"]),
+        (["a_b.csv", "a_b.parquet"], ["b", "b"]),
+    ],
+)
+def test_files_are_named_without_the_words_that_all_share(names: list[str], short: list[str]) -> None:
+    from magical.project.scaffold.infer_project import short_stems
+
+    assert short_stems(list(map(Path, names))) == short
+
+
+# --- under Prefect ------------------------------------------------------------------------------------------------------
+
+
+def test_the_environment_has_the_package_and_the_pythons_that_it_takes(design: Path) -> None:
+    import tomllib
+
+    import yaml
+
+    environment = yaml.safe_load((design / "env.yaml").read_text())
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert environment["name"] == "shop"
+    assert f"python {about['requires-python']}" in environment["dependencies"]
+    (needed,) = environment["dependencies"][-1]["pip"]
+    name, _, extra = needed.rstrip("]").partition("[")
+    assert name == about["name"]
+    assert extra in about["optional-dependencies"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["flow", "profile", "no file"])
+def test_a_new_project_runs_under_prefect(way: str, tmp_path: Path, prefect_server: str) -> None:
+    pytest.importorskip("prefect")
+    shop = Small(create_project(str(tmp_path / f"shop_{way[:2]}")).root)
+    if way == "no file":
+        (shop.root / "profiles" / "prefect.toml").unlink()
+        (shop.root / "profiles").rmdir()
+    words = ["-m", "magical.cli", "run", "--profile", "prefect"] if way != "flow" else ["prefect_flow.py"]
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=shop.root,
+        env={**os.environ, "PREFECT_API_URL": prefect_server, "DO_NOT_TRACK": "true"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = Shown(prefect_server).flow_run(shop.root.name, "Completed")
+    assert "magical" in run["tags"] or way == "flow"
+
+
+@pytest.mark.parametrize(
+    ("profile", "module", "said"),
+    [
+        ("prefect", "prefect", '[policy] runner = "prefect" needs Prefect.'),
+        ("dask", "distributed", "[policy] cluster = 'dask' needs Dask, and it is not installed."),
+    ],
+)
+def test_a_profile_whose_extra_is_missing_says_so_before_any_work(
+    profile: str, module: str, said: str, campaign: Path
+) -> None:
+    code = (
+        "import sys, importlib.util as u; find = u.find_spec\n"
+        "name, profile = sys.argv[1:]\n"
+        "u.find_spec = lambda n, *a: None if n == name else find(n, *a)\n"
+        "class Without:\n"
+        "    def find_spec(self, n, *a):\n"
+        "        if n.split('.')[0] == name: raise ModuleNotFoundError(n, name=name)\n"
+        "sys.meta_path.insert(0, Without())\n"
+        "sys.argv = ['magical', 'run', '--profile', profile]\n"
+        "from magical.cli import main; main()"
+    )
+    done = python("-c", code, module, profile, cwd=str(campaign))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.strip().splitlines() == [said, f"Hint: pip install 'magical-thinking[{profile}]'"]
 
 
 def test_a_design_in_json(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ from magical.errors import (
 )
 from magical.events import Sink, current_sink
 from magical.graph import Node
+from magical.input_files.local_files import base_name
 from magical.keys.key import compute_node_key
 from magical.refs import Link, Wire
 from magical.running_bodies import running_body
@@ -427,7 +428,7 @@ class LocalExecutor:
             return
         _, now = compute_node_key(identity, {}, self._context.planning.digest_file)
         if any(now[label] != plan.parts[label] for label in identity.argument_files):
-            files = ", ".join(Path(f).name for paths in identity.argument_files.values() for f in paths)
+            files = ", ".join(base_name(f) for paths in identity.argument_files.values() for f in paths)
             raise InputError(
                 f"{node.name} ({node.where}): {shorten(files, 100)} changed while it was read.",
                 hint="run it again.",

@@ -7,11 +7,13 @@ means vary as those of rows do. A resample is a row of weights, one for each blo
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from magical.library.metrics.metrics import Array
 
-__all__ = ["Resamples", "bin_scores"]
+__all__ = ["Resamples", "bin_scores", "wilson_interval"]
 
 RESAMPLES = 500
 MAX_BLOCKS = 1000
@@ -83,3 +85,18 @@ def bin_scores(scores: Array) -> tuple[Array, int]:
     # Quantiles repeat where many scores are equal; a bin between equal edges would be empty.
     edges = np.unique(np.quantile(scores, np.linspace(0, 1, BINS + 1)[1:-1]))
     return np.searchsorted(edges, scores, side="right"), len(edges) + 1
+
+
+def wilson_interval(share: float, rows: int) -> tuple[float, float]:
+    """Compute the 95 % interval of a share of a number of rows (Wilson 1927); it has a width even at 0 and 1.
+
+    A mean of values between 0 and 1 varies at most as a share does, so for it the interval is a cautious one.
+
+    Example:
+        >>> [round(bound, 2) for bound in wilson_interval(1.0, 3)]
+        [0.44, 1.0]
+    """
+    square = 1.96**2
+    centre = (share + square / (2 * rows)) / (1 + square / rows)
+    half = 1.96 / (1 + square / rows) * math.sqrt(share * (1 - share) / rows + square / (4 * rows**2))
+    return max(0.0, centre - half), min(1.0, centre + half)

@@ -10,6 +10,7 @@ from pydantic import Field
 from magical.brand import mark_not_real
 from magical.contracts.contract import Contract
 from magical.library.metrics.metrics import PRIMARY
+from magical.library.rare_classes import FEW_ROWS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -65,6 +66,7 @@ class Scores(Contract):
     part: str = Field(examples=["test"])
     rows: int = Field(examples=[200])
     positive: str = ""
+    rarest: int | None = None
     # The examples are for a pretended step that takes no table with a target.
     metrics: dict[str, Score] = Field(examples=[{"roc_auc": {"value": 0.5, "low": 0.4, "high": 0.6}}])
     origin: tuple[str, ...] = ()
@@ -96,9 +98,16 @@ class Scores(Contract):
         usual = PRIMARY.get(self.task, "")
         return usual if usual in self.metrics else next(iter(self.metrics), "")
 
+    @property
+    def is_wide(self) -> bool:
+        """True if a class has fewer than 30 of the evaluated rows."""
+        return self.rarest is not None and self.rarest < FEW_ROWS
+
     def summary(self) -> str:
         """Format the primary metric in one line, with its interval and the evaluated rows."""
         text = f"{self.primary} {self.metrics[self.primary]}, {self.rows:,} {self.part} rows"
+        if self.is_wide:
+            text += f", wide: {self.rarest} of the rarest class"
         return mark_not_real(text) if self.origin else text
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from magical.contracts.schema import Column
 from magical.errors import BrokenPromise, join_names
-from magical.library.metrics.bootstrap import Resamples, bin_scores
+from magical.library.metrics.bootstrap import Resamples, bin_scores, wilson_interval
 from magical.library.metrics.metrics import (
     Array,
     compute_confusion_metrics,
@@ -20,19 +20,29 @@ from magical.library.metrics.metrics import (
 )
 from magical.library.metrics.scores import Score
 from magical.library.prediction_task import PROBABILITY_PREFIX, encode_classes
+from magical.library.rare_classes import FEW_ROWS, count_rarest
 from magical.library.remarks import warn
 
 __all__ = ["EvaluationResult", "score_labels", "score_probabilities", "score_regression"]
 
 BOOTSTRAP_SEED = 1979
+# All between 0 and 1. They hang on the rows of one class; accuracy and the losses on all rows.
+_METRICS_OF_CLASSES = {
+    "roc_auc", "average_precision", "f1", "precision", "recall", "f1_macro", "roc_auc_ovr",
+}  # fmt: skip
 
 
 class EvaluationResult(NamedTuple):
-    """The metrics of one table by name, the primary metric first, and for ``binary`` the positive class."""
+    """The metrics of one table by name, the primary metric first, and for ``binary`` the positive class.
+
+    Attributes:
+        rarest: the rows of the rarest class; None if the target is a number.
+    """
 
     task: str
     metrics: dict[str, Score]
     positive: str = ""
+    rarest: int | None = None
 
 
 def score_regression(rows: pl.DataFrame, target: Column) -> EvaluationResult:
@@ -67,6 +77,7 @@ def score_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]
             hint="name each column of probabilities probability_CLASS.",
         )
     resamples, size = Resamples(len(truth), BOOTSTRAP_SEED), len(classes)
+    rarest = count_rarest(rows.get_column(target.name))
     by_class = _score_confusion(resamples, truth, predicted, size)
     errors = probabilities[:, -1] - (truth == size - 1)
     losses = compute_log_losses(probabilities, truth)
@@ -75,7 +86,7 @@ def score_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]
         metrics = _score_ranking(resamples, probabilities[:, 1], truth == 1)
         metrics |= {"log_loss": logs / count, "brier": squares / count, "accuracy": by_class["accuracy"]}
         metrics |= {name: by_class[name][:, 1] for name in ("f1", "precision", "recall")}
-        return EvaluationResult("binary", _compute_intervals(metrics), classes[-1])
+        return EvaluationResult("binary", _compute_intervals(metrics, rarest), classes[-1], rarest)
     metrics = {
         "log_loss": logs / count,
         "accuracy": by_class["accuracy"],
@@ -85,7 +96,7 @@ def score_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]
     ranked = [c for c in range(size) if 0 < (truth == c).sum() < len(truth)]
     if areas := [_score_ranking(resamples, probabilities[:, c], truth == c)["roc_auc"] for c in ranked]:
         metrics["roc_auc_ovr"] = np.mean(areas, axis=0)
-    return EvaluationResult("multiclass", _compute_intervals(metrics))
+    return EvaluationResult("multiclass", _compute_intervals(metrics, rarest), rarest=rarest)
 
 
 def score_labels(rows: pl.DataFrame, target: Column) -> EvaluationResult:
@@ -96,12 +107,12 @@ def score_labels(rows: pl.DataFrame, target: Column) -> EvaluationResult:
     classes += sorted(seen - set(classes))
     truth, predicted = (encode_classes(texts.get_column(n), classes) for n in (target.name, "prediction"))
     by_class = _score_confusion(Resamples(len(truth), BOOTSTRAP_SEED), truth, predicted, len(classes))
-    metrics = {"accuracy": by_class["accuracy"]}
+    metrics, rarest = {"accuracy": by_class["accuracy"]}, count_rarest(texts[target.name])
     if len(classes) == 2:
         metrics |= {name: by_class[name][:, 1] for name in ("f1", "precision", "recall")}
-        return EvaluationResult("binary", _compute_intervals(metrics), classes[-1])
+        return EvaluationResult("binary", _compute_intervals(metrics, rarest), classes[-1], rarest)
     metrics["f1_macro"] = by_class["f1"].mean(axis=1)
-    return EvaluationResult("multiclass", _compute_intervals(metrics))
+    return EvaluationResult("multiclass", _compute_intervals(metrics, rarest), rarest=rarest)
 
 
 def _read_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> tuple[list[str], Array]:
@@ -137,13 +148,19 @@ def _score_ranking(resamples: Resamples, scores: Array, positive: Array) -> dict
     return metrics
 
 
-def _compute_intervals(resampled: Mapping[str, Array]) -> dict[str, Score]:
-    """Take a metric's entry 0 as value, the middle 95 % of the others as interval; omit undefined ones."""
+def _compute_intervals(resampled: Mapping[str, Array], rarest: int | None = None) -> dict[str, Score]:
+    """Take a metric's entry 0 as value, the middle 95 % of the others as interval; omit undefined ones.
+
+    With few rows of a class, resamples repeat the same few: its metrics get at least the interval of a share.
+    """
     scores = {}
     for name, values in resampled.items():
         # A resample without a class has no such metric; a metric that none has is left out.
         drawn = values[1:][np.isfinite(values[1:])]
         if np.isfinite(values[0]) and len(drawn):
             low, high = np.percentile(drawn, [2.5, 97.5])
+            if rarest and rarest < FEW_ROWS and name in _METRICS_OF_CLASSES:
+                cautious = wilson_interval(float(values[0]), rarest)
+                low, high = min(low, cautious[0]), max(high, cautious[1])
             scores[name] = Score(value=float(values[0]), low=float(low), high=float(high))
     return scores

@@ -13,8 +13,10 @@ from magical.errors import Finding, shorten
 from magical.library.metrics.metrics import LOWER_IS_BETTER
 
 __all__ = [
+    "CLASS_CRITERION",
     "METRICS",
     "Criterion",
+    "check_class_rows",
     "check_findings",
     "check_thresholds",
     "find_blockers",
@@ -39,6 +41,8 @@ METRICS = (
     "r2",
 )
 """All metrics that ``evaluate`` computes."""
+
+CLASS_CRITERION = "rows of the rarest class"
 
 _AUDIT_RULES = {
     "LEAK002": "overlap",
@@ -104,6 +108,25 @@ def check_thresholds(require: Mapping[str, float], scores: Any) -> list[Criterio
         reason = "" if held else f"{metric} {text} {broken} {bound:g} required"
         criteria.append(Criterion(metric, f"{sign} {bound:g}", text, held and not math.isnan(value), reason))
     return criteria
+
+
+def check_class_rows(least: int, scores: Any) -> list[Criterion]:
+    """Check that each class has some of the evaluated rows; there is no such criterion for numbers.
+
+    Example:
+        >>> from magical.library.metrics.scores import Scores
+        >>> scores = Scores(task="binary", target="fraud", part="test", rows=60, rarest=1, metrics={})
+        >>> check_class_rows(5, scores)[0].reason
+        "1 of 60 test rows is of fraud's rarest class, 5 are wanted: no score can be trusted"
+    """
+    if scores.rarest is None:
+        return []
+    held, verb = scores.rarest >= least, "is" if scores.rarest == 1 else "are"
+    reason = (
+        f"{scores.rarest} of {scores.rows:,} {scores.part} rows {verb} of {scores.target}'s rarest class, "
+        f"{least} are wanted: no score can be trusted"
+    )
+    return [Criterion(CLASS_CRITERION, f">= {least}", str(scores.rarest), held, "" if held else reason)]
 
 
 def check_findings(findings: Iterable[Finding]) -> list[Criterion]:

@@ -13,10 +13,10 @@ import polars as pl
 
 from magical.contracts.dtypes import DTYPES
 from magical.contracts.model import Model
-from magical.contracts.schema import Schema
+from magical.contracts.schema import Column, Schema
 from magical.contracts.tables import coerce_table, to_polars
 from magical.contracts.validation import filter as filter_rows
-from magical.errors import BrokenPromise, StoreError
+from magical.errors import BrokenPromise, StoreError, shorten
 from magical.library.scorer.code_bundle import CodeBundle
 from magical.library.scorer.model_files import (
     load_model,
@@ -28,6 +28,7 @@ from magical.library.scorer.model_files import (
 )
 from magical.library.scorer.scoring_steps import ROW_COLUMN, ScoringChain, add_row_numbers
 from magical.library.scorer.step_files import StepFiles
+from magical.reading.casting import cast
 from magical.refs import Link
 from magical.scoring_path import ScoringPath
 
@@ -155,27 +156,38 @@ class Scorer:
         return cls(model, chain, data["refusal"])
 
     def _prepare_rows(self, rows: Any) -> pl.DataFrame:
-        """Convert rows to the typed columns; nullable ones may be missing, dates may be ISO texts."""
+        """Convert rows to the typed columns; nullable ones may be missing, dates may be texts."""
         frame, schema = to_polars(rows), self.chain.row_schema
         missing = [c.name for c in schema.columns if c.nullable and c.name not in frame.columns]
         frame = frame.with_columns(pl.lit(None).alias(name) for name in missing)
         for column in schema.columns:
             if column.name in frame.columns:
-                frame = frame.with_columns(_convert_column(frame.get_column(column.name), column.type))
+                frame = frame.with_columns(_convert_column(frame.get_column(column.name), column))
         return coerce_table(frame, schema, label=f"A row of {schema.name}")
 
 
-def _convert_column(series: pl.Series, kind: str) -> pl.Series:
-    """Turn NaN into null, cast a column without values to its type, and parse ISO texts as dates."""
+def _convert_column(series: pl.Series, column: Column) -> pl.Series:
+    """Turn NaN into null, cast a column without values to its type, and read texts as dates as the run did.
+
+    Raises:
+        BrokenPromise: a text is no date, or nothing decides which one it is.
+    """
     if series.dtype.is_float():  # pandas has NaN where a value is missing
         series = series.fill_nan(None)
     if series.null_count() == len(series):
-        return pl.Series(series.name, [None] * len(series), dtype=DTYPES.get(kind, pl.Null))
-    if series.dtype == pl.String and kind in ("date", "datetime"):
-        parsed = series.str.to_datetime(strict=False, time_unit="us", time_zone="UTC")
-        if parsed.null_count() == series.null_count():  # else keep the texts: validation names them
-            return parsed.dt.replace_time_zone(None)
-    return series
+        return pl.Series(series.name, [None] * len(series), dtype=DTYPES.get(column.type, pl.Null))
+    if series.dtype != pl.String or column.type not in ("date", "datetime"):
+        return series
+    result = cast(series, column)
+    if not result.failed.any():
+        return result.values
+    row = int(result.failed.arg_max() or 0)
+    why = result.conflict or result.reason
+    raise BrokenPromise(
+        f"{column.name} must be {column.type}, got {shorten(series[row], 40)!r} in row {row}"
+        f"{f': {why}' if why else ''}.",
+        hint="send it as ISO 8601, such as 2024-01-31T14:30:00+01:00.",
+    )
 
 
 def _drop_id_roles(schema: Schema) -> Schema:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import io
-
 import polars as pl
 
-from magical.errors import InputError, join_names
+from magical.errors import InputError
+from magical.library.sources.csv_lines import CsvLines, cut_lines, cut_stray_comments
 from magical.library.sources.raw_table import RawTable
 from magical.library.sources.reading_settings import Reading
-from magical.reading.csv_dialect import Dialect, decode_csv, detect_dialect, is_regular, read_records
+from magical.reading.compression import decompress, detect_compression
+from magical.reading.csv_dialect import (
+    DELIMITERS,
+    Dialect,
+    count_delimiters,
+    detect_dialect,
+    has_clean_quotes,
+    is_regular,
+    read_records,
+    unify_line_ends,
+)
+from magical.reading.encodings import decode_text
+from magical.reading.table_shape import drop_repeated_headers, drop_totals, name_columns
 
 __all__ = ["read_csv"]
 
@@ -29,48 +40,98 @@ def read_csv(data: bytes, name: str, reading: Reading) -> RawTable:
         >>> read_csv(b"id;x\n007;1,5\n", "a.csv", Reading()).table.rows()
         [('007', '1,5')]
     """
-    text, remark = decode_csv(data, name)
-    remarks = [remark] if remark else []
-    if not text.strip():
+    kind = detect_compression(data)
+    decoded = decode_text(decompress(data, name), name, reading.encoding)
+    if not decoded.text or decoded.text.isspace():
         raise InputError(f"{name} is empty.", hint="give a file with a header and at least one row.")
-    dialect = detect_dialect(text.lstrip(b"\r\n"), name)
-    raw = _read_regular_csv(dialect)
+    ends = unify_line_ends(decoded.text)
+    dialect = detect_dialect(ends.text, name, reading.delimiter, reading.quote)
+    facts = _describe_source(decoded.encoding, dialect, ends.name) | ({"compression": kind} if kind else {})
+    remarks = [remark for remark in (decoded.remark, dialect.remark) if remark]
+    lines = cut_lines(dialect, name, reading)
+    raw = _parse(lines, name)
+    table, named = _name_columns(raw, lines.has_header, name, reading.nulls)
+    remarks += [*lines.remarks, *named]
+    if table.width and table.to_series(-1).null_count():  # else no row can be empty
+        empty = pl.all_horizontal(pl.all().is_null())
+        count = table.select(empty.sum()).item()
+        if count:
+            remarks.append(f"{name}: {count:,} rows without any value are left out.")
+            table = table.filter(~empty)
+    if reading.skip_footer is None:
+        table, totals = drop_totals(table, name)
+        remarks += totals
+    return RawTable(table, tuple(remarks), facts | lines.facts)
+
+
+def _describe_source(encoding: str, dialect: Dialect, line_ends: str) -> dict[str, str]:
+    return {
+        "encoding": encoding,
+        "delimiter": DELIMITERS.get(dialect.delimiter, dialect.delimiter),
+        "quote": dialect.quote,
+        "line_ends": line_ends,
+    }
+
+
+def _parse(lines: CsvLines, name: str) -> pl.DataFrame:
+    """Read the records as rows of texts, the header first; an empty field is null."""
+    dialect = lines.rows()
+    raw = _parse_regular(dialect)
+    if raw is None and cut_stray_comments(lines):
+        dialect = lines.rows()
+        raw = _parse_regular(dialect)
+    quote, text = dialect.quote.encode(), dialect.text
+    has_empty_texts = bool(quote) and quote in text and quote * 2 in text
     if raw is None:
         # Slower, but it names the line of a fault, where polars drops or pads fields.
-        rows = read_records(dialect, name)
-        raw = pl.DataFrame(rows, orient="row", schema=[f"column_{i}" for i in range(len(rows[0]))])
-        raw = raw.with_columns(pl.all().replace("", None))
-    table = raw[1:].rename(dict(zip(raw.columns, _parse_header(raw.row(0), name), strict=True)))
-    empty = pl.all_horizontal(pl.all().is_null())
-    count = table.select(empty.sum()).item()
-    if count:
-        remarks.append(f"{name}: {count:,} rows without any value are left out.")
-        table = table.filter(~empty)
-    return RawTable(table, tuple(remarks))
+        rows = read_records(lines.numbered_rows(), name)
+        raw = pl.DataFrame(rows, orient="row", schema=[f"column_{i + 1}" for i in range(len(rows[0]))])
+        has_empty_texts = True
+    return raw.with_columns(pl.all().replace("", None)) if has_empty_texts else raw
 
 
-def _read_regular_csv(dialect: Dialect) -> pl.DataFrame | None:
-    """Read a CSV file with polars; None if polars might read it wrongly."""
-    if not is_regular(dialect):
+def _name_columns(
+    raw: pl.DataFrame, has_header: bool, name: str, nulls: tuple[str, ...]
+) -> tuple[pl.DataFrame, list[str]]:
+    """Return the rows below the header with its names, and remarks; without a header, columns are counted."""
+    if not has_header:
+        numbered = dict(zip(raw.columns, (f"column_{i}" for i in range(1, raw.width + 1)), strict=True))
+        return _blank_nulls(raw.rename(numbered), nulls), []
+    header = raw.row(0)
+    rows, repeated = drop_repeated_headers(raw[1:], header, name)
+    table, named = name_columns(_blank_nulls(rows, nulls), header, name)
+    return table, named + repeated
+
+
+def _blank_nulls(table: pl.DataFrame, nulls: tuple[str, ...]) -> pl.DataFrame:
+    """Make fields null that the author calls missing, with or without blanks around them."""
+    if not nulls:
+        return table
+    return table.with_columns(pl.when(~pl.all().str.strip_chars().is_in(nulls)).then(pl.all()))
+
+
+def _parse_regular(dialect: Dialect) -> pl.DataFrame | None:
+    """Read the records with polars; None if polars might read them wrongly."""
+    text, quote = dialect.text, dialect.quote.encode()
+    has_quotes = bool(quote) and quote in text
+    is_unusual = dialect.is_padded or len(dialect.delimiter.encode()) > 1
+    has_lone_returns = b"\r" in text and text.count(b"\r") != text.count(b"\r\n")
+    if is_unusual or has_lone_returns or (has_quotes and not has_clean_quotes(dialect)):
         return None
     try:
         # The header is read as a row: polars would rename columns with the same name, which must be refused.
-        return pl.read_csv(
-            io.BytesIO(dialect.text), has_header=False, separator=dialect.delimiter, infer_schema=False
+        raw = pl.read_csv(
+            text,
+            has_header=False,
+            separator=dialect.delimiter,
+            quote_char=dialect.quote or None,
+            infer_schema=False,
         )
     except pl.exceptions.PolarsError:
-        return None
-
-
-def _parse_header(header: tuple[str | None, ...], name: str) -> list[str]:
-    """Return the names of the columns; name unnamed ones, and refuse repeated names."""
-    names = [(text or "").strip() or f"unnamed_{i + 1}" for i, text in enumerate(header)]
-    repeated = sorted({n for n in names if names.count(n) > 1}, key=names.index)
-    if repeated:
-        places = join_names((str(i + 1) for i, n in enumerate(names) if n == repeated[0]), 4)
-        raise InputError(
-            f"{name} has two columns of one name: {join_names(repeated, 4)} ({repeated[0]} is in columns "
-            f"{places}).",
-            hint="rename one of them in the header.",
-        )
-    return names
+        return None  # polars refuses lines that are too long
+    # It fills up lines that are too short: then the last field is null, and there are too few delimiters.
+    if raw.width == 1 or not raw.to_series(-1).null_count():
+        return raw
+    if not has_quotes and count_delimiters(dialect) == raw.height * (raw.width - 1):
+        return raw
+    return raw if is_regular(dialect) else None

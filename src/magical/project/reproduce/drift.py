@@ -12,6 +12,7 @@ from magical.engine.journal import git_state
 from magical.engine.plan import Planner
 from magical.errors import InputError, join_names, shorten
 from magical.graph import Node
+from magical.input_files.local_files import is_there, is_url
 from magical.keys.key import NodeIdentity
 from magical.keys.key_diff import diff_settings, find_causes, has_other_content
 from magical.keys.packages import digest_lock_files, read_versions
@@ -86,7 +87,7 @@ def _node_changes(
     node: Node, old_parts: Mapping[str, str], identity: NodeIdentity, planner: Planner, root: Path
 ) -> Iterator[tuple[str, str]]:
     """Yield the kind and text of each change of a node's key parts, apart from its inputs."""
-    if gone := [p for paths in identity.argument_files.values() for p in paths if not Path(p).exists()]:
+    if gone := [p for paths in identity.argument_files.values() for p in paths if not is_there(p)]:
         yield "data", f"there is no {_list_paths(gone, root)}"
         return
     new = portable_parts(planner.compute_key(node, {})[1], root)
@@ -100,7 +101,7 @@ def _node_changes(
 
 
 def _list_paths(paths: Sequence[str], root: Path) -> str:
-    return join_names([os.path.relpath(path, root) for path in paths], 4)
+    return join_names([p if is_url(p) else os.path.relpath(p, root) for p in paths], 4)
 
 
 def changed_data_error(found: Sequence[Change], run: str) -> InputError | None:

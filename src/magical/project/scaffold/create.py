@@ -7,15 +7,15 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
 from magical.contracts.schema import to_snake_case
-from magical.errors import UsageError, did_you_mean, join_names
+from magical.errors import UsageError, did_you_mean, join_names, shorten
 from magical.system.atomic_files import wrap_disk_errors
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _NAME_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _RESERVED_NAMES = {  # names that a template uses itself
     "evaluate", "featurize", "ingest", "linear", "model_data", "predict", "register", "select", "split",
     "transform", "tune", "step", "workflow", "clean", "load_customers", "load_orders", "find_habits",
-    "divide", "fit", "assess", "date", "s", "contracts", "magical", "test", "train",
+    "divide", "fit", "assess", "relate", "date", "s", "contracts", "magical", "test", "train",
 }  # fmt: skip
 
 
@@ -41,6 +41,8 @@ class CreatedProject:
         inferred: the contract of the data; None for a project without data.
         source: the name of the data file; empty without one.
         target: the column to be predicted, as the file spells it.
+        further: the contracts of the further data files, by the files' names.
+        warnings: what speaks against a good model, such as a class with hardly any rows.
     """
 
     root: Path
@@ -48,6 +50,8 @@ class CreatedProject:
     inferred: InferredSchema | None = None
     source: str = ""
     target: str = ""
+    further: Mapping[str, InferredSchema] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def project_option(self) -> str:
@@ -64,12 +68,13 @@ class CreatedProject:
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON."""
         schema = self.inferred
-        inferred = schema and {**schema.to_json(), "reasons": schema.reasons, "left_out": schema.left_out}
         return {
             "project": str(self.root),
             "files": list(self.files),
             "rows": schema.rows if schema else 0,
-            "inferred": inferred,
+            "inferred": schema and _schema_json(schema),
+            "further": {file: _schema_json(other) for file, other in self.further.items()},
+            "warnings": list(self.warnings),
             "next": self.next_command,
         }
 
@@ -84,16 +89,21 @@ class CreatedProject:
             data = f"{self.inferred.rows:,} rows of {self.source}"
             yield f"contracts.py was inferred from {data}; look at it, above all at"
             yield from (f"  {line}" for line in _review_lines(self.inferred))
+            for file, schema in self.further.items():
+                yield f"{schema.name}, from {schema.rows:,} rows of {file}:"
+                yield from (f"  {line}" for line in _review_lines(schema))
+            yield from (f"Warning: {text}" for text in self.warnings)
         yield f"Next: {self.next_command}"
 
 
-def create_project(name: str, data: str = "", target: str = "") -> CreatedProject:
-    """Write a project of at most ten files that runs at once; on an error, no file is left behind.
+def create_project(name: str, data: str | Sequence[str] = (), target: str = "") -> CreatedProject:
+    """Write a project of a few files that runs at once; on an error, no file is left behind.
 
     Args:
         name: the name, or a path that ends with it.
-        data: a data file, which is copied; empty for a design whose steps are all unwritten.
-        target: the column of the data to be predicted.
+        data: data files, which are copied: the rows to predict, then tables that these refer to; none for a
+            design whose steps are all unwritten.
+        target: the column of the first file to be predicted.
 
     Raises:
         UsageError: the name is invalid or taken, or the data or the target do not exist.
@@ -104,42 +114,63 @@ def create_project(name: str, data: str = "", target: str = "") -> CreatedProjec
     Example:
         >>> import tempfile
         >>> list(create_project(f"{tempfile.mkdtemp()}/shop").files)
-        ['.gitignore', 'README.md', 'contracts.py', 'pyproject.toml', 'tests/test_shop.py', 'workflow.py']
+        ['.gitignore', 'README.md', 'contracts.py', 'env.yaml', 'prefect_flow.py', 'profiles/prefect.toml',
+         'pyproject.toml', 'tests/test_shop.py', 'workflow.py']
     """
     root = _find_free_root(name)
-    if target and not data:
+    files = [Path(d).expanduser() for d in ([data] if isinstance(data, str) else data) if d]
+    if target and not files:
         raise UsageError(f"--target {target} needs a data file.", hint="add --data FILE.")
     plain = to_snake_case(root.name)
     is_taken = keyword.iskeyword(plain) or plain in _RESERVED_NAMES
     variables = {
         "name": root.name,
         "function": f"{plain}_flow" if is_taken else plain,
+        "extras": "prefect",
         "settings": f"{''.join(word.capitalize() for word in plain.split('_'))}Settings",
     }
-    if not data:
+    if not files:
         variables["title"] = f"{root.name}: which customers will order again? (An example: design your own.)"
         return CreatedProject(root, _write_files(root, _render_templates("design", variables)))
-    return _create_from_data(root, Path(data).expanduser(), target, variables)
+    return _create_from_data(root, files, target, variables)
 
 
-def _create_from_data(root: Path, file: Path, target: str, variables: dict[str, str]) -> CreatedProject:
-    if not file.exists():
-        folder = file.parent
-        near = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
-        hint = did_you_mean(file.name, near) if near else "give --data a file that exists."
-        raise UsageError(f"There is no file {file}.", hint=hint)
-    from magical.project.scaffold.infer_project import infer_from_file  # late: it imports polars
+def _create_from_data(
+    root: Path, data: Sequence[Path], target: str, variables: dict[str, str]
+) -> CreatedProject:
+    _check_data(data)
+    from magical.project.scaffold.infer_project import infer_from_files  # late: it imports polars
 
-    inferred = infer_from_file(file, target)
+    inferred = infer_from_files(data, target)
     files = _render_templates("data", {**variables, **inferred.template_variables(root.name)})
     files["contracts.py"] = inferred.contracts
 
     def copy_data(folder: Path) -> None:
         (folder / "data").mkdir()
-        shutil.copyfile(file, folder / "data" / file.name)
+        for file in data:
+            shutil.copyfile(file, folder / "data" / file.name)
 
     written = _write_files(root, files, copy_data)
-    return CreatedProject(root, written, inferred.schema, file.name, inferred.target)
+    first, *others = inferred.tables
+    further = {table.file: table.schema for table in others}
+    return CreatedProject(
+        root, written, first.schema, first.file, inferred.target, further, inferred.warnings
+    )
+
+
+def _check_data(data: Sequence[Path]) -> None:
+    """Raise a UsageError if a data file does not exist, or two have one name."""
+    for place, file in enumerate(data):
+        if not file.exists():
+            folder = file.parent
+            near = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
+            hint = did_you_mean(file.name, near) if near else "give --data a file that exists."
+            raise UsageError(f"There is no file {file}.", hint=hint)
+        if file.name in [other.name for other in data[:place]]:
+            raise UsageError(
+                f"Two data files are called {file.name}.",
+                hint="the project keeps them in one folder: rename one.",
+            )
 
 
 def _find_free_root(name: str) -> Path:
@@ -167,7 +198,11 @@ def _find_free_root(name: str) -> Path:
 def _render_templates(kind: str, variables: Mapping[str, str]) -> dict[str, str]:
     """Render the files of a project, by their paths in it."""
     texts = {p.stem: p for folder in ("common", kind) for p in sorted((TEMPLATES / folder).glob("*.tmpl"))}
-    paths = {"gitignore": ".gitignore", "test.py": f"tests/test_{to_snake_case(variables['name'])}.py"}
+    paths = {
+        "gitignore": ".gitignore",
+        "test.py": f"tests/test_{to_snake_case(variables['name'])}.py",
+        "prefect.toml": "profiles/prefect.toml",
+    }
     return {
         paths.get(stem, stem): Template(path.read_text(encoding="utf-8")).substitute(variables)
         for stem, path in texts.items()
@@ -201,18 +236,31 @@ def _staging_folder(root: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _schema_json(schema: InferredSchema) -> dict[str, Any]:
+    more = {"rows": schema.rows, "reasons": schema.reasons, "remarks": schema.remarks}
+    return {**schema.to_json(), **more, "left_out": schema.left_out}
+
+
 def _review_lines(schema: InferredSchema) -> Iterator[str]:
     """Yield a line for each part of an inferred contract that its author should review."""
-    target = schema.column(str(schema.target))
-    yield f"the target: {target.name}, {target.type_text}"
+    if schema.target:
+        yield f"the target: {schema.target}, {schema.column(schema.target).type_text}"
     yield f"the id: {_with_reasons(schema, schema.ids) or 'none was found'}"
     yield f"the time: {_with_reasons(schema, schema.names_with_role('time')) or 'none was found'}"
     if groups := schema.names_with_role("group"):
         yield f"the group: {_with_reasons(schema, groups)}"
+    if keys := schema.names_with_role("key"):
+        yield f"keys: {_with_reasons(schema, keys)}"
     if categories := [c.name for c in schema.features if c.choices or c.type == "str"]:
         yield f"categories: {join_names(categories)}"
-    if left_out := [f"{raw} ({reason})" for raw, reason in schema.left_out.items()]:
-        yield f"left out: {join_names(left_out, 4)}"
+    yield from _list_lines("read so, with a doubt:", schema.remarks)
+    yield from _list_lines("left out:", schema.left_out)
+
+
+def _list_lines(title: str, reasons: Mapping[str, str]) -> Iterator[str]:
+    if reasons:
+        yield title
+        yield from (f"  {shorten(name, 40)}: {shorten(reason, 300)}" for name, reason in reasons.items())
 
 
 def _with_reasons(schema: InferredSchema, names: list[str]) -> str:

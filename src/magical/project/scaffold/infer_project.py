@@ -2,62 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from magical.errors import BrokenPromise, UsageError, did_you_mean, join_names, shorten
-from magical.inference.codegen import module_source, quote_value
-from magical.inference.column_stats import ColumnStats
-from magical.inference.infer import InferredSchema, infer_contract
-from magical.inference.name_vocabulary import class_name, field_names
+from magical.inference.codegen import WIDTH, module_source, order_parents_first, quote_value
+from magical.inference.column_stats import ColumnStats, TypedTable
+from magical.inference.infer import InferredSchema, infer_contracts
+from magical.inference.name_vocabulary import class_name, field_names, first_free_name, split_words
 from magical.inference.role_inference import rank_targets
 from magical.inference.text_types import infer_text_types
 from magical.library import ingest
 from magical.library.part_assignment import assign_by_time
+from magical.library.rare_classes import describe_rare_class
 from magical.settings import InputPath
 
-__all__ = ["InferredProject", "infer_from_file"]
+__all__ = ["InferredProject", "InferredTable", "infer_from_files", "short_stems"]
 
 MIN_ROWS = 10
 _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot have
-    "Boosting", "Contract", "DateParts", "Experiment", "Feature", "Field", "Format", "Frame", "Group",
-    "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key", "Literal", "Scores", "Settings", "Target",
-    "Time", "Annotated", "Any",
+    "Boosting", "Contract", "DateParts", "Decimal", "Experiment", "Feature", "Field", "Format", "Frame",
+    "Group", "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key", "Literal", "Scores", "Settings",
+    "Target", "Thousands", "Time", "Annotated", "Any",
 )  # fmt: skip
+_WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
+    "best", "clean", "contracts", "copy", "dict", "e", "evaluate", "experiments", "featured", "features",
+    "featurize", "ingest", "json", "linear", "model_data", "models", "policy", "predict", "predictions",
+    "preprocessing", "register", "registry", "relate", "rows", "s", "schema", "scores", "select", "source",
+    "split", "step", "test", "tracking", "train", "transform", "tune", "typed", "validation", "workflow",
+}  # fmt: skip
 _TIME_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}
 
 
 @dataclass(frozen=True)
-class InferredProject:
-    """A project that was inferred from a file.
+class InferredTable:
+    """One data file with its contract.
 
     Attributes:
         file: the file's name.
-        target: the column to be predicted, as the file spells it.
+        variable: the name of its setting, and of its typed table in the workflow.
+    """
+
+    file: str
+    schema: InferredSchema
+    variable: str
+
+
+@dataclass(frozen=True)
+class InferredProject:
+    """A project that was inferred from its data files.
+
+    Attributes:
+        tables: the files; the first has the rows to predict.
+        target: the column to be predicted, as the first file spells it.
         contracts: the source of ``contracts.py``.
         by_time: True to split by time, so that the last rows are the test part.
         classes: the number of classes of the target; 0 if the target is a number.
+        warnings: what speaks against a good model.
     """
 
-    schema: InferredSchema
-    file: str
+    tables: tuple[InferredTable, ...]
     target: str
     contracts: str
     by_time: bool
     classes: int = 0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> InferredSchema:
+        """The contract of the rows to predict."""
+        return self.tables[0].schema
 
     def template_variables(self, name: str) -> dict[str, str]:
         """Compute the variables of the templates for a project of this name."""
-        features = self._features()
-        question = f"what will {self.schema.target} be, in rows like those of {_docstring_text(self.file)}?"
+        features, first = self._features(), self.tables[0]
+        question = f"what will {self.schema.target} be, in rows like those of {_docstring_text(first.file)}?"
+        # Parents first: a table's keys are compared with the tables that are typed by then.
+        by_name = {t.schema.name: t for t in self.tables[1:]}
+        others = [by_name[s.name] for s in order_parents_first([t.schema for t in self.tables[1:]])]
+        sources = (
+            f"    {t.variable}: InputPath = InputPath({quote_value(f'data/{t.file}')})\n" for t in others
+        )
+        names = sorted(t.schema.name for t in self.tables)
         return {
             "title": f"{name}: {question}",
             "contract": self.schema.name,
-            "file": self.file,
-            "rows": f"{self.schema.rows:,}",
-            "source": quote_value(f"data/{self.file}"),
+            "contracts": join_names(
+                f"the contract of {_docstring_text(t.file)} ({t.schema.rows:,} rows)" for t in self.tables
+            ),
+            "contract_imports": _format_call("from contracts import ", "", names, ""),
+            "source": quote_value(f"data/{first.file}"),
+            "further_sources": "".join(sources),
+            "relate": _relate_step(first, others),
+            "typed_rows": _typed_rows(first, others),
             "features": f"({features},)" if features else "()",
             "feature_imports": "DateParts, Feature" if features else "Feature",
             **self._split(),
@@ -96,37 +136,124 @@ class InferredProject:
         return f"DateParts({quote_value(times[0])}, ({listed}))" if free else ""
 
 
-def infer_from_file(file: Path, target: str) -> InferredProject:
-    """Infer a project from a data file.
+def infer_from_files(files: Sequence[Path], target: str) -> InferredProject:
+    """Infer a project from data files.
 
     Args:
-        file: a file that ``ingest`` can read.
-        target: the column to be predicted, by its name in the file or in snake case.
+        files: files that ``ingest`` can read; the first has the rows to predict.
+        target: the column of the first file to be predicted, by its name in the file or in snake case.
 
     Raises:
         UsageError: the column does not exist, or none was named.
-        InputError: the file cannot be read.
+        InputError: a file cannot be read.
         BrokenPromise: the target cannot be predicted, or there are too few rows.
     """
-    typed = infer_text_types(ingest(InputPath(file)))
-    table, column = typed.table, _find_column(target, typed.table)
-    schema = infer_contract(typed, class_name(file.stem, _IMPORTED_NAMES), column)
+    typed: dict[str, TypedTable] = {}
+    stems = short_stems(files)
+    for file, stem in zip(files, stems, strict=True):
+        typed[class_name(stem, [*_IMPORTED_NAMES, *typed])] = infer_text_types(ingest(InputPath(file)))
+    table = next(iter(typed.values())).table
+    column = _find_column(target, table)
+    schemas = tuple(infer_contracts(typed, column).values())
+    variables = _variable_names(stems)
+    tables = tuple(
+        InferredTable(file.name, schema, name)
+        for file, schema, name in zip(files, schemas, variables, strict=True)
+    )
     labelled = table.filter(pl.col(column).is_not_null())
+    _check_rows(tables[0], column, labelled)
+    contracts = module_source(
+        schemas, "What the tables promise.", {t.schema.name: _describe_rows(t) for t in tables}
+    )
+    classes = labelled.get_column(column).n_unique() if _has_classes(schemas[0]) else 0
+    by_time = _is_ordered_in_time(labelled, schemas[0], column)
+    warnings = [describe_rare_class(labelled.get_column(column))] if classes else []
+    return InferredProject(tables, column, contracts, by_time, classes, tuple(filter(None, warnings)))
+
+
+def _check_rows(first: InferredTable, column: str, labelled: pl.DataFrame) -> None:
+    """Raise a BrokenPromise if the first table has too few rows, or nothing to predict from."""
     if labelled.height < MIN_ROWS:
         raise BrokenPromise(
-            f"{file.name} has {labelled.height} rows with a value of {column}, too few to train and test on.",
+            f"{first.file} has {labelled.height} rows with a value of {column}, "
+            "too few to train and test on.",
             hint=f"give {MIN_ROWS} rows at least; a few hundred say something.",
         )
-    if not schema.features and not schema.names_with_role("time"):
+    if not first.schema.features and not first.schema.names_with_role("time"):
         raise BrokenPromise(
-            f"{file.name} has no column to predict {column} from: {_excluded_columns(schema)}.",
+            f"{first.file} has no column to predict {column} from: {_excluded_columns(first.schema)}.",
             hint="give a file with more columns.",
         )
-    rows = f"One row of {_docstring_text(file.name)}, as {schema.rows:,} rows show it; correct what is wrong."
-    contracts = module_source([schema], "What the tables promise.", {schema.name: rows})
-    classes = labelled.get_column(column).n_unique() if _has_classes(schema) else 0
-    by_time = _is_ordered_in_time(labelled, schema, column)
-    return InferredProject(schema, file.name, column, contracts, by_time, classes)
+
+
+def _describe_rows(table: InferredTable) -> str:
+    file, rows = _docstring_text(table.file), f"{table.schema.rows:,}"
+    return f"One row of {file}, as {rows} rows show it; correct what is wrong."
+
+
+def short_stems(files: Sequence[Path]) -> list[str]:
+    """Return the names of files without suffix, and without the words around them that all share.
+
+    Keys are found by the names of tables: ``shop_id`` refers to ``acme_shops.csv`` beside ``acme_sales.csv``.
+
+    Example:
+        >>> short_stems([Path("acme_sales.csv"), Path("acme_shops.csv")])
+        ['sales', 'shops']
+    """
+    stems = [split_words(file.name.partition(".")[0]) for file in files]
+    if len(stems) == 1:
+        return ["_".join(stems[0])]
+    shortest = min(map(len, stems)) - 1  # a word is left of each
+    first = stems[0]
+    head = next((n for n in range(shortest, 0, -1) if all(w[:n] == first[:n] for w in stems)), 0)
+    tails = range(shortest - head, 0, -1)
+    tail = next((n for n in tails if all(w[-n:] == first[-n:] for w in stems)), 0)
+    return ["_".join(words[head : len(words) - tail]) for words in stems]
+
+
+def _variable_names(stems: Sequence[str]) -> list[str]:
+    """Name the settings and typed tables of files: snake case, none that the workflow uses otherwise."""
+    names: list[str] = []
+    for stem in stems:
+        (name,) = field_names([stem]).values()
+        name = f"{name}_table" if name in _WORKFLOW_NAMES else name
+        names.append(first_free_name(name, names, separator="_"))
+    return names
+
+
+def _format_call(start: str, opening: str, arguments: Sequence[str], end: str) -> str:
+    """Format a call or a definition as ruff does; an import has no bracket unless it needs one."""
+    line = f"{start}{opening}{', '.join(arguments)}{end}"
+    if len(line) <= WIDTH:
+        return line
+    indent = " " * (len(start) - len(start.lstrip()))
+    opening, end = opening or "(", end or ")"
+    inner = f"{indent}    {', '.join(arguments)}"
+    if start.startswith("from") or len(inner) > WIDTH:
+        inner = "\n".join(f"{indent}    {argument}," for argument in arguments)
+    return f"{start}{opening}\n{inner}\n{indent}{end}"
+
+
+def _relate_step(first: InferredTable, others: Sequence[InferredTable]) -> str:
+    """Write the step that takes the further tables; empty without any."""
+    if not others:
+        return ""
+    name = first.schema.name
+    tables = [f"{t.variable}: Frame[{t.schema.name}]" for t in others]
+    signature = _format_call("def relate", "(", [f"rows: Frame[{name}]", *tables], f") -> Frame[{name}]:")
+    # Not in `clean`: a row that is scored comes alone, so no step before the model may need other tables.
+    doc = '"""Compare the rows with the other tables, to train on better ones; so far, all stay."""'
+    return f"\n\n@step(training_only=True)\n{signature}\n    {doc}\n    return rows\n"
+
+
+def _typed_rows(first: InferredTable, others: Sequence[InferredTable]) -> str:
+    """Write the lines of the workflow that read all files and clean the first."""
+    if not others:
+        return f"    rows = clean(model_data(ingest(s.source), {first.schema.name}))"
+    lines = [f"    {t.variable} = model_data(ingest(s.{t.variable}), {t.schema.name})" for t in others]
+    lines.append(f"    rows = clean(model_data(ingest(s.source), {first.schema.name}))")
+    lines.append(_format_call("    rows = relate", "(", ["rows", *(t.variable for t in others)], ")"))
+    return "\n".join(lines)
 
 
 def _has_classes(schema: InferredSchema) -> bool:

@@ -1,0 +1,180 @@
+"""A look at a file before any project exists: by a call, and by the command."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from rich.cells import cell_len
+
+import magical
+from magical.errors import InputError
+from magical.library import Reading
+from projects import command, python
+from snapshots import check
+
+CUSTOMERS = (
+    "ID;Income;Joined;Plan;Code;Same;Left\n"
+    + "".join(
+        f"{i};{i * 10 + 0.5:.1f};2024-01-{i % 28 + 1:02};{'basic' if i % 3 else 'gold'};"
+        f"{'n/a' if i == 7 else f'K-{i}'};x;{i % 2}\n"
+        for i in range(1, 41)
+    )
+).replace(";20.5;", ";;")
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "customers.csv"
+    path.write_text(CUSTOMERS)
+    return path
+
+
+def columns(answer: Any) -> dict[str, Any]:
+    return {c["name"]: c for c in answer.json["columns"]}
+
+
+def test_the_text_of_a_file(file: Path) -> None:
+    answer = command("look", "customers.csv")
+    assert answer.code == 0, answer
+    check("look", "a file", answer.out.rstrip())
+
+
+def test_each_column_in_json(file: Path) -> None:
+    answer = command("look", "customers.csv", "--json")
+    seen = columns(answer)
+    assert list(seen) == ["id", "income", "joined", "plan", "code", "same", "left"]
+    assert (seen["id"]["type"], seen["id"]["role"], seen["id"]["raw"]) == ("Id[int]", "id", "ID")
+    assert seen["id"]["evidence"] == "different in each of 40 rows"
+    assert (seen["income"]["type"], seen["income"]["nulls"], seen["income"]["distinct"]) == (
+        "float | None",
+        1,
+        39,
+    )
+    assert (seen["income"]["low"], seen["income"]["high"]) == ("10.5", "400.5")
+    assert seen["plan"]["choices"] == ["basic", "gold"]
+    assert seen["plan"]["examples"] == ["basic", "gold"]
+    assert seen["same"]["left_out"] == "it is 'x' in every row"
+    assert (answer.json["rows"], answer.json["seen_rows"]) == (40, 40)
+    assert answer.json["line"] == "ingest(s.source)"
+
+
+def test_it_writes_nothing_and_needs_no_project(file: Path) -> None:
+    before = {p: p.read_bytes() for p in file.parent.rglob("*")}
+    done = python("-m", "magical.cli", "look", "customers.csv", cwd=str(file.parent))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {p: p.read_bytes() for p in file.parent.rglob("*")} == before
+
+
+def test_numbers_but_for_a_few_are_a_doubt(file: Path) -> None:
+    rows = [*map(str, range(1000, 1040)), "lots"]
+    file.write_text("amount;kept\n" + "".join(f"{v};{i % 2}\n" for i, v in enumerate(rows)))
+    (amount, _) = command("look", "customers.csv", "--json").json["columns"]
+    assert amount["doubts"] == ["numbers but for 1 of 41 values: 'lots'"]
+    assert "! numbers but for 1 of 41 values: 'lots'" in command("look", "customers.csv").out
+
+
+def test_what_the_author_says_ends_in_the_line_to_write(file: Path) -> None:
+    answer = command("look", "customers.csv", "decimal=,", "nulls=-,n/a", "delimiter=tab", "header=1")
+    line = "In the project: ingest(s.source, Reading("
+    assert line in answer.out
+    (said,) = (x for x in answer.out.splitlines() if x.startswith(line))
+    reading = eval(said.partition("ingest(s.source, ")[2][:-1], {"Reading": Reading})
+    assert reading == Reading(header=1, delimiter="\t", decimal=",", nulls=("-", "n/a"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["customers.csv", "headr=3"], "did you mean 'header'"),
+        (["customers.csv", "header=top"], "header"),
+        (["customers.csv", "header=-1"], "header"),
+        (["customers.csv", "decimal=;"], "decimal"),
+        (["customers.csv", "header"], "header"),
+        (["customers.csv", "--shet", "x"], "--sheet"),
+        ([], "FILE"),
+    ],
+)
+def test_a_wrong_call_ends_in_2(file: Path, words: list[str], said: str) -> None:
+    answer = command("look", *words)
+    assert answer.code == 2, answer
+    assert said in answer.err
+    assert "Hint: " in answer.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("nowhere.csv", None),
+        ("empty.csv", b""),
+        ("head.csv", b"a,b\n"),
+        ("bad.parquet", b"PAR1 no"),
+        ("x.csv", b"a\0"),
+    ],
+)
+def test_a_file_that_cannot_be_read_ends_in_1(file: Path, name: str, content: bytes | None) -> None:
+    if content is not None:
+        (file.parent / name).write_bytes(content)
+    answer = command("look", name)
+    assert answer.code == 1, answer
+    assert name in answer.err
+    assert "Hint: " in answer.err
+    assert command("look", name, "--json").json["error"]["kind"] == "InputError"
+
+
+def test_hostile_cells_and_names_reach_the_terminal_as_text(file: Path) -> None:
+    cell = "\x1b[31m<b>&[red]" + "x" * 10_000
+    pl.DataFrame({"\x1b]0;t\x07": [cell, "b"] * 20, "left": [0, 1] * 20}).write_parquet("hostile.parquet")
+    answer = command("look", "hostile.parquet")
+    assert answer.code == 0, answer
+    assert "\x1b" not in answer.out
+    assert "\x07" not in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 100
+    assert "\x1b" not in command("look", "hostile.parquet", "--json").out
+    page = magical.look("hostile.parquet")._repr_html_()
+    assert "<b>" not in page
+    assert "&lt;b&gt;" in page
+
+
+def test_500_columns_stay_readable(file: Path) -> None:
+    names = [f"a_rather_long_name_of_a_column_{i}" for i in range(500)]
+    pl.DataFrame({n: [i, *[i + 1, None][:: 1 - i % 2 * 2]] * 5 for i, n in enumerate(names)}).write_csv(
+        "wide.csv"
+    )
+    answer = command("look", "wide.csv")
+    lines = answer.out.splitlines()
+    assert max(map(cell_len, lines)) <= 100
+    assert all(any(line.startswith(n[:12]) for line in lines) for n in names[:3])
+    assert sum("int | None" in line or "bool | None" in line for line in lines) == 500
+
+
+def test_a_large_file_is_seen_in_part_and_that_is_said(file: Path) -> None:
+    pl.DataFrame({"n": [*range(900), "late"], "k": [0, 1, 2] * 300 + [1]}, strict=False).with_columns(
+        pl.col("n").cast(pl.String)
+    ).write_csv("large.csv")
+    seen = magical.look("large.csv", max_rows=100)
+    assert (seen.rows, seen.seen_rows) == (901, 100)
+    assert "901 rows, 100 of them looked at" in str(seen)
+    assert "looked at" not in str(magical.look("large.csv"))
+    assert magical.look("large.csv", max_rows=None).seen_rows == 901
+
+
+def test_parquet_keeps_its_types(file: Path) -> None:
+    pl.DataFrame({"id": [1, 2, 3], "tags": [["a"], ["b"], []], "raw": [b"a", b"b", b"c"]}).write_parquet(
+        "x.parquet"
+    )
+    seen = {c.name: c for c in magical.look("x.parquet").columns}
+    assert seen["id"].type == "Id[int]"
+    assert seen["tags"].left_out == "a List, which no feature is made of"
+    assert seen["tags"].examples == ("['a']", "['b']", "[]")
+
+
+def test_a_call_gives_an_object_that_shows_itself(file: Path) -> None:
+    seen = magical.look(file)
+    assert str(seen).startswith(f"{file}: 40 rows, 7 columns")
+    assert "<td>income</td>" in seen._repr_html_()
+    assert json.loads(json.dumps(seen.to_json()))["source"] == str(file)
+    with pytest.raises(InputError, match="There is no file"):
+        magical.look("nowhere.csv")
