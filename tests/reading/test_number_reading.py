@@ -4,9 +4,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from magical.contracts.schema import Column
 from magical.reading.casting import CastResult, cast
+from magical.reading.number_reading import TableEvidence, normalize_marks
 
 FAILED = object()
 OPEN = object()
@@ -74,6 +77,7 @@ def values(found: CastResult) -> Any:
         (["1.5", "2.5", "3,5", "1,234"], [1.5, 2.5, FAILED, FAILED]),
         (["1,5", "2,25", "1,234.5", "7"], [1.5, 2.25, FAILED, 7]),
         (["1,5", "1,234.5", "7"], [FAILED, FAILED, 7]),
+        (["1.5"] * 10 + ["3,5", "1.498", "1,498"], [1.5] * 10 + [FAILED, 1.498, FAILED]),
     ],
 )  # fmt: skip
 def test_the_column_decides(texts: list[str | None], expected: Any) -> None:
@@ -103,6 +107,7 @@ def test_the_column_decides(texts: list[str | None], expected: Any) -> None:
         (["1e5", "1E-2", "-1.5e+3"], [1e5, 0.01, -1500]),
         (["12 kg", "3.5 kg", "1,234.5 kg"], [12, 3.5, 1234.5]),
         (["12kg", "3kg"], [12, 3]),
+        (["12A", "13A", "7k"], [FAILED, FAILED, 7]),
         (["36 months", "60 months"], [36, 60]),
         (["20.5 °C", "-3 °C"], [20.5, -3]),
         (["12 km/h", "3 km/h"], [12, 3]),
