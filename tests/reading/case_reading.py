@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import polars as pl
 
 import magical
-from inferences import kind, living
+from inferences import kind, living, raw_name
 from library.conftest import Run
 from magical import Contract, InputPath
 from magical.contracts.schema import to_snake_case
@@ -104,6 +104,7 @@ def _check_same(
     """Check that ``model_data`` reads each column of the inferred contract as the inference read it."""
     read, texts = _values(typed), _values(raw)
     for column in schema.columns:
+        name = to_snake_case(raw_name(raw, column))
         # A code is a text, also if it is made of digits.
-        wanted = texts[column.name] if column.type == "str" else read[column.name]
+        wanted = texts[name] if column.type == "str" else read[name]
         assert by_contract[column.name] == wanted, column.name
