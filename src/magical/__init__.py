@@ -13,20 +13,16 @@ if TYPE_CHECKING:  # the same names as in `_HOMES`, for type checkers and editor
 
     from magical.contracts.contract import (
         Contract,
-        Decimal,
-        Format,
         Group,
         Id,
         Key,
-        Orphans,
         Target,
-        Thousands,
         Time,
-        Zone,
         rule,
     )
     from magical.contracts.model import Model
     from magical.contracts.promises import Frame, Lazy, Parts, Pipeline, contract_of
+    from magical.contracts.source_marks import Decimal, Format, Orphans, Thousands, Zone
     from magical.contracts.tables import partition
     from magical.contracts.validation import filter
     from magical.events import emit, keep, scratch
@@ -43,20 +39,16 @@ _HOMES = {
     "pydantic": ("Field", "PositiveInt"),
     "magical.contracts.contract": (
         "Contract",
-        "Decimal",
-        "Format",
         "Group",
         "Id",
         "Key",
-        "Orphans",
         "Target",
-        "Thousands",
         "Time",
-        "Zone",
         "rule",
     ),
     "magical.contracts.model": ("Model",),
     "magical.contracts.promises": ("Frame", "Lazy", "Parts", "Pipeline", "contract_of"),
+    "magical.contracts.source_marks": ("Decimal", "Format", "Orphans", "Thousands", "Zone"),
     "magical.contracts.tables": ("partition",),
     "magical.contracts.validation": ("filter",),
     "magical.events": ("emit", "keep", "scratch"),

@@ -18,23 +18,19 @@ from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType, TypeVar
 
 from magical.contracts.schema import Column, Rule, Schema
-from magical.errors import ContractError, did_you_mean
+from magical.contracts.source_marks import check_source_marks, read_source_marks
+from magical.errors import ContractError
 from magical.python_parser import read_definition
 
 __all__ = [
     "TYPES",
     "Contract",
-    "Decimal",
-    "Format",
     "Group",
     "Id",
     "Key",
-    "Orphans",
     "Role",
     "Target",
-    "Thousands",
     "Time",
-    "Zone",
     "extract_bounds",
     "rule",
     "schema_of",
@@ -56,56 +52,6 @@ class Role:
 
     name: str
     parent: type[Any] | str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """The format of dates in the source, as ``strptime`` codes: ``Annotated[date, Format("%d-%m-%Y")]``."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Decimal:
-    """The decimal mark of numbers in the source, ``.`` or ``,``: ``Annotated[float, Decimal(",")]``."""
-
-    mark: str
-
-
-@dataclass(frozen=True, slots=True)
-class Thousands:
-    """The mark between thousands in the source, ``. , ' _`` or blank: ``Annotated[int, Thousands(".")]``."""
-
-    mark: str
-
-
-@dataclass(frozen=True, slots=True)
-class Orphans:
-    """The share of a key's rows that may refer to no parent: ``Annotated[Key[Customer], Orphans(0.02)]``.
-
-    Raises:
-        ContractError: the share is not between 0 and 1.
-    """
-
-    max_share: float
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.max_share <= 1:
-            raise ContractError(
-                f"Orphans({self.max_share}) is no share of rows.", hint="a share is between 0 and 1."
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Zone:
-    """The time zone of moments without an offset: ``Annotated[datetime, Zone("Europe/Berlin")]``.
-
-    They are local times of the zone, and become UTC. One that clocks skip in spring cannot be cast, nor one
-    that comes twice in autumn, unless ``twice`` is ``earliest`` or ``latest``.
-    """
-
-    name: str
-    twice: Literal["", "earliest", "latest"] = ""
 
 
 Id = Annotated[T, Role("id")]
@@ -149,7 +95,6 @@ TYPES: dict[Any, str] = {
     Any: "any",
 }
 
-_NUMBER_TYPES = ("int", "float", "duration", "any")  # the type of a key may be any
 _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern")
 
 # Weak keys: a project that is loaded again brings new classes, and the old ones can be freed, except those
@@ -225,7 +170,8 @@ def schema_of(contract: type[BaseModel]) -> Schema:
         fields = contract.model_fields.items()
         columns = tuple(_make_column(contract, name, info) for name, info in fields)
         _check_roles(contract, columns)
-        _check_number_marks(contract, columns)
+        for column in columns:
+            check_source_marks(column, f"{contract.__name__}.{column.name}", _location_suffix(contract))
         _schemas[contract] = Schema(
             contract.__name__, columns, tuple(_collect_rules(contract)), source_location(contract)
         )
@@ -272,31 +218,6 @@ def _check_roles(contract: type[BaseModel], columns: tuple[Column, ...]) -> None
             )
 
 
-def _check_number_marks(contract: type[BaseModel], columns: tuple[Column, ...]) -> None:
-    """Raise a ContractError for a mark that no number has, or that stands at a column without numbers."""
-    for column in columns:
-        name, place = f"{contract.__name__}.{column.name}", _location_suffix(contract)
-        decimal, thousands = f"Decimal({column.decimal!r})", f"Thousands({column.thousands!r})"
-        if not (column.decimal or column.thousands):
-            continue
-        if column.type not in _NUMBER_TYPES:
-            raise ContractError(
-                f"{name} is {column.type}, and has {decimal if column.decimal else thousands}{place}.",
-                hint="leave the mark out, or make the field an int or a float.",
-            )
-        for text, mark, known in ((decimal, column.decimal, ".,"), (thousands, column.thousands, ".,' _")):
-            if mark not in ("", *known):
-                raise ContractError(
-                    f"{name} has {text}, which is no mark of numbers{place}.",
-                    hint=f"use one of {', '.join(map(repr, known))}.",
-                )
-        if column.decimal == column.thousands:
-            raise ContractError(
-                f"{name} has {decimal} and {thousands}, the same mark twice{place}.",
-                hint="leave one of them out.",
-            )
-
-
 def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Column:
     """Convert a field of a contract to a column; raise a ContractError for two roles or an unknown type."""
     marks: list[Any] = list(info.metadata)
@@ -309,20 +230,12 @@ def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Colum
             hint="a column has one role.",
         )
     role = roles[0] if roles else None
-    if any(isinstance(m, Orphans) for m in marks) and (role is None or role.name != "key"):
-        raise ContractError(
-            f"{contract.__name__}.{name} allows orphans, and is no key{_location_suffix(contract)}.",
-            hint=f"write {name}: Annotated[Key[Parent], Orphans(...)], or leave Orphans out.",
-        )
     kind, choices = _resolve_type(contract, name, bare_hint)
     parent, parents = "", tuple[Column, ...]()
     if role is not None and role.parent is not None:
         parent = role.parent if isinstance(role.parent, str) else role.parent.__name__
         parents = _parent_ids(role.parent)
         kind = parents[0].type if len(parents) == 1 else "any"  # a composite id has no single type
-    zone = next((m for m in marks if isinstance(m, Zone)), None)
-    if zone is not None:
-        _check_zone(contract, name, kind, zone)
     return Column(
         name=name,
         type=kind,
@@ -332,40 +245,13 @@ def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Colum
         choices=choices,
         bounds=extract_bounds(marks),
         alias=info.alias or "",
-        format=next((m.text for m in marks if isinstance(m, Format)), ""),
-        decimal=next((m.mark for m in marks if isinstance(m, Decimal)), ""),
-        thousands=next((m.mark for m in marks if isinstance(m, Thousands)), ""),
-        max_orphans=next((m.max_share for m in marks if isinstance(m, Orphans)), 0.0),
-        zone=zone.name if zone else "",
-        zone_twice=zone.twice if zone else "",
+        **read_source_marks(marks),
         description=info.description or "",
         examples=tuple(info.examples or ()),
         inner=_member_type(bare_hint) if kind == "list" else "",
         parents=parents,
         sample=str(getattr(contract, "__examples_from__", None) or ""),
     )
-
-
-def _check_zone(contract: type[BaseModel], name: str, kind: str, zone: Zone) -> None:
-    """Raise a ContractError for a zone that is unknown, or on a column without moments."""
-    import zoneinfo
-
-    field = f"{contract.__name__}.{name}{_location_suffix(contract)}"
-    if kind != "datetime":
-        raise ContractError(
-            f"{field} has a Zone, and the type {kind}.", hint="a Zone belongs to a datetime; leave it out."
-        )
-    if zone.twice not in ("", "earliest", "latest"):
-        raise ContractError(
-            f"{field} has a Zone with twice={zone.twice!r}.", hint='write twice="earliest" or "latest".'
-        )
-    try:
-        zoneinfo.ZoneInfo(zone.name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        known = sorted(zoneinfo.available_timezones())
-        raise ContractError(
-            f"{field} has the Zone({zone.name!r}), which is unknown.", hint=did_you_mean(zone.name, known)
-        ) from None
 
 
 def unwrap_hint(hint: Any, marks: list[Any]) -> tuple[Any, bool]:

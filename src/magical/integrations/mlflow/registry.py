@@ -77,7 +77,7 @@ def build_signature(inputs: Schema, outputs: Schema) -> ModelSignature:
 def _input_type(column: Column) -> str:
     """Return an input column's MLflow type; empty if MLflow would refuse values that the scorer accepts."""
     # MLflow refuses an `int64` column for a `double` (pandas makes one of whole floats), NaN for anything but
-    # a `double`, categories for a `string`, and texts for a `datetime`, which the scorer reads as the run did.
+    # a `double`, categories for a `string`, and texts for a `datetime`, which the scorer reads like the run.
     if column.nullable:
         return ""
     return {"int": "long", "bool": "boolean"}.get(column.type, "")
