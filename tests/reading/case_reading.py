@@ -23,7 +23,7 @@ from magical.inference.text_types import infer_text_types
 from magical.library import SplitSettings, ingest, model_data, split
 from reading.file_cases import FileCase
 
-__all__ = ["CaseResult", "case_contract", "read_case"]
+__all__ = ["CaseResult", "case_contract", "listening", "read_case"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def read_case(case: FileCase, folder: Path) -> CaseResult:
     """
     path = folder / case.file
     path.write_bytes(case.data)
-    with _heard(folder) as run:
+    with listening(folder) as run:
         raw = ingest(InputPath(path), case.reading)
         if case.contract:
             table = model_data(raw, case_contract(case))
@@ -83,7 +83,8 @@ def case_contract(case: FileCase) -> type[Contract]:
 
 
 @contextmanager
-def _heard(folder: Path) -> Iterator[Run]:
+def listening(folder: Path) -> Iterator[Run]:
+    """Collect what is said in a block."""
     run = Run(folder)
     token = current_sink.set(run)
     try:

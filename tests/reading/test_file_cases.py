@@ -25,7 +25,9 @@ KINDS = (
 )
 
 NOT_YET = {
+    # refused, with both readings: model_data does not know what stands between the fields
     "three digits after the point in a file with commas between the fields",
+    # a category of eight kinds, and no group
     "customers with several rows each",
 }
 """Files that are not yet read right. One that is read right must leave the list."""

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from magical import Contract, InputPath
 from magical.errors import MagicalError
 from magical.library import Reading, ingest, model_data
+from reading.case_reading import listening
 
 
 class Row(Contract):
@@ -138,11 +139,13 @@ def rows_of(places: int) -> st.SearchStrategy[list[Record]]:
     return st.lists(record, min_size=1, max_size=8)
 
 
-def read_back(data: bytes, reading: Reading) -> list[Record]:
-    with tempfile.TemporaryDirectory() as folder:
+def read_back(data: bytes, reading: Reading) -> tuple[list[Record], str]:
+    """Return the rows that are read, and what is said on the way."""
+    with tempfile.TemporaryDirectory() as folder, listening(Path(folder)) as run:
         path = Path(folder, "table.csv")
         path.write_bytes(data)
-        return model_data(ingest(InputPath(path), reading), Row).select(COLUMNS).rows()  # type: ignore[return-value]
+        rows = model_data(ingest(InputPath(path), reading), Row).select(COLUMNS).rows()
+        return rows, "\n".join(run.lines)  # type: ignore[return-value]
 
 
 def as_read(rows: Sequence[Record]) -> list[Record]:
@@ -160,10 +163,12 @@ def test_what_is_written_is_read_back_or_refused(
 ) -> None:
     rows = data.draw(rows_of(dialect.places))
     try:
-        found = read_back(dialect.write(rows, order), Reading())
+        found, said = read_back(dialect.write(rows, order), Reading())
     except MagicalError:
         return
-    assert found == as_read(rows)
+    if "the last row is a total of those above" in said:  # by chance it is: it is left out, and said to be
+        found.append(as_read(rows)[-1])
+    assert found == as_read(rows), said
 
 
 @settings(
@@ -172,7 +177,7 @@ def test_what_is_written_is_read_back_or_refused(
 @given(st.data(), dialects(), st.permutations(COLUMNS))
 def test_what_is_stated_is_never_refused(data: st.DataObject, dialect: Dialect, order: list[str]) -> None:
     rows = data.draw(rows_of(dialect.places))
-    assert read_back(dialect.write(rows, order), dialect.stated()) == as_read(rows)
+    assert read_back(dialect.write(rows, order), dialect.stated())[0] == as_read(rows)
 
 
 PLAIN: list[Record] = [
@@ -191,4 +196,4 @@ def test_a_file_without_a_doubt_is_read_in_each_dialect(delimiter: str, marks: t
         (csv.QUOTE_MINIMAL, csv.QUOTE_ALL), zip(ENCODINGS, ["\n", "\r\n", "\n", "\r\n", "\n"], strict=True)
     ):
         dialect = Dialect(delimiter, quoting, encoding, line_end, *marks)
-        assert read_back(dialect.write(PLAIN), Reading()) == PLAIN, dialect
+        assert read_back(dialect.write(PLAIN), Reading())[0] == PLAIN, dialect
