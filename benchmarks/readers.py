@@ -32,7 +32,7 @@ Reader = Callable[[FileCase, Path], Columns]
 OUTCOMES = ("right", "text", "refused", "wrong")
 NOT_ABOUT_READING = ("running numbers", "few positives")
 HARMLESS = {
-    "one column",
+    "one column without a name",
     "two columns of one name",
     "a header and no rows",
     "a decimal in a column of whole numbers",

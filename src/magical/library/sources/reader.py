@@ -160,7 +160,7 @@ def _unknown_kind(source: str, files: list[SourceFile]) -> InputError:
     what = f"is of an unknown kind: {suffix}" if len(files) == 1 else f"has {len(files)} files, and no table"
     return InputError(
         f"{source} {what}.",
-        hint=f"give a file that ends in {join_names(_READERS, 20)}; texts also with .gz.",
+        hint=f"give a file that ends in {join_names(_READERS, 20)}; texts also with .gz, .bz2 or .xz.",
     )
 
 
