@@ -51,8 +51,7 @@ BY_HAND = {
     "three_positives.csv": "id: Id[int]\nx: float\nz: str\nfraud: Target[bool]",
     "mixed_dates.csv": "id: Id[int]\nwhen: Time[date]\nn: Target[int]",
 }
-NOT_YET_BY_HAND = {
-}
+NOT_YET_BY_HAND = {}
 
 
 def has_said(text: str, words: tuple[str, ...]) -> list[str]:
