@@ -172,12 +172,15 @@ def _read_padded_iso(texts: pl.Series) -> tuple[pl.Series, pl.Series] | None:
     format = "%Y-%m-%d"
     if written["clock"]:
         format += f"{texts[0][10]}%H:%M" + (":%S" if written["second"] else "")
-    if written["second"] and texts.head(1000).str.contains(".", literal=True).any():
+    has_fractions = bool(written["second"]) and texts.head(1000).str.contains(".", literal=True).any()
+    if has_fractions:
         format += "%.f"
     if written["zone"]:
         format += "Z" if written["zone"] == "Z" else "%z"
     if written["clock"]:
-        moments = texts.str.to_datetime(format, strict=False, time_unit="us")
+        # Without a format, polars is faster for fractions.
+        own = None if has_fractions and not written["zone"] else format
+        moments = texts.str.to_datetime(own, strict=False, time_unit="us")
     else:
         moments = texts.str.to_date(format, strict=False).cast(pl.Datetime("us"))
     if format.endswith("%z"):
