@@ -305,7 +305,7 @@ COLUMNS: dict[str, tuple[str, list[Any], str]] = {
     "a moment of ISO": ("updated", texts("2020-01-31T14:30:00Z", "2020-01-31T14:30:05Z"), "datetime"),
     "a day in digits": ("birth_date", texts(19800131, 19991201), "date"),
     "digits that are no day": ("amount", texts(19800131, 19991201), "int"),
-    "dates in several formats": ("day", texts("2020-01-31", "30.01.2020", "1/29/2020"), "date"),
+    "dates in several formats": ("day", texts("2020-01-31", "30.01.2020", "1/29/2020"), "time date"),
     "numbers and words": ("size", texts("12", "12.5", "large"), "str[3]"),
     "whole numbers as floats": ("seats", [float(i % 7) for i in range(N)], "float"),
     "whole numbers as floats, some missing": ("seats", [None, *(float(i % 7) for i in range(N - 1))], "int?"),
@@ -665,7 +665,7 @@ def test_a_csv_in_latin_1(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("", "is empty"), ("a,b\n", "no rows"), ("a,a\n1,2\n", "one name")]
+    ("text", "message"), [("", "is empty"), ("a,b\n", "no rows"), ("1,2\n3,4\n", "no line")]
 )
 def test_files_that_hold_no_table(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "rows.csv"

@@ -11,7 +11,7 @@ from magical import InputPath
 from magical.errors import MagicalError
 from magical.library import ingest
 
-NOT_YET = {"matplotlib stocks", "skrub air quality"}
+NOT_YET = {"skrub air quality"}
 """Tables that are not yet inferred right. One that is inferred right must leave the list."""
 
 

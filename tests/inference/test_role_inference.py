@@ -125,6 +125,17 @@ def test_a_key_tells_what_it_lost_and_whether_it_may_be_null() -> None:
     assert keys([1, 2], shop_id=["1", "2"]) == {}
 
 
+def test_a_key_allows_the_rows_that_refer_to_no_parent() -> None:
+    tables = {
+        "Shop": pl.DataFrame({"id": ["a", "b"]}),
+        "Sale": pl.DataFrame({"shop_id": ["a"] * 29 + ["zz"]}),
+    }
+    found, _ = infer_keys("Sale", tables, {"Shop": SHOP, "Sale": SALE})["shop_id"]
+    assert found.max_orphans == 0.04, "one of 30, rounded up"
+    tables["Sale"] = pl.DataFrame({"shop_id": ["a", None]})
+    assert infer_keys("Sale", tables, {"Shop": SHOP, "Sale": SALE})["shop_id"][0].max_orphans == 0
+
+
 def test_under_another_name_a_key_needs_codes_that_are_nearly_all_ids() -> None:
     shops = ["AA", "BB", "CC", "DD"]
     assert set(keys(shops, origin=["AA", "BB", "CC"])) == {"origin"}

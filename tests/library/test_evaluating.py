@@ -164,3 +164,20 @@ def test_classes_without_probabilities(kind: str) -> None:
     assert scores.task == ("binary" if kind == "yes and no" else "multiclass")
     assert scores.positive == ("no" if kind == "yes and no" else "")
     assert not {"log_loss", "roc_auc", "brier"} & set(scores.metrics)
+
+
+class Fraud(Contract):
+    fraud: Target[bool]
+
+
+@pytest.mark.parametrize("positives", [1, 29, 30])
+def test_few_rows_of_a_class_are_called_wide(run: Run, positives: int) -> None:
+    truth = [i < positives for i in range(300)]
+    table = model_data(pl.DataFrame({"fraud": truth}), Fraud)
+    given = {"prediction": truth, "probability_False": [0.5] * 300, "probability_True": [0.5] * 300}
+    scores = evaluate(pl.DataFrame(given), table, part="test")
+    is_wide = positives < 30
+    assert scores.is_wide is is_wide
+    said = f"the intervals are wide: {positives} of 300 test rows are of the rarest class."
+    assert (said in run.warnings) is is_wide
+    assert (f", wide: {positives} of the rarest class" in scores.summary()) is is_wide

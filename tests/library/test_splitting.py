@@ -239,3 +239,20 @@ def test_the_hint_for_one_class_fits_the_kind(kind: str, hint: str) -> None:
     with pytest.raises(BrokenPromise, match=r"one class only|is empty") as caught:
         split(like(rare, people()), SplitSettings(kind=kind))
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(("positives", "said"), [(3, True), (29, True), (30, False)])
+def test_a_class_of_hardly_any_rows_is_said_before_the_work(run: Run, positives: int, said: bool) -> None:
+    class Fraud(Contract):
+        id: Id[int]
+        fraud: Target[bool]
+
+    raw = pl.DataFrame({"id": range(300), "fraud": [i < positives for i in range(300)]})
+    split(model_data(raw, Fraud), SplitSettings())
+    text = f"fraud is True in {positives} of 300 rows: too few to learn from, and any score will have a wide interval."
+    assert (text in run.warnings) is said
+
+
+def test_a_number_has_no_rare_class(run: Run) -> None:
+    split(houses(), SplitSettings())
+    assert not [w for w in run.warnings if "too few to learn from" in w]

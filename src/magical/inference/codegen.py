@@ -26,6 +26,7 @@ _IMPORTED = (
     "Id",
     "Key",
     "Literal",
+    "Orphans",
     "Annotated",
     "Target",
     "Thousands",
@@ -149,8 +150,8 @@ class _ContractWriter:
 
     def _hint_source(self, column: Column) -> str:
         if column.role == "key":
-            key = f"Key[{column.parent}]"
-            return f"{key} | None" if column.nullable else key
+            key = f"Key[{column.parent}] | None" if column.nullable else f"Key[{column.parent}]"
+            return f"Annotated[{key}, Orphans({column.max_orphans:g})]" if column.max_orphans else key
         plain = self._literal_source(column) if column.choices else self._type_source(column.type)
         marks = [f"Format({quote_value(column.format)})"] if column.format else []
         if column.zone:

@@ -240,9 +240,28 @@ def infer_keys(
         if scores and field not in schemas[name].ids:
             parent = max(scores, key=lambda p: scores[p])
             column = schemas[parent].column(schemas[parent].ids[0])
-            key = Column(field, column.type, values.null_count() > 0, role="key", parent=parent)
+            key = Column(
+                field,
+                column.type,
+                values.null_count() > 0,
+                role="key",
+                parent=parent,
+                max_orphans=_share_orphans(values, tables[parent], schemas[parent]),
+            )
             keys[values.name] = key, _explain_key(values, parent, scores[parent])
     return keys
+
+
+def _share_orphans(values: pl.Series, table: pl.DataFrame, schema: Schema) -> float:
+    """Compute the share of rows that refer to no parent, rounded up to a hundredth."""
+    ids = _id_values(table, schema)
+    orphans = values.is_not_null() & ~values.is_in(ids.implode())
+    return math.ceil(100 * int(orphans.sum()) / max(len(values), 1)) / 100
+
+
+def _id_values(table: pl.DataFrame, schema: Schema) -> pl.Series:
+    """Return the raw column that has the single id of a table."""
+    return table.get_column(next(r for r, n in field_names(table.columns).items() if n == schema.ids[0]))
 
 
 def _score_key(values: pl.Series, parent: str, table: pl.DataFrame, schema: Schema) -> float:
@@ -250,15 +269,13 @@ def _score_key(values: pl.Series, parent: str, table: pl.DataFrame, schema: Sche
 
     Add 1 if the column is named after the parent. A score of 0 means that it is no key.
     """
-    field = schema.ids[0]
-    raw = next(r for r, n in field_names(table.columns).items() if n == field)
-    ids, distinct = table.get_column(raw), values.drop_nulls().unique()
+    ids, distinct = _id_values(table, schema), values.drop_nulls().unique()
     if dtype_kind(ids.dtype) != dtype_kind(values.dtype) or distinct.is_empty():
         return 0.0
     if dtype_kind(ids.dtype) not in ("int", "str"):
         return 0.0
     share = float(distinct.is_in(ids.implode()).mean() or 0)  # type: ignore[arg-type]
-    if _is_named_after(values.name, parent, raw):
+    if _is_named_after(values.name, parent, ids.name):
         return share + 1 if share >= _MIN_NAMED_SHARE else 0.0
     is_code = dtype_kind(ids.dtype) == "str" and len(distinct) >= _MIN_CODES and len(ids) > len(distinct)
     return share if is_code and share >= _MIN_CODE_SHARE else 0.0

@@ -179,6 +179,69 @@ def test_a_second_run_registers_nothing_and_a_worse_model_gets_no_alias(tmp_path
     assert [(m["version"], m["aliases"]) for m in answer] == [("2", []), ("1", ["champion"])]
 
 
+FILE = """
+import sys
+import mlflow, pandas as pd, polars as pl
+uri, file, out = sys.argv[1:]
+mlflow.set_tracking_uri(uri)
+model = mlflow.pyfunc.load_model("models:/berths@champion")
+frame = pd.read_csv(file) if file.endswith("csv") else pd.read_parquet(file)
+assert str(frame["pclass"].dtype) == "int64"
+scored = model.predict(frame)
+typed = {c.name: str(c.type) for c in model.metadata.signature.inputs.inputs}
+assert typed["pclass"] == "DataType.long", typed
+frame.loc[0, "pclass"] = 9
+assert list(model.predict(frame)["reason"][:2]) == ["pclass must be one of 1, 2, 3", None]
+pl.from_pandas(scored).write_parquet(out)
+"""
+BERTHS = """
+from typing import Literal
+
+from magical import Contract, Id, Target
+
+
+class Berth(Contract):
+    id: Id[int]
+    pclass: Literal[1, 2, 3]
+    x: float
+    saved: Target[bool]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("author", ["new", "hand"])
+def test_a_model_takes_the_whole_numbers_of_the_file_it_came_from(
+    form: str, author: str, tmp_path: Path
+) -> None:
+    some = range(300)  # the second class differs from those around it, which no line through numbers can say
+    table = pl.DataFrame(
+        {
+            "id": some,
+            "pclass": [1 + i % 3 for i in some],
+            "x": [i * 7 % 11 / 2 for i in some],
+            "saved": [int((i % 3 == 1) != (i % 20 == 0)) for i in some],
+        }
+    )
+    file = tmp_path / f"berths.{form}"
+    table.write_csv(file) if form == "csv" else table.write_parquet(file)
+    made = Small(create_project(str(tmp_path / "berths"), str(file), "saved").root)
+    assert "pclass: Literal[1, 2, 3]" in (made.root / "contracts.py").read_text()
+    if author == "hand":
+        made.write("contracts.py", BERTHS)
+    database(made.root / ".magical")
+    run = made.run(experiments={"linear": {"trials": 1}, "boosting": {"trials": 1, "rounds": 2}})
+    assert run["tune[linear]"].chosen.score < 0.4, "a category, not a number: the log loss of chance is 0.64"
+    assert run["register"].text == "berths version 1, alias champion"
+    uri, out = f"sqlite:///{made.root / '.magical' / 'mlflow.db'}", tmp_path / "out.parquet"
+    done = python("-c", FILE, uri, str(file), str(out), cwd=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    predicted = run["predict"]
+    found = table.select("id").hstack(pl.read_parquet(out))
+    found = predicted.select("id").join(found, on="id", maintain_order="left").select(predicted.columns)
+    assert found.equals(predicted)
+
+
 STAMPS_FLOW = """
 from datetime import datetime
 
@@ -255,69 +318,6 @@ def test_the_registered_model_reads_texts_of_moments_as_the_run_did(tmp_path: Pa
     from polars.testing import assert_series_equal
 
     assert_series_equal(scored["one"].head(3), scored["p"].head(3), check_names=False, rel_tol=1e-9)
-
-
-FILE = """
-import sys
-import mlflow, pandas as pd, polars as pl
-uri, file, out = sys.argv[1:]
-mlflow.set_tracking_uri(uri)
-model = mlflow.pyfunc.load_model("models:/berths@champion")
-frame = pd.read_csv(file) if file.endswith("csv") else pd.read_parquet(file)
-assert str(frame["pclass"].dtype) == "int64"
-scored = model.predict(frame)
-typed = {c.name: str(c.type) for c in model.metadata.signature.inputs.inputs}
-assert typed["pclass"] == "DataType.long", typed
-frame.loc[0, "pclass"] = 9
-assert list(model.predict(frame)["reason"][:2]) == ["pclass must be one of 1, 2, 3", None]
-pl.from_pandas(scored).write_parquet(out)
-"""
-BERTHS = """
-from typing import Literal
-
-from magical import Contract, Id, Target
-
-
-class Berth(Contract):
-    id: Id[int]
-    pclass: Literal[1, 2, 3]
-    x: float
-    saved: Target[bool]
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("form", ["csv", "parquet"])
-@pytest.mark.parametrize("author", ["new", "hand"])
-def test_a_model_takes_the_whole_numbers_of_the_file_it_came_from(
-    form: str, author: str, tmp_path: Path
-) -> None:
-    some = range(300)  # the second class differs from those around it, which no line through numbers can say
-    table = pl.DataFrame(
-        {
-            "id": some,
-            "pclass": [1 + i % 3 for i in some],
-            "x": [i * 7 % 11 / 2 for i in some],
-            "saved": [int((i % 3 == 1) != (i % 20 == 0)) for i in some],
-        }
-    )
-    file = tmp_path / f"berths.{form}"
-    table.write_csv(file) if form == "csv" else table.write_parquet(file)
-    made = Small(create_project(str(tmp_path / "berths"), str(file), "saved").root)
-    assert "pclass: Literal[1, 2, 3]" in (made.root / "contracts.py").read_text()
-    if author == "hand":
-        made.write("contracts.py", BERTHS)
-    database(made.root / ".magical")
-    run = made.run(experiments={"linear": {"trials": 1}, "boosting": {"trials": 1, "rounds": 2}})
-    assert run["tune[linear]"].chosen.score < 0.4, "a category, not a number: the log loss of chance is 0.64"
-    assert run["register"].text == "berths version 1, alias champion"
-    uri, out = f"sqlite:///{made.root / '.magical' / 'mlflow.db'}", tmp_path / "out.parquet"
-    done = python("-c", FILE, uri, str(file), str(out), cwd=str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    predicted = run["predict"]
-    found = table.select("id").hstack(pl.read_parquet(out))
-    found = predicted.select("id").join(found, on="id", maintain_order="left").select(predicted.columns)
-    assert found.equals(predicted)
 
 
 def _runs(uri: str) -> list[Any]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from magical.library.metrics.bootstrap import BINS, Resamples, bin_scores
+from magical.library.metrics.bootstrap import BINS, Resamples, bin_scores, wilson_interval
 
 
 @pytest.mark.parametrize("rows", [1, 10, 1000, 1001, 30_000])
@@ -53,3 +53,18 @@ def test_many_equal_scores_among_many_different_are_one_bin() -> None:
     bins, size = bin_scores(scores)
     assert bins.max() < size
     assert len(set(bins[:5000])) == 1
+
+
+def test_the_interval_of_a_share_is_wilsons() -> None:
+    """Reference values of statsmodels.stats.proportion.proportion_confint(..., method="wilson")."""
+    assert np.allclose(wilson_interval(0.5, 10), (0.23658959, 0.76341041), atol=1e-4)
+    assert np.allclose(wilson_interval(1.0, 3), (0.43850300, 1.0), atol=1e-4)
+    assert np.allclose(wilson_interval(0.0, 1), (0.0, 0.79345000), atol=1e-4)
+
+
+def test_the_interval_of_a_share_holds_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    for rows, share in ((5, 0.9), (12, 0.7), (29, 0.95)):
+        drawn = rng.binomial(rows, share, 4000) / rows
+        held = [low <= share <= high for low, high in (wilson_interval(d, rows) for d in drawn)]
+        assert np.mean(held) > 0.9

@@ -173,3 +173,43 @@ def test_labels_of_many_classes() -> None:
 
 def test_the_same_rows_give_the_same_intervals() -> None:
     assert score_probabilities(chances(), ANSWER, BINARY) == score_probabilities(chances(), ANSWER, BINARY)
+
+
+def rare(positives: int, count: int = 60) -> pl.DataFrame:
+    """Rows whose few positives all have the highest probabilities, so that resamples of them do not differ."""
+    truth = [i < positives for i in range(count)]
+    likely = [0.9 - i / 100 if t else 0.3 - i / 300 for i, t in enumerate(truth)]
+    return pl.DataFrame(
+        {
+            "y": truth,
+            "prediction": truth,
+            "probability_False": [1 - p for p in likely],
+            "probability_True": likely,
+        }
+    )
+
+
+@pytest.mark.parametrize(("positives", "least"), [(1, 0.75), (3, 0.5), (10, 0.25), (29, 0.1)])
+def test_a_score_that_hangs_on_few_rows_of_a_class_has_a_wide_interval(positives: int, least: float) -> None:
+    column = Column("y", "bool", role="target")
+    found = score_probabilities(rare(positives), column, ["probability_False", "probability_True"])
+    assert found.rarest == positives
+    for name in ("roc_auc", "average_precision", "f1", "precision", "recall"):
+        score = found.metrics[name]
+        assert (score.value, score.high) == (1, 1), name
+        assert score.high - score.low > least, name
+    labels = score_labels(rare(positives), column)
+    assert labels.rarest == positives
+    assert labels.metrics["recall"].high - labels.metrics["recall"].low > least
+
+
+def test_with_thirty_rows_of_each_class_the_interval_is_the_bootstraps() -> None:
+    column = Column("y", "bool", role="target")
+    found = score_probabilities(rare(30), column, ["probability_False", "probability_True"])
+    assert found.rarest == 30
+    assert found.metrics["roc_auc"].low == 1
+
+
+def test_numbers_have_no_rarest_class() -> None:
+    table = pl.DataFrame({"y": [1.0, 2.0, 4.0], "prediction": [1.0, 2.5, 4.0]})
+    assert score_regression(table, Column("y", "float", role="target")).rarest is None

@@ -11,6 +11,7 @@ from magical.errors import Finding
 from magical.library.metrics.scores import Score, Scores
 from magical.library.scorer.promotion_gate import (
     Criterion,
+    check_class_rows,
     check_findings,
     check_thresholds,
     find_blockers,
@@ -123,3 +124,21 @@ def test_digits_are_no_more_than_are_needed() -> None:
     assert format_distinct(0.68123456, 0.7) == "0.6812"
     assert format_distinct(0.700001, 0.7) == "0.700001"
     assert format_distinct(0.7, 0.7) == "0.7"
+
+
+@pytest.mark.parametrize(
+    ("rarest", "least", "held"), [(1, 5, False), (4, 5, False), (5, 5, True), (1, 1, True), (0, 0, True)]
+)
+def test_a_score_of_hardly_any_rows_of_a_class_blocks(rarest: int, least: int, held: bool) -> None:
+    scores = Scores(task="binary", target="fraud", part="test", rows=60, rarest=rarest, metrics={})
+    (criterion,) = check_class_rows(least, scores)
+    assert (criterion.criterion, criterion.threshold, criterion.value) == (
+        "rows of the rarest class", f">= {least}", str(rarest),
+    )  # fmt: skip
+    assert bool(find_blockers([criterion])) is not held
+    assert criterion.reason.startswith(f"{rarest} of 60 test rows ") or held
+
+
+def test_scores_of_numbers_have_no_class_to_miss() -> None:
+    scores = Scores(task="regression", target="price", part="test", rows=60, metrics={})
+    assert check_class_rows(5, scores) == []

@@ -42,6 +42,7 @@ class CreatedProject:
         source: the name of the data file; empty without one.
         target: the column to be predicted, as the file spells it.
         further: the contracts of the further data files, by the files' names.
+        remarks: what another reader of the files could read in another way.
         warnings: what speaks against a good model, such as a class with hardly any rows.
     """
 
@@ -51,6 +52,7 @@ class CreatedProject:
     source: str = ""
     target: str = ""
     further: Mapping[str, InferredSchema] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -74,6 +76,7 @@ class CreatedProject:
             "rows": schema.rows if schema else 0,
             "inferred": schema and _schema_json(schema),
             "further": {file: _schema_json(other) for file, other in self.further.items()},
+            "remarks": list(self.remarks),
             "warnings": list(self.warnings),
             "next": self.next_command,
         }
@@ -86,6 +89,7 @@ class CreatedProject:
         if self.inferred is None:
             yield "Every step is unwritten: its result is pretended from the contract in its signature."
         else:
+            yield from self.remarks
             data = f"{self.inferred.rows:,} rows of {self.source}"
             yield f"contracts.py was inferred from {data}; look at it, above all at"
             yield from (f"  {line}" for line in _review_lines(self.inferred))
@@ -153,8 +157,9 @@ def _create_from_data(
     written = _write_files(root, files, copy_data)
     first, *others = inferred.tables
     further = {table.file: table.schema for table in others}
+    remarks = tuple(remark for table in inferred.tables for remark in table.remarks)
     return CreatedProject(
-        root, written, first.schema, first.file, inferred.target, further, inferred.warnings
+        root, written, first.schema, first.file, inferred.target, further, remarks, inferred.warnings
     )
 
 

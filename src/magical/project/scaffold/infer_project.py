@@ -8,16 +8,17 @@ from pathlib import Path
 
 import polars as pl
 
-from magical.errors import BrokenPromise, UsageError, did_you_mean, join_names, shorten
+from magical.errors import BrokenPromise, InputError, UsageError, did_you_mean, join_names, shorten
 from magical.inference.codegen import WIDTH, module_source, order_parents_first, quote_value
 from magical.inference.column_stats import ColumnStats, TypedTable
 from magical.inference.infer import InferredSchema, infer_contracts
 from magical.inference.name_vocabulary import class_name, field_names, first_free_name, split_words
 from magical.inference.role_inference import rank_targets
 from magical.inference.text_types import infer_text_types
-from magical.library import ingest
 from magical.library.part_assignment import assign_by_time
 from magical.library.rare_classes import describe_rare_class
+from magical.library.sources.raw_table import RawTable
+from magical.library.sources.reader import read_source
 from magical.settings import InputPath
 
 __all__ = ["InferredProject", "InferredTable", "infer_from_files", "short_stems"]
@@ -25,8 +26,8 @@ __all__ = ["InferredProject", "InferredTable", "infer_from_files", "short_stems"
 MIN_ROWS = 10
 _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot have
     "Boosting", "Contract", "DateParts", "Decimal", "Experiment", "Feature", "Field", "Format", "Frame",
-    "Group", "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key", "Literal", "Scores", "Settings",
-    "Target", "Thousands", "Time", "Annotated", "Any",
+    "Group", "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key", "Literal", "Orphans", "Scores",
+    "Settings", "Target", "Thousands", "Time", "Annotated", "Any", "Zone",
 )  # fmt: skip
 _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
     "best", "clean", "contracts", "copy", "dict", "e", "evaluate", "experiments", "featured", "features",
@@ -44,11 +45,13 @@ class InferredTable:
     Attributes:
         file: the file's name.
         variable: the name of its setting, and of its typed table in the workflow.
+        remarks: what another reader could read in another way, such as lines above the header.
     """
 
     file: str
     schema: InferredSchema
     variable: str
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -149,16 +152,17 @@ def infer_from_files(files: Sequence[Path], target: str) -> InferredProject:
         BrokenPromise: the target cannot be predicted, or there are too few rows.
     """
     typed: dict[str, TypedTable] = {}
-    stems = short_stems(files)
-    for file, stem in zip(files, stems, strict=True):
-        typed[class_name(stem, [*_IMPORTED_NAMES, *typed])] = infer_text_types(ingest(InputPath(file)))
+    stems, raws = short_stems(files), [_read_rows(file) for file in files]
+    for stem, raw in zip(stems, raws, strict=True):
+        name = class_name(stem, [*_IMPORTED_NAMES, *typed])
+        typed[name] = infer_text_types(raw.table, raw.facts.get("delimiter", ""))
     table = next(iter(typed.values())).table
     column = _find_column(target, table)
     schemas = tuple(infer_contracts(typed, column).values())
     variables = _variable_names(stems)
     tables = tuple(
-        InferredTable(file.name, schema, name)
-        for file, schema, name in zip(files, schemas, variables, strict=True)
+        InferredTable(file.name, schema, name, raw.remarks)
+        for file, schema, name, raw in zip(files, schemas, variables, raws, strict=True)
     )
     labelled = table.filter(pl.col(column).is_not_null())
     _check_rows(tables[0], column, labelled)
@@ -169,6 +173,17 @@ def infer_from_files(files: Sequence[Path], target: str) -> InferredProject:
     by_time = _is_ordered_in_time(labelled, schemas[0], column)
     warnings = [describe_rare_class(labelled.get_column(column))] if classes else []
     return InferredProject(tables, column, contracts, by_time, classes, tuple(filter(None, warnings)))
+
+
+def _read_rows(file: Path) -> RawTable:
+    """Read a file as ``ingest`` does, with what it says while it reads."""
+    raw = read_source(InputPath(file))
+    if raw.table.is_empty():
+        raise InputError(
+            f"{file.name} has {raw.table.width} column names and no rows.",
+            hint="give one with at least one row.",
+        )
+    return raw
 
 
 def _check_rows(first: InferredTable, column: str, labelled: pl.DataFrame) -> None:
@@ -235,11 +250,11 @@ def _format_call(start: str, opening: str, arguments: Sequence[str], end: str) -
 
 
 def _relate_step(first: InferredTable, others: Sequence[InferredTable]) -> str:
-    """Write the step that takes the further tables; empty without any."""
-    if not others:
+    """Write the step that takes the further tables to which nothing refers; empty without any."""
+    name, apart = first.schema.name, _unrelated(first, others)
+    if not apart:
         return ""
-    name = first.schema.name
-    tables = [f"{t.variable}: Frame[{t.schema.name}]" for t in others]
+    tables = [f"{t.variable}: Frame[{t.schema.name}]" for t in apart]
     signature = _format_call("def relate", "(", [f"rows: Frame[{name}]", *tables], f") -> Frame[{name}]:")
     # Not in `clean`: a row that is scored comes alone, so no step before the model may need other tables.
     doc = '"""Compare the rows with the other tables, to train on better ones; so far, all stay."""'
@@ -250,10 +265,35 @@ def _typed_rows(first: InferredTable, others: Sequence[InferredTable]) -> str:
     """Write the lines of the workflow that read all files and clean the first."""
     if not others:
         return f"    rows = clean(model_data(ingest(s.source), {first.schema.name}))"
-    lines = [f"    {t.variable} = model_data(ingest(s.{t.variable}), {t.schema.name})" for t in others]
-    lines.append(f"    rows = clean(model_data(ingest(s.source), {first.schema.name}))")
-    lines.append(_format_call("    rows = relate", "(", ["rows", *(t.variable for t in others)], ")"))
+    lines = [_model_call(t.variable, f"s.{t.variable}", t, others) for t in others]
+    lines.append(_model_call("typed", "s.source", first, others))
+    lines.append("    rows = clean(typed)")
+    if apart := _unrelated(first, others):
+        lines[-1] = _format_call(
+            "    rows = relate", "(", ["clean(typed)", *(t.variable for t in apart)], ")"
+        )
     return "\n".join(lines)
+
+
+def _model_call(name: str, source: str, table: InferredTable, others: Sequence[InferredTable]) -> str:
+    """Write the call that types a table; its keys are matched with the parents that come before it."""
+    given = [t.variable for t in _parents(table, others)]
+    return _format_call(
+        f"    {name} = model_data", "(", [f"ingest({source})", table.schema.name, *given], ")"
+    )
+
+
+def _parents(table: InferredTable, others: Sequence[InferredTable]) -> list[InferredTable]:
+    """List the tables that the keys of a table refer to and that are typed before it."""
+    before = others[: others.index(table)] if table in others else others
+    names = {c.parent for c in table.schema.columns}
+    return [t for t in before if t.schema.name in names]
+
+
+def _unrelated(first: InferredTable, others: Sequence[InferredTable]) -> list[InferredTable]:
+    """List the tables that no other table refers to, so that no call of ``model_data`` takes them."""
+    taken = {parent.schema.name for t in (first, *others) for parent in _parents(t, others)}
+    return [t for t in others if t.schema.name not in taken]
 
 
 def _has_classes(schema: InferredSchema) -> bool:
