@@ -26,6 +26,7 @@ JOBS: dict[str, jobs.Job] = {
     "thousand": jobs.measure_thousand,
     "pretend": jobs.measure_pretend,
     "dataframely": jobs.measure_dataframely,
+    "csv": jobs.measure_csv,
     "campaign": jobs.measure_campaign,
 }
 AIMS = (
@@ -42,6 +43,7 @@ AIMS = (
     ("1e6 rows by magical", "", 1.0),
     ("1e5 rows by magical", "1e5 rows by dataframely", 0.5),
     ("1e6 rows by magical", "1e6 rows by dataframely", 0.5),
+    ("plain csv by ingest", "plain csv by polars", 1.3),
     ("campaign: unchanged", 'python -c "import sklearn"', 0.5),
     ("campaign: cold", "", 44.0),
     ("campaign: unchanged", "", 3.2),

@@ -8,10 +8,24 @@ from typing import Annotated, Any, Literal, Optional, Union
 import annotated_types as at
 import polars as pl
 import pytest
-from pydantic import BaseModel, PositiveInt, conint, constr
+from pydantic import BaseModel, PositiveInt, conint, constr, create_model
 from typing_extensions import TypeAliasType
 
-from magical import Contract, Decimal, Field, Format, Group, Id, Key, Settings, Target, Thousands, Time, rule
+from magical import (
+    Contract,
+    Decimal,
+    Field,
+    Format,
+    Group,
+    Id,
+    Key,
+    Settings,
+    Target,
+    Thousands,
+    Time,
+    Zone,
+    rule,
+)
 from magical.contracts.contract import schema_of, source_location
 from magical.contracts.schema import Column
 from magical.errors import ContractError
@@ -59,6 +73,7 @@ class Rich(Base):
     older: Union[None, int]  # noqa: UP007, RUF036
     born: Annotated[dt.date, Format("%d-%m-%Y")] = Field(alias="Dt_Birth", description="when")
     at: dt.time
+    moved: Annotated[dt.datetime, Zone("Europe/Berlin", twice="latest")] | None
     took: dt.timedelta
     choice: Literal["a", "b"]
     digit: Literal[1, 2] | None
@@ -94,6 +109,7 @@ COLUMNS = {
     "older": Column("older", "int", nullable=True),
     "born": Column("born", "date", alias="Dt_Birth", format="%d-%m-%Y", description="when"),
     "at": Column("at", "time"),
+    "moved": Column("moved", "datetime", nullable=True, zone="Europe/Berlin", zone_twice="latest"),
     "took": Column("took", "duration"),
     "choice": Column("choice", "str", choices=("a", "b")),
     "digit": Column("digit", "int", nullable=True, choices=(1, 2)),
@@ -211,6 +227,20 @@ def test_words_that_only_people_read_do_not_count() -> None:
         x: int = Field(description="other", title="X")
 
     assert schema_of(One).to_json()["columns"] == schema_of(Other).to_json()["columns"]
+
+
+@pytest.mark.parametrize(
+    ("hint", "message"),
+    [
+        (Annotated[dt.datetime, Zone("Europe/Berln")], "Zone.'Europe/Berln'., which is unknown"),
+        (Annotated[dt.datetime, Zone("../etc/passwd")], "which is unknown"),
+        (Annotated[dt.datetime, Zone("UTC", twice="both")], "twice='both'"),  # type: ignore[arg-type]
+        (Annotated[dt.date, Zone("UTC")], "has a Zone, and the type date"),
+    ],
+)
+def test_a_zone_must_be_known_and_on_a_moment(hint: Any, message: str) -> None:
+    with pytest.raises(ContractError, match=message):
+        schema_of(create_model("Row", __base__=Contract, at=(hint, ...)))
 
 
 @pytest.mark.parametrize(

@@ -665,7 +665,7 @@ def test_a_csv_in_latin_1(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("", "is empty"), ("a,b\n", "no rows"), ("a,a\n1,2\n", "one name")]
+    ("text", "message"), [("", "is empty"), ("a,b\n", "no rows"), ("1,2\n3,4\n", "no line")]
 )
 def test_files_that_hold_no_table(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "rows.csv"

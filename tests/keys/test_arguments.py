@@ -8,6 +8,8 @@ from collections import Counter, OrderedDict, defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
+import polars as pl
 import pytest
 
 from magical.keys.arguments import encode_argument, parse_argument_kind, strip_type_marks
@@ -175,3 +177,20 @@ def test_a_step_runs_again_when_only_the_kind_of_an_argument_changes(tmp_path: P
     small.edit("workflow.py", "[1, 2]", "(1, 2)")
     assert "value went from [1, 2] (list) to [1, 2] (tuple)" in small.why("kind")
     assert small.run().result == "tuple"
+
+
+def test_a_table_in_memory_is_its_content() -> None:
+    tables = [
+        pl.DataFrame({"a": [1, 2]}),
+        pl.DataFrame({"a": [2, 1]}),
+        pl.DataFrame({"b": [1, 2]}),
+        pl.DataFrame({"a": [1.0, 2.0]}),
+        pd.DataFrame({"a": [1, 2]}),
+        pd.DataFrame({"a": [1, 2]}, index=[1, 2]),
+        pd.DataFrame({"a": [1, 2]}, dtype="int32"),
+    ]
+    texts = [encode_argument(table, [], []) for table in tables]
+    assert len(set(texts)) == len(tables)
+    assert [
+        encode_argument(table.copy() if i > 3 else table.clone(), [], []) for i, table in enumerate(tables)
+    ] == texts

@@ -1,5 +1,6 @@
 """A look at a file before any project exists: by a call, and by the command."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -178,3 +179,67 @@ def test_a_call_gives_an_object_that_shows_itself(file: Path) -> None:
     assert json.loads(json.dumps(seen.to_json()))["source"] == str(file)
     with pytest.raises(InputError, match="There is no file"):
         magical.look("nowhere.csv")
+
+
+def test_every_kind_of_source_is_looked_at(file: Path) -> None:
+    table = pl.DataFrame({"id": [1, 2, 3, 4], "kind": ["a", "b", "a", "b"]})
+    (file.parent / "one.csv.gz").write_bytes(gzip.compress(table.write_csv().encode()))
+    table.write_json("two.json")
+    table.write_ndjson("three.jsonl")
+    (file.parent / "many").mkdir()
+    table.write_csv("many/a.csv")
+    table.with_columns(id=pl.col("id") + 4).write_csv("many/b.csv")
+    for source, rows in {
+        "one.csv.gz": 4,
+        "two.json": 4,
+        "three.jsonl": 4,
+        "many": 8,
+        "many/*.csv": 8,
+    }.items():
+        answer = command("look", source, "--json")
+        assert answer.code == 0, answer
+        assert answer.json["rows"] == rows, source
+        assert columns(answer)["id"]["type"] == "Id[int]", source
+    named = columns(command("look", "many", "file_column=month", "--json"))
+    assert named["month"]["examples"] == ["a.csv", "b.csv"]
+
+
+def test_a_sheet_is_named_by_an_option(file: Path) -> None:
+    pytest.importorskip("fastexcel")
+    with pytest.importorskip("xlsxwriter").Workbook("book.xlsx") as book:
+        for name, column in (("First", "a"), ("Second", "b")):
+            sheet = book.add_worksheet(name)
+            sheet.write_column(0, 0, [column, 1, 2])
+    assert list(columns(command("look", "book.xlsx", "--json"))) == ["a"]
+    answer = command("look", "book.xlsx", "--sheet", "Second")
+    assert 'Reading(sheet="Second")' in answer.out
+    assert list(columns(command("look", "book.xlsx", "sheet=Second", "--json"))) == ["b"]
+
+
+def test_a_table_in_memory_is_looked_at() -> None:
+    seen = magical.look(pl.DataFrame({"id": [1, 2, 3]}))
+    assert str(seen).startswith("The table: 3 rows, 1 column")
+    assert "magical new" not in str(seen)
+
+
+def test_lines_that_are_no_rows_are_said_with_the_line_that_settles_them(file: Path) -> None:
+    rows = "".join(f"A{i},{i * 1.5},{i}\n" for i in range(40))
+    total = f"Total,{sum(i * 1.5 for i in range(40))},{sum(range(40))}\n"
+    file.write_text(f"Stock list,,\nprinted 2024-03-01,,\narticle,weight,pieces\n,kg,pcs\n{rows}{total}")
+    answer = command("look", "customers.csv")
+    check("look", "lines around", answer.out.rstrip())
+    said = ["header=3", "skip_after_header=1", "skip_footer=1"]
+    settled = command("look", "customers.csv", *said)
+    assert "!" not in settled.out
+    assert settled.out.splitlines()[-2] == (
+        "In the project: ingest(s.source, Reading(header=3, skip_after_header=1, skip_footer=1))"
+    )
+    assert columns(command("look", "customers.csv", *said, "--json")) == columns(
+        command("look", "customers.csv", "--json")
+    )
+
+
+def test_a_target_of_hardly_any_positives_is_a_doubt(file: Path) -> None:
+    file.write_text("x;fraud\n" + "".join(f"{i * 7 % 91}.5;{int(i < 3)}\n" for i in range(300)))
+    (_, fraud) = command("look", "customers.csv", "--json").json["columns"]
+    assert fraud["doubts"][0].startswith("fraud is 1 in 3 of 300 rows")

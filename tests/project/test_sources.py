@@ -335,3 +335,53 @@ def test_a_date_of_a_workbook_stays_a_date(tmp_path: Path) -> None:
     pl.DataFrame({"day": [dt.date(2024, 1, 2)], "id": ["007"]}).write_excel(tmp_path / "x.xlsx")
     project = small(tmp_path, "x.xlsx")
     assert project.run()["ingest"].rows() == [(dt.date(2024, 1, 2), "007")]
+
+
+@pytest.mark.parametrize("source", ["parts", "parts/*.csv"])
+def test_a_pretended_file_among_others_brands_who_reads_them(tmp_path: Path, source: str) -> None:
+    body = f"""
+    from magical.library import ingest
+
+    class S(Settings):
+        source: InputPath = InputPath("{source}")
+        made: OutputPath = OutputPath("parts/made.csv")
+
+    @step
+    def rows() -> int: ...
+
+    @step
+    def export(rows: int, file: OutputPath) -> int:
+        file.write_text("id,x\\n1,2\\n")
+        return rows
+
+    @workflow
+    def flow(s: S) -> Frame:
+        export(rows(), s.made)
+        return ingest(s.source)
+    """
+    project = one(tmp_path, body)
+    project.write("parts/real.csv", "id,x\n2,3\n")
+    assert "rows" in project.load().plan()["ingest"].origin
+    project.write("parts/made.csv", "id,x\n1,2\n")
+    assert "rows" in project.load().plan()["ingest"].origin
+
+
+def test_a_file_of_a_folder_that_changes_while_it_is_read_is_said(tmp_path: Path) -> None:
+    body = """
+    from pathlib import Path
+
+    class S(Settings):
+        source: InputPath = InputPath("parts")
+
+    @step
+    def read(source: InputPath) -> int:
+        (Path(source) / "new.csv").write_text("id,x")
+        return 1
+
+    @workflow
+    def flow(s: S) -> int:
+        return read(s.source)
+    """
+    project = one(tmp_path, body)
+    project.write("parts/a.csv", "id,x\n2,3\n")
+    assert "parts changed while it was read" in str(project.fails()["read"])

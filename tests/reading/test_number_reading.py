@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magical.contracts.schema import Column
@@ -324,6 +324,7 @@ def mark_of(thousands: str) -> str:
     return " " if thousands.isspace() else thousands
 
 
+@settings(max_examples=25)
 @given(numbers, styles, affixes)
 def test_numbers_of_each_style_read_back_by_the_stated_style(
     drawn: list[tuple[float, int]], style: tuple[str, str], affix: tuple[str, str]
@@ -346,6 +347,7 @@ def test_numbers_of_one_form_are_read_right_or_not_at_all(
     assert found.conflict or values(found) == right
 
 
+@settings(max_examples=50)
 @given(numbers, styles, affixes)
 def test_numbers_of_several_lengths_are_never_read_wrong_in_silence(
     drawn: list[tuple[float, int]], style: tuple[str, str], affix: tuple[str, str]
@@ -358,6 +360,7 @@ def test_numbers_of_several_lengths_are_never_read_wrong_in_silence(
         assert values(found) == [number for number, _ in drawn]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.text(alphabet="0123456789.,' -+()$%ekg", max_size=9), max_size=6))
 def test_no_text_breaks_the_reading(texts: list[str]) -> None:
     for kind in ("int", "float", "duration"):

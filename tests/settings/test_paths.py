@@ -1,5 +1,6 @@
 """Paths in settings: where a relative one starts, and which ones an argument holds."""
 
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from layered_settings import FILE, load
 from magical import InputPath, OutputPath, Settings
 from magical.cli.verb import parse_overrides
+from magical.errors import SettingsError
+from magical.masking import mask
 from magical.settings import CommandLineText, to_json
 from magical.settings.layer_names import format_layer
 from magical.settings.layers import COMMAND_LINE
@@ -129,3 +132,32 @@ def test_a_layer_in_a_message() -> None:
         " (in settings.toml)",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://bucket/a//x.csv", "https://example.org/x.csv?year=2024", "memory://x/*.csv"]
+)
+def test_a_url_stays_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = InputPath(url, Path("/p"))
+    again = pickle.loads(pickle.dumps(path))
+    on_the_line = load((COMMAND_LINE, parse_overrides([f"source={url}"])), root=tmp_path).source
+    in_the_file = load((FILE, {"source": url}), root=tmp_path).source
+    for found in (path, again, on_the_line, in_the_file):
+        assert (str(found), os.fspath(found), found.text, found.base) == (url, url, url, None)
+        assert (found.is_url, found.location, to_json(found)) == (True, url, url)
+        assert found == path
+    assert path != InputPath("s3://bucket/other.csv")
+
+
+def test_a_url_with_a_password_is_refused_and_masked(tmp_path: Path) -> None:
+    for make in (InputPath, lambda t: load((FILE, {"source": t}), root=tmp_path)):
+        with pytest.raises(SettingsError, match="has a password in it") as error:
+            make("https://me:hunter3333@example.org/x.csv")
+        assert "hunter3333" not in str(error.value)
+    assert mask("hunter3333") == "***"
+
+
+def test_an_output_is_on_this_machine() -> None:
+    with pytest.raises(SettingsError, match="An OutputPath is a file of this machine"):
+        OutputPath("s3://bucket/x.csv")

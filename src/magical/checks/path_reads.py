@@ -17,8 +17,9 @@ from magical.settings import InputPath, OutputPath
 __all__ = ["find_path_reads"]
 
 _MEMBERS = {
-    "absolute", "exists", "group", "is_file", "is_symlink", "lstat", "owner", "parent", "parents", "parts",
-    "readlink", "relative_to", "resolve", "samefile", "stat", "with_name", "with_stem", "with_suffix",
+    "absolute", "exists", "group", "is_file", "is_symlink", "location", "lstat", "owner", "parent",
+    "parents", "parts", "readlink", "relative_to", "resolve", "samefile", "stat", "with_name",
+    "with_stem", "with_suffix",
 }  # fmt: skip
 _FUNCTIONS = re.compile(
     r"(posixpath|ntpath|genericpath|os\.path)\.(abspath|dirname|exists|get[acm]time|isfile|realpath|relpath|split)$"

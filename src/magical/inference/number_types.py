@@ -8,15 +8,11 @@ import polars as pl
 
 from magical.contracts.schema import Column
 from magical.reading.casting import CastResult, cast
-from magical.reading.number_affixes import KNOWN_UNITS, split_affixes
-from magical.reading.number_reading import TableEvidence
+from magical.reading.number_reading import TableEvidence, could_be_codes
 
 __all__ = ["InferredNumbers", "infer_numbers"]
 
-_LEADING_ZERO = r"^[^0-9]*0[0-9]"
-_TOO_LONG = r"^[+-]?[0-9]{16,}$"  # more digits than a float has
 _WRITTEN_AS_FLOAT = r"[0-9][.,]|[.,][0-9]|[0-9][eE][+-]?[0-9]"
-_GROUPS_OF_THREE = r"^[0-9]{3}(?:\s[0-9]{3})+$"
 _HEAD_ROWS = 1000
 
 
@@ -51,40 +47,12 @@ def infer_numbers(raw: pl.Series, evidence: TableEvidence) -> InferredNumbers | 
     found = cast(texts, Column(raw.name, "float"), evidence)
     if found.conflict:
         texts = texts.filter(found.failed | found.values.is_not_null())
-        return InferredNumbers(raw, f"numbers, but {found.conflict}") if _are_numbers(texts) else None
+        return None if could_be_codes(texts) else InferredNumbers(raw, f"numbers, but {found.conflict}")
     present = texts.filter(found.values.is_not_null())
-    if found.failed.any() or present.is_empty() or _are_codes(present):
+    if found.failed.any() or present.is_empty() or could_be_codes(present):
         return None
     remark = "; ".join(map(str, found.notes))
     return InferredNumbers(_to_integers(texts, found), remark, (found.decimal, found.thousands))
-
-
-def _are_numbers(texts: pl.Series) -> bool:
-    """Return True if all texts are numbers by some reading, with a few units at most."""
-    parts = split_affixes(texts)
-    return bool(parts["core"].is_not_null().all()) and parts["unit"].n_unique() <= 3 and not _are_codes(texts)
-
-
-def _are_codes(present: pl.Series) -> bool:
-    """Return True if numbers could be codes, such as 0042, 12A, or 560 001."""
-    if present.str.contains(_LEADING_ZERO).any() or present.str.contains(_TOO_LONG).any():
-        return not _are_integers(present)
-    if present.str.contains(_GROUPS_OF_THREE).all() and present.str.len_chars().n_unique() == 1:
-        return len(present) > 1
-    if present.str.starts_with("(").all():
-        return True
-    units = split_affixes(present.head(_HEAD_ROWS))["unit"]
-    for unit in units.filter(units != "").head(1):
-        first = str(present.filter(present.str.ends_with(unit)).head(1).to_list()[0])
-        return not pl.Series([unit]).str.contains(KNOWN_UNITS).item() and not (
-            len(unit) > 1 and first.removesuffix(unit)[-1:].isspace()
-        )
-    return False
-
-
-def _are_integers(present: pl.Series) -> bool:
-    is_code = present.str.contains(_LEADING_ZERO).any()
-    return not is_code and present.cast(pl.Int64, strict=False).null_count() == 0
 
 
 def _to_integers(texts: pl.Series, found: CastResult) -> pl.Series:

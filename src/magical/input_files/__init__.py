@@ -1,4 +1,4 @@
 """The files that steps read: one, a folder of files, those of a pattern, or one at a URL.
 
-Door: `local_files`, `remote_files`.
+Door: `compression`, `local_files`, `remote_files`.
 """

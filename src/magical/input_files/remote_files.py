@@ -151,7 +151,10 @@ def _wrap_errors(url: str) -> Iterator[None]:
         yield
     except MagicalError:
         raise
-    except Exception as error:  # each filesystem has exceptions of its own
+    except Exception as raised:  # each filesystem has exceptions of its own
+        error: BaseException = raised
+        if isinstance(error, FileNotFoundError) and "Connect" in type(error.__cause__).__name__:
+            error = error.__cause__ or error  # for https a server that is down is a missing file, too
         text = f"{type(error).__name__} {error}".lower()
         hint = next((h for word, h in _HINTS.items() if word in text), "look at its address.")
         what = shorten(mask(str(error)) or type(error).__name__, 160).rstrip(".")

@@ -38,11 +38,11 @@ def ingest(source: InputPath, reading: Reading = _NOTHING_SAID) -> Frame:
     | .xlsx, .xlsm, .xls, .xlsb | one sheet, with the types of its cells (extra ``excel``) |
     | a table of polars or pandas | as it is |
 
-    Texts may be compressed (``.csv.gz``). A folder or a pattern (``data/2024-*.csv``) is read as one table:
-    its files must have the same columns. ``s3://``, ``gs://``, ``https://`` and the like are read where they
-    are (extra ``remote``). The texts of a csv file stay exactly as written, so leading zeros, long ids and
-    unusual dates survive; ``model_data`` converts them. An empty field is null. Rows without any value are
-    dropped.
+    Each may be compressed (``.csv.gz``, ``.bz2``, ``.xz``). A folder or a pattern (``data/2024-*.csv``) is
+    read as one table: its files must have the same columns. ``s3://``, ``gs://``, ``https://`` and the like
+    are read where they are (extra ``remote``). The texts of a csv file stay exactly as written, so leading
+    zeros, long ids and unusual dates survive; ``model_data`` converts them. An empty field is null. Rows
+    without any value are dropped.
 
     Args:
         source: this step runs again when its content changes, or a file is added, renamed or removed.

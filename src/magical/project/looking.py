@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from magical.inference.name_vocabulary import class_name, field_names
 from magical.inference.role_inference import rank_targets
 from magical.inference.text_types import infer_text_types
 from magical.library import Reading
+from magical.library.rare_classes import describe_rare_class
 from magical.library.sources.reader import read_source
+from magical.library.sources.settled_reading import settle_reading
 from magical.report.fitted_table import DEFAULT_WIDTH, fit_table, wrap_note
 from magical.settings.layers import COMMAND_LINE, Layer, load_settings
 
@@ -33,6 +35,7 @@ _EXAMPLES = 3
 _MAX_CHOICES = 6
 _MAX_TEXT = 60
 _HEAD = ("column", "in the source", "type", ">nulls", ">distinct", "values", "examples")
+_IN_MEMORY = "The table"
 _NOTHING_SAID = Reading()
 
 
@@ -97,6 +100,7 @@ class Look:
         remarks: what another reader could read in another way.
         reading: what the author said of it.
         targets: the columns that could be predicted, the likeliest first.
+        settled: what the author could say so that the same rows are read, and no remark is left.
     """
 
     source: str
@@ -107,6 +111,7 @@ class Look:
     remarks: tuple[str, ...]
     reading: Reading
     targets: tuple[str, ...] = ()
+    settled: Reading | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON."""
@@ -128,8 +133,8 @@ class Look:
 
     @property
     def line(self) -> str:
-        """The line that reads the source in a project, with all that the author said of it."""
-        given = self.reading.model_dump(exclude_defaults=True)
+        """The line that reads the source in a project, with all that the author said of it, or could say."""
+        given = (self.settled or self.reading).model_dump(exclude_defaults=True)
         words = ", ".join(f"{name}={_quote(value)}" for name, value in given.items())
         return f"ingest(s.source, Reading({words}))" if words else "ingest(s.source)"
 
@@ -155,31 +160,40 @@ class Look:
 
     @property
     def _title(self) -> str:
-        facts = "".join(f"; {name} {value}" for name, value in self.facts.items())
+        # The other facts are in the remarks, with their lines.
+        shown = [n for n in ("encoding", "delimiter", "quote", "header_line") if n in self.facts]
+        facts = "".join(f"; {name.replace('_', ' ')} {self.facts[name] or 'none'}" for name in shown)
         seen = f", {self.seen_rows:,} of them looked at" if self.seen_rows < self.rows else ""
-        return f"{self.source}: {self.rows:,} rows{seen}, {len(self.columns):,} columns{facts}"
+        rows, columns = (
+            f"{count:,} {word}{'' if count == 1 else 's'}"
+            for count, word in ((self.rows, "row"), (len(self.columns), "column"))
+        )
+        return f"{self.source}: {rows}{seen}, {columns}{facts}"
 
     def _remark_lines(self, width: int) -> Iterator[str]:
         for remark in self.remarks:
-            yield from wrap_note(f"! {remark}", width, "  ")
+            yield from wrap_note(f"! {remark.removeprefix(f'{self.source}: ')}", width, "  ")
 
     def _next_lines(self, width: int) -> Iterator[str]:
         name = shlex.quote(self.source)
-        if self.reading != _NOTHING_SAID:
+        if self.settled:
+            yield f"To say so in the project: {self.line}"
+        elif self.reading != _NOTHING_SAID:
             yield f"In the project: {self.line}"
         elif self.remarks:
             options = ", ".join(Reading.model_fields)
             text = f"To read it in another way: magical look {name} KEY=VALUE, with {options}."
             yield from wrap_note(text, width, "")
-        target = f" --target {shlex.quote(self.targets[0])}" if self.targets else ""
-        yield f"Next: magical new NAME --data {name}{target}"
+        if self.source != _IN_MEMORY:
+            target = f" --target {shlex.quote(self.targets[0])}" if self.targets else ""
+            yield f"Next: magical new NAME --data {name}{target}"
 
 
-def look(source: str | Path, reading: Reading = _NOTHING_SAID, *, max_rows: int | None = MAX_ROWS) -> Look:
+def look(source: Any, reading: Reading = _NOTHING_SAID, *, max_rows: int | None = MAX_ROWS) -> Look:
     r"""Look at a source: what would be read, column by column, and why.
 
     Args:
-        source: what ``ingest`` can read.
+        source: a file, a folder, a pattern or a URL that ``ingest`` can read; or a table in memory.
         reading: what the author says of the source; the rest is found out.
         max_rows: the most rows whose values are looked at, spread over the source; None for all.
 
@@ -193,21 +207,31 @@ def look(source: str | Path, reading: Reading = _NOTHING_SAID, *, max_rows: int 
         >>> [(c.name, c.type, c.nulls) for c in look(path).columns]
         [('id', 'Id[int]', 0), ('income', 'float | None', 1)]
     """
-    raw = read_source(source, reading)
+    raw, name = read_source(source, reading), str(source) if isinstance(source, (str, Path)) else _IN_MEMORY
     if raw.table.is_empty():
         names = join_names(raw.table.columns, 6)
         raise InputError(
-            f"{source} has {raw.table.width} column names and no rows: {names}.",
+            f"{name} has {raw.table.width} column names and no rows: {names}.",
             hint="give a source with at least one row.",
         )
     seen = _take_rows(raw.table, max_rows)
     typed = infer_text_types(seen, raw.facts.get("delimiter", ""))
-    schema = infer_contract(typed, class_name(Path(str(source)).stem))
+    schema = infer_contract(typed, class_name(Path(name).stem))
     columns = tuple(_view_columns(typed, schema))
     targets = rank_targets([ColumnStats(c) for c in typed.table.get_columns()])
-    kept = [t for t in targets if t not in schema.left_out]
+    roles = {c.raw for c in columns if c.role or c.left_out}
+    kept = [t for t in targets if t not in roles]
+    columns = tuple(_doubt_rare_class(c, typed.table[c.raw]) if c.raw in kept[:1] else c for c in columns)
     return Look(
-        str(source), raw.table.height, seen.height, columns, raw.facts, raw.remarks, reading, tuple(kept)
+        name,
+        raw.table.height,
+        seen.height,
+        columns,
+        raw.facts,
+        raw.remarks,
+        reading,
+        tuple(kept),
+        settle_reading(source, raw) if reading == _NOTHING_SAID else None,
     )
 
 
@@ -237,6 +261,13 @@ def _parse_option(key: str, text: str) -> Any:
     if "tuple" in hint:
         return tuple(text.split(","))
     return {"tab": "\t", "\\t": "\t"}.get(text, text) if key == "delimiter" else text
+
+
+def _doubt_rare_class(target: ColumnView, values: pl.Series) -> ColumnView:
+    """Add a doubt to the likeliest target if it has a class of hardly any rows."""
+    has_classes = bool(target.choices) or target.type.startswith("bool")
+    rare = describe_rare_class(values) if has_classes else ""
+    return replace(target, doubts=(*target.doubts, rare)) if rare else target
 
 
 def _take_rows(table: pl.DataFrame, max_rows: int | None) -> pl.DataFrame:

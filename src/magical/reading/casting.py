@@ -80,16 +80,11 @@ def cast(raw: pl.Series, column: Column, evidence: TableEvidence | None = None) 
     wanted = DTYPES.get(column.type)
     if wanted is None:
         return CastResult(raw, pl.repeat(False, len(raw), eager=True))
-    is_text = dtype_kind(raw.dtype) == "str"
-    if is_text:
+    if dtype_kind(raw.dtype) == "str":
         raw = raw.cast(pl.String)
-        if column.type in _NUMBERS and (numbers := _cast_plain_numbers(raw, column)) is not None:
-            return CastResult(numbers.rename(column.name), pl.repeat(False, len(raw), eager=True))
-        raw = raw.str.strip_chars()
-        missing = (raw == "") if column.type == "str" else is_missing_text(raw)
-        raw = pl.select(pl.when(~missing).then(raw).alias(raw.name)).to_series()
         if column.type in _NUMBERS:
             return _cast_number_texts(raw, column, evidence)
+        raw = _strip(raw, column)
     elif raw.dtype.is_float():
         raw = raw.fill_nan(None)
     notes: dict[str, Any] = {}
@@ -107,6 +102,15 @@ def cast(raw: pl.Series, column: Column, evidence: TableEvidence | None = None) 
             hint="write it in strptime codes, such as %d.%m.%Y or %d.%m.%Y %H:%M.",
         ) from error
     return CastResult(values, raw.is_not_null() & values.is_null(), **notes)
+
+
+def _strip(raw: pl.Series, column: Column) -> pl.Series:
+    """Remove blanks at both ends of texts, and those texts that mean a missing value."""
+    raw = raw.str.strip_chars()
+    missing = (raw == "") if column.type == "str" else is_missing_text(raw)
+    if not missing.any():
+        return raw
+    return pl.select(pl.when(~missing).then(raw).alias(raw.name)).to_series()
 
 
 def _cast_plain_numbers(raw: pl.Series, column: Column) -> pl.Series | None:
@@ -128,6 +132,12 @@ def _cast_plain_numbers(raw: pl.Series, column: Column) -> pl.Series | None:
 
 
 def _cast_number_texts(raw: pl.Series, column: Column, evidence: TableEvidence | None) -> CastResult:
+    plain = _cast_plain_numbers(raw, column)
+    if plain is None:
+        raw = _strip(raw, column)
+        plain = _cast_plain_numbers(raw, column)
+    if plain is not None:
+        return CastResult(plain.rename(column.name), pl.repeat(False, len(raw), eager=True))
     reading = read_numbers(raw, column, evidence)
     number = reading.plain.cast(pl.Float64, strict=False)
     number = pl.select(pl.when(number.is_finite()).then(number)).to_series()

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from magical.errors import InputError, shorten
+from magical.reading.date_commas import quote_comma_dates
 
 __all__ = [
     "DELIMITERS",
@@ -20,6 +21,7 @@ __all__ = [
     "count_delimiters",
     "detect_dialect",
     "has_clean_quotes",
+    "has_lone_returns",
     "is_regular",
     "open_reader",
     "read_records",
@@ -30,7 +32,8 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _RARE_DELIMITERS = (":", "^", "~", "\x01", "\u00a7", " ")
 _HEAD_BYTES = 1 << 16
 _SAMPLE_LINES = 200
-_COUNT_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 17
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _COLUMN_NAME = re.compile(r"(?=.*[^\W\d_])[\w#%$€(][\w .()/%#$€-]{0,63}")
 
 
@@ -73,12 +76,24 @@ def unify_line_ends(text: bytes) -> LineEnds:
     """
     if b"\r" not in text:  # much faster than to count
         return LineEnds(text, "LF")
-    feeds, returns, pairs = text.count(b"\n"), text.count(b"\r"), text.count(b"\r\n")
+    feeds, returns = _count_byte(text, "\n"), _count_byte(text, "\r")
     if not feeds:
         return LineEnds(text.replace(b"\r", b"\n"), "CR")
-    if returns > pairs and b'"' not in text:
+    if not has_lone_returns(text):
+        return LineEnds(text, "CRLF" if returns == feeds else "mixed")
+    if b'"' not in text:
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return LineEnds(text, "CRLF" if returns == pairs == feeds else "mixed")
+    return LineEnds(text, "mixed")
+
+
+def has_lone_returns(text: bytes) -> bool:
+    r"""Return True if a carriage return stands without a line feed behind it.
+
+    Example:
+        >>> has_lone_returns(b"a\r\nb\r"), has_lone_returns(b"a\r\n")
+        (True, False)
+    """
+    return b"\r" in text and _LONE_RETURN.search(text) is not None
 
 
 def detect_dialect(text: bytes, name: str, delimiter: str | None = None, quote: str | None = None) -> Dialect:
@@ -113,6 +128,10 @@ def detect_dialect(text: bytes, name: str, delimiter: str | None = None, quote: 
         remark = _accept_one_column(sample, name, delimiter)
     else:
         remark = _describe_quotes(best, name) if quote is None else ""
+    if best.delimiter == "," and best.quote in ("", '"') and quote is None:
+        text, dates = quote_comma_dates(text, name)
+        best = best._replace(quote='"' if dates else best.quote)
+        remark = " ".join(filter(None, (remark, dates)))
     return best._replace(text=text, first_line=first_line, remark=remark)
 
 
@@ -123,12 +142,7 @@ def count_delimiters(dialect: Dialect) -> int:
         >>> count_delimiters(Dialect(b"a,b\n1,2\n", ","))
         2
     """
-    mark, size = ord(dialect.delimiter), len(dialect.text)
-    parts = (
-        np.frombuffer(dialect.text, np.uint8, min(_COUNT_BYTES, size - start), start)
-        for start in range(0, size, _COUNT_BYTES)
-    )
-    return sum(int(np.count_nonzero(part == mark)) for part in parts)  # much faster than bytes.count
+    return _count_byte(dialect.text, dialect.delimiter)
 
 
 def has_clean_quotes(dialect: Dialect) -> bool:
@@ -145,10 +159,11 @@ def has_clean_quotes(dialect: Dialect) -> bool:
     if len(quotes) % 2:
         return False
     data = np.frombuffer(dialect.text, dtype=np.uint8)
-    edges = (ord(dialect.delimiter), *map(ord, dialect.quote), ord("\n"), ord("\r"))
+    is_edge = np.zeros(256, dtype=bool)
+    is_edge[[ord(dialect.delimiter), *dialect.quote.encode(), *b"\r\n"]] = True
     opening, closing = quotes[::2], quotes[1::2]
-    begins = np.isin(data[np.maximum(opening - 1, 0)], edges) | (opening == 0)
-    ends = np.isin(data[np.minimum(closing + 1, len(data) - 1)], edges) | (closing == len(data) - 1)
+    begins = is_edge[data[np.maximum(opening - 1, 0)]] | (opening == 0)
+    ends = is_edge[data[np.minimum(closing + 1, len(data) - 1)]] | (closing == len(data) - 1)
     return bool(begins.all() and ends.all())
 
 
@@ -228,32 +243,48 @@ def _find_quotes(dialect: Dialect) -> Any:
     quote = dialect.quote.encode()
     if not quote or quote not in dialect.text:
         return np.empty(0, dtype=np.int64)
-    return np.flatnonzero(np.frombuffer(dialect.text, dtype=np.uint8) == quote[0])
+    return np.concatenate([np.flatnonzero(p == quote[0]) + start for start, p in _iter_pieces(dialect.text)])
+
+
+def _count_byte(text: bytes, char: str) -> int:
+    return sum(int(np.count_nonzero(piece == ord(char))) for _, piece in _iter_pieces(text))
+
+
+def _iter_pieces(text: bytes) -> Iterator[tuple[int, Any]]:
+    """Yield pieces that fit into the processor's cache, with the place where each begins."""
+    for start in range(0, len(text), _PIECE_BYTES):
+        yield start, np.frombuffer(text, np.uint8, min(_PIECE_BYTES, len(text) - start), start)
 
 
 def _list_dialects(sample: str, delimiter: str | None, quote: str | None) -> Iterator[Dialect]:
     """Yield the dialects that are possible; of those that fit equally well, the first is meant."""
     for mark in [delimiter] if delimiter else DELIMITERS:
-        edge, behind = f"(?:(?m:^)|{re.escape(mark)})", f" *(?m:{re.escape(mark)}|\r?$)"
-        if (
-            quote is None
-            and _count_quoted(sample, edge, "'", behind) > 1
-            and not re.search(f'{edge}"', sample)
-        ):
+        if quote is None and _has_single_quotes(sample, mark):
             yield Dialect(b"", mark, "'")
-        usual = '"' if quote is None else quote
-        is_padded = (
-            bool(usual) and mark != " " and _count_quoted(sample, f"{re.escape(mark)} +", usual, behind)
-        )
-        yield Dialect(b"", mark, usual, bool(is_padded))
+        usual = Dialect(b"", mark, '"' if quote is None else quote)
+        yield usual._replace(is_padded=_has_padded_quotes(sample, usual))
 
 
-def _count_quoted(sample: str, before: str, quote: str, behind: str) -> int:
-    """Count the fields in quotes; zero if many fields begin with a quote and do not end with one."""
-    begun = len(re.findall(f"{before}{quote}", sample))
-    text = f"(?:[^{quote}\n]|{quote}{quote})*"
-    closed = len(re.findall(f"{before}{quote}{text}{quote}(?={behind})", sample)) if begun else 0
-    return closed if closed > 0.9 * begun else 0
+def _has_single_quotes(sample: str, delimiter: str) -> bool:
+    """Return True if fields begin and end with single quotes, and none with others."""
+    mark = re.escape(delimiter)
+    begin, end = f"(?:(?m:^)|{mark})", f"(?= *(?m:{mark}|\r?$))"
+    begun = len(re.findall(f"{begin}'", sample))
+    closed = len(re.findall(f"{begin}'(?:[^'\n]|'')*'{end}", sample)) if begun > 1 else 0
+    return closed > max(1, 0.9 * begun) and not re.search(f'{begin}"', sample)
+
+
+def _has_padded_quotes(sample: str, dialect: Dialect) -> bool:
+    """Return True if fields begin with a quote behind blanks, and as many end with a quote."""
+    written = (
+        len(re.findall(f"{re.escape(dialect.delimiter)} +{dialect.quote}", sample)) if dialect.quote else 0
+    )
+    if not written:
+        return False
+    # Quotes that the reader understands are no longer in its fields, and those in texts were doubled.
+    fields = [field for row in _sample_rows(sample, dialect) for field in row if dialect.quote in field]
+    begun = sum(re.match(f" +{dialect.quote}", field) is not None for field in fields)
+    return written == begun == sum(field.rstrip(" ").endswith(dialect.quote) for field in fields)
 
 
 def _describe_quotes(dialect: Dialect, name: str) -> str:

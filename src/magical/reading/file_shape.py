@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from magical.errors import InputError, join_names, shorten
@@ -180,6 +180,8 @@ def _choose_header(head: FileHead, full: int) -> int:
 def _check_header(head: FileHead, index: int) -> str:
     """Refuse a header that looks like a row; return a remark if its names are numbers."""
     header = head.lines[index]
+    if abs(len(header.fields) - head.width) > 1:
+        return ""  # the parser refuses it
     body = [x.fields for x in head.lines[index + 1 :] if len(x.fields) == head.width]
     body = [row for row in body if row != header.fields]
     same, texts = _compare_with_types(header, head.types)
@@ -213,7 +215,8 @@ def count_unit_lines(head: FileHead) -> int:
         return 0
     below = head.lines[1:-1]  # the last line has no row below it
     count = next((i for i, x in enumerate(below) if not _is_between(x, head.types)), len(below))
-    second = [x for x in below[count : count + _LOOK] if _is_second_header(head, head.lines[0], x)]
+    above_rows = takewhile(lambda line: not _fits(line, head), below[count : count + _LOOK])
+    second = [x for x in above_rows if _is_second_header(head, head.lines[0], x)]
     if second:
         header, line = head.lines[0], second[-1]
         raise InputError(
@@ -223,6 +226,12 @@ def count_unit_lines(head: FileHead) -> int:
             f"Reading(header={line.number}).",
         )
     return count
+
+
+def _fits(line: FileLine, head: FileHead) -> bool:
+    """Return True if a line is a row by its number of fields and their kinds."""
+    same, texts = _compare_with_types(line, head.types)
+    return len(line.fields) == head.width and bool(same) and not texts
 
 
 def _is_between(line: FileLine, types: dict[int, str]) -> bool:
@@ -302,7 +311,7 @@ def drop_comments(head: FileHead, prefix: str) -> FileHead:
     """
     lines = head.lines
     lead = next((i for i, x in enumerate(lines) if not x.text.startswith(prefix)), 0)
-    above = lead - _is_commented_header(head, lead, prefix) if lead else 0
+    above = lead - _count_hashed(head, lead, prefix)
     kept = lines[above:lead] + tuple(x for x in lines[lead:] if not is_comment(x, prefix, head))
     return head._replace(lines=kept)
 
@@ -314,18 +323,21 @@ def is_comment(line: FileLine, prefix: str, head: FileHead) -> bool:
     return len(line.fields) != head.width or (0 in head.types and _kind(line.fields[0]) != head.types[0])
 
 
-def _is_commented_header(head: FileHead, lead: int, prefix: str) -> bool:
-    """Return True if the last of the first lines with a prefix has the names of the columns."""
-    line, below = head.lines[lead - 1 : lead + 1]
-    if len(line.fields) != head.width or head.width < 2:
-        return False
+def _count_hashed(head: FileHead, lead: int, prefix: str) -> int:
+    """Count the lines, the last of the first ones with a prefix, that are a header or rows all the same."""
+    first = head.lines[:lead]
+    whole = next((i for i, line in enumerate(first) if len(line.fields) == head.width > 1), lead)
+    if whole == lead or any(_fits(line, head) for line in first):
+        return 0 if whole == lead else lead  # the first fields of rows begin so
     if head.types:
-        return bool(_compare_with_types(below, head.types)[0])
-    if lead == 1 and line.text[len(prefix) :].startswith(" "):
-        raise _reject(
-            head, (line, below), "the first line may be a comment, or have the names of the columns"
-        )
-    return not line.text[len(prefix) :].startswith(" ")
+        below = head.lines[lead]
+        return int(len(first[-1].fields) == head.width and not _compare_with_types(below, head.types)[1])
+    if not first[whole].text[len(prefix) :].startswith(" "):
+        return lead - whole
+    if lead == 1:
+        lines = head.lines[:2]
+        raise _reject(head, lines, "the first line may be a comment, or have the names of the columns")
+    return 0
 
 
 def _compare_with_types(line: FileLine, types: dict[int, str]) -> tuple[list[int], list[int]]:

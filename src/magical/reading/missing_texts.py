@@ -7,6 +7,7 @@ import polars as pl
 __all__ = ["is_missing_text"]
 
 _MISSING_TEXTS = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "?")
+_LONGEST = max(map(len, _MISSING_TEXTS))
 
 
 def is_missing_text(texts: pl.Series) -> pl.Series:
@@ -16,4 +17,9 @@ def is_missing_text(texts: pl.Series) -> pl.Series:
         >>> is_missing_text(pl.Series(["N/A", "-", "0"])).to_list()
         [True, True, False]
     """
+    is_short = texts.str.len_bytes() <= _LONGEST
+    if (
+        not is_short.any()
+    ):  # as in most columns of dates: a look at each letter takes longer than to read them
+        return is_short
     return texts.str.to_lowercase().is_in(_MISSING_TEXTS)

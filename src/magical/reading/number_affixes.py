@@ -37,14 +37,13 @@ _MULTIPLES = {
     "bn": 9, "B": 9, "billion": 9, "lakh": 5, "crore": 7,
 }  # fmt: skip
 """Units that another reader could take for a power of ten."""
-_SIMPLE = r"^[+-]?[0-9.,]+$"
-
 KNOWN_UNITS = (
-    r"^(?:[%‰]|°[CF]?|mg|g|kg|lbs?|oz|µm|mm|cm|m|km|mi|ft|in|yd|[mckd]?m[23²³]|ha|sqm|sqft|ml|cl|dl|l|ms|s|sec"
+    r"^(?:[%‰]|°[CF]?|mg|g|kg|lbs?|oz|µm|mm|cm|m|km|mi|ft|in|yd|[mckd]?m[23²³]|[kKM]|ha|sqm|sqft|ml|cl|dl|l|ms|s|sec"
     r"|min|h|hrs?|[kMGT]i?B|[kM]?bps|[kMG]?Hz|[kMG]Wh?|Wh|[mk]V|mA|[kM]?Pa|bar|km/h|mph|m/s|kcal|kJ|PS|hp"
     r"|pcs\.?|px|dpi|rpm)$"
 )
 """Units that may follow a number without a blank; other letters there may be part of a code, such as 12A."""
+_SIMPLE = r"^[+-]?[0-9.,]+$"
 
 
 def split_affixes(texts: pl.Series) -> pl.DataFrame:
@@ -112,7 +111,9 @@ def _parse_kinds(kinds: pl.DataFrame) -> pl.DataFrame:
             & brackets.is_in(["", "()"])
             & (signs.str.len_chars() + (brackets == "()").cast(pl.UInt32) <= 1)
             & ((pl.col("sign") == "") | (pl.col("inner_sign") + pl.col("trail") == ""))
-            & ~suffix.str.contains(_NO_UNIT),
+            & ~suffix.str.contains(_NO_UNIT)
+            # 12A may be a code.
+            & (~kinds["after"].str.contains(r"^\p{L}\)?$") | suffix.str.contains(KNOWN_UNITS)),
             sign=pl.when((signs != "") | (brackets == "()")).then(pl.lit("-")).otherwise(pl.lit("")),
             currency=pl.when(is_currency).then(pl.col("currency") + suffix).otherwise("currency"),
             unit=pl.when(is_currency).then(pl.lit("")).otherwise(suffix),

@@ -15,16 +15,28 @@ import polars as pl
 
 from magical.contracts.schema import Column
 from magical.reading.missing_texts import is_missing_text
-from magical.reading.number_affixes import find_other_unit, note_affixes, split_affixes
+from magical.reading.number_affixes import KNOWN_UNITS, find_other_unit, note_affixes, split_affixes
 from magical.reading.reading_note import ReadingNote
 
-__all__ = ["NumberReading", "TableEvidence", "has_open_point", "normalize_marks", "read_numbers"]
+__all__ = [
+    "NumberReading",
+    "TableEvidence",
+    "could_be_codes",
+    "has_open_point",
+    "normalize_marks",
+    "read_numbers",
+]
 
 _HEAD_ROWS = 1000
+_MAX_UNITS = 3  # more different units in a column belong to other texts than numbers
 _NUMBER_SHARE = 0.9  # a column of numbers may have a few other texts
+_MAJORITY = 10  # so many times more texts have one decimal mark than the other, if the other is a fault
 _OTHER = {".": ",", ",": "."}
 _NAMES = {".": "point", ",": "comma", "'": "apostrophe", " ": "blank", "_": "underscore"}
 _DECIMAL, _THOUSANDS, _NEITHER = "decimal", "thousands", ""
+_LEADING_ZERO = r"^[^0-9]*0[0-9]"
+_TOO_LONG = r"^[+-]?[0-9]{16,}$"  # more digits than a float has
+_GROUPS_OF_THREE = r"^[0-9]{3}(?:\s[0-9]{3})+$"
 _CODE = r"^[+-]?0[0-9]"
 _ONE_READING = r"^[^.]*$|^[+-]?(?:0|[0-9]{4}|[0-9]*\.[0-9]{0,2}(?:[^0-9]|$)|[0-9]*\.[0-9]{4}|[0-9.]*[eE]|\.)"
 _ANY_MARK = r"[0-9][.,'\u2019\u02bc\u00b4_\s][0-9]|[.,][0-9]"
@@ -213,6 +225,39 @@ def read_numbers(texts: pl.Series, column: Column, evidence: TableEvidence | Non
     return NumberReading(plain, decimal, thousands, unit, notes, conflict, fixes)
 
 
+def could_be_codes(texts: pl.Series) -> bool:
+    """Return True if texts are no numbers, or numbers that could be codes, such as 0042, 12A, or 560 001.
+
+    Args:
+        texts: without blanks at their ends, and without those that mean a missing value.
+
+    Example:
+        >>> could_be_codes(pl.Series(["12A", "14A"])), could_be_codes(pl.Series(["12 kg", "14 kg"]))
+        (True, False)
+    """
+    parts = split_affixes(texts)
+    if parts["core"].has_nulls() or parts["unit"].n_unique() > _MAX_UNITS:
+        return True
+    if texts.str.contains(_LEADING_ZERO).any():
+        return True
+    if texts.str.contains(_TOO_LONG).any():  # a column of integers may have so many digits
+        return texts.cast(pl.Int64, strict=False).has_nulls()
+    if len(texts) > 1 and texts.str.contains(_GROUPS_OF_THREE).all():
+        return texts.str.len_chars().n_unique() == 1
+    return bool((parts["minus"] == "()").all()) or _could_be_letter(texts, parts["unit"])
+
+
+def _could_be_letter(texts: pl.Series, units: pl.Series) -> bool:
+    """Return True if the unit behind numbers could be a letter of a code."""
+    has_unit = units != ""
+    if not has_unit.any():
+        return False
+    text, unit = str(texts.filter(has_unit)[0]), units.filter(has_unit).head(1)
+    if unit.str.contains(KNOWN_UNITS).item():
+        return False
+    return len(unit.item()) == 1 or not text.removesuffix(unit.item())[-1:].isspace()
+
+
 def normalize_marks(texts: pl.Series, decimal: str | None, thousands: str | None = None) -> pl.Series:
     """Rewrite numbers with marks, by marks that an author states, to a form that leaves one reading.
 
@@ -247,9 +292,7 @@ def _decide(cores: _Cores, column: Column, evidence: TableEvidence | None) -> _D
     if column.decimal or column.thousands:
         return _Decision(_stated_roles(column))
     if cores.point_count and cores.comma_count:
-        # Contradictory texts: those of the minority are not read, nor those with two readings.
-        equal = cores.point_count == cores.comma_count
-        return _Decision(refused=".," if equal else "." if cores.point_count < cores.comma_count else ",")
+        return _decide_by_majority(cores)
     if cores.point_count or cores.comma_count:
         return _Decision(_assign_roles("." if cores.point_count else ","))
     if not cores.open.any():
@@ -261,6 +304,16 @@ def _decide(cores: _Cores, column: Column, evidence: TableEvidence | None) -> _D
     decimal = ballots[0][0]
     why = "; ".join(reason for vote, reason in votes if vote == decimal)
     return _Decision(_assign_roles(decimal), disputed=True, why=why)
+
+
+def _decide_by_majority(cores: _Cores) -> _Decision:
+    """Refuse the texts of the minority where some have a decimal point and others a decimal comma."""
+    few, many = sorted((cores.point_count, cores.comma_count))
+    if few == many:
+        return _Decision(refused=".,")
+    decimal = "." if cores.point_count == many else ","
+    # With a rare fault, its mark is known to be wrong; otherwise nothing is known of texts with two readings.
+    return _Decision({decimal: _DECIMAL} if many >= _MAJORITY * few else {}, refused=_OTHER[decimal])
 
 
 def _assign_roles(decimal: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from library.served import Played, forget, play, write
+from library.served import WORKFLOW, Played, forget, play, write
 from magical.errors import BrokenPromise, StepError, StoreError
 from magical.library.scorer.scorer import Scorer
 
@@ -324,3 +324,20 @@ def test_dates_as_texts_may_be_null(simple: Played) -> None:
     assert scored["reason"].to_list() == [None, "enrolled must not be null"]
     assert rows["enrolled"].dtype == pl.Date
     assert rows["enrolled"][0] > dt.date(2011, 1, 1)
+
+
+def test_texts_with_the_marks_that_the_contract_states_are_numbers(tmp_path: Path) -> None:
+    stated = WORKFLOW.replace(
+        "income: float | None", 'income: Annotated[float, Decimal(","), Thousands(".")] | None', 1
+    )
+    imports = "from typing import Annotated\nfrom magical import Decimal, Thousands"
+    played = changed(tmp_path, workflow=stated, imports=imports)
+    _, rows = run_and_rows(played)
+    scorer, two = played.scorer(), rows.head(2)
+    wanted = scorer.predict(two.with_columns(income=pl.Series([1498.0, 1.498])))
+    texts = pl.Series(["1.498", "1,498"])
+    assert_frame_equal(scorer.predict(two.with_columns(income=texts)), wanted)
+    for i in range(2):
+        assert_frame_equal(scorer.predict(two.with_columns(income=texts)[i]), wanted[i])
+    with pytest.raises(BrokenPromise, match=r"income must be float, got 'lots' in row 1\."):
+        scorer.predict(two.with_columns(income=pl.Series(["7", "lots"])))

@@ -1,13 +1,24 @@
 """Csv files: the fast reader and the exact one give the same rows, and what was found is said."""
 
+import bz2
+import csv
 import gzip
+import io
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from magical.errors import InputError
 from magical.library import Reading
 from magical.library.sources.csv_file import read_csv
+from magical.library.sources.reader import read_source
+from magical.settings import InputPath
 
 
 def rows(data: bytes, **said: str) -> list[tuple[str | None, ...]]:
@@ -24,6 +35,7 @@ def test_what_was_found_is_in_the_facts() -> None:
         "line_ends": "CRLF",
         "compression": "gzip",
     }.items() <= raw.facts.items()
+    assert "a.csv is unpacked: it is a gzip file, which its name does not say." in raw.remarks
     assert any("Windows-1250" in remark for remark in raw.remarks)
     assert any("single quotes" in remark for remark in raw.remarks)
 
@@ -71,3 +83,45 @@ def test_a_million_fields_are_read_as_polars_reads_them() -> None:
     table = pl.DataFrame({"a": range(100_000), "b": ["x, y", "plain"] * 50_000, "c": [None, "z"] * 50_000})
     data = table.write_csv().encode()
     assert read_csv(data, "a.csv", Reading()).table.equals(table.cast(pl.String))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compress"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)]
+)
+def test_a_name_that_tells_of_compression_needs_no_remark(
+    tmp_path: Path, suffix: str, compress: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / f"data.csv{suffix}"
+    path.write_bytes(compress("a\tb\n1\té\n".encode("utf-16")))
+    raw = read_source(InputPath(path), Reading())
+    assert (raw.table.rows(), raw.remarks) == ([("1", "é")], ())
+
+
+texts = st.text(st.sampled_from('ab12,;|\t" \n\\éŁя.-:'), max_size=5)
+tables = st.integers(2, 4).flatmap(
+    lambda width: st.lists(st.lists(texts, min_size=width, max_size=width), min_size=1, max_size=8)
+)
+LINES = {"header": 1, "skip_after_header": 0, "skip_footer": 0, "comment": "\x02"}
+
+
+@given(
+    rows=tables.filter(lambda rows: any(map(any, rows))),
+    delimiter=st.sampled_from(",;|\t:"),
+    end=st.sampled_from(["\n", "\r\n"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]),
+    is_stated=st.booleans(),
+)
+def test_what_a_writer_writes_is_read_back_or_refused(
+    rows: list[list[str]], delimiter: str, end: str, quoting: Any, encoding: str, is_stated: bool
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    writer.writerows([[f"name {i}" for i in range(len(rows[0]))], *rows])
+    said = {"delimiter": delimiter, "quote": '"'} if is_stated else {}
+    try:
+        table = read_csv(text.getvalue().encode(encoding), "a.csv", Reading(**LINES, **said)).table
+    except InputError:
+        assert not is_stated
+        return
+    assert table.rows() == [tuple(t or None for t in row) for row in rows if any(row)]

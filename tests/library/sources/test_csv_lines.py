@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from magical.errors import InputError
 from magical.library.sources.csv_file import read_csv
@@ -147,6 +149,49 @@ def test_a_usual_file_stays_as_it_is(table: str, mark: str) -> None:
     raw = read(text)
     assert lines(raw) == rows
     assert all("kept" in remark for remark in raw.remarks)
+
+
+NAMES = ["name", "age", "kind", "total", "day", "kg", "m", "id", "rate %", "source", "#", "unit", "Sum"]
+WORDS = [
+    "Ann",
+    "x",
+    "kg",
+    "%",
+    "(note)",
+    "#tag",
+    "//u",
+    "Source: x",
+    "M",
+    "a b",
+    "n/a",
+    "-",
+    "EUR",
+    "2 rows",
+    "name",
+]
+FIELDS = [
+    st.integers(-5, 2000).map(str),
+    st.integers(0, 3).map(str),
+    st.decimals(0, 99, places=2).map(str),
+    st.dates().map(str),
+    st.sampled_from(WORDS),
+    st.integers(0, 999).map("id{}".format),
+]
+WHOLE_TABLES = st.lists(st.sampled_from(FIELDS), min_size=2, max_size=5).flatmap(
+    lambda fields: st.tuples(
+        st.lists(st.sampled_from(NAMES), min_size=len(fields), max_size=len(fields), unique=True),
+        st.lists(st.tuples(*fields), min_size=1, max_size=60),
+    )
+)
+
+
+@given(WHOLE_TABLES, st.sampled_from(",;\t"))
+def test_a_table_alone_in_its_file_is_never_changed(
+    table: tuple[list[str], list[tuple[str, ...]]], mark: str
+) -> None:
+    names, rows = table
+    raw = read("".join(mark.join(row) + "\n" for row in (names, *rows)))
+    assert lines(raw) == [tuple(names), *rows]
 
 
 REFUSED = {

@@ -134,8 +134,11 @@ def test_tables_in_memory_stay_as_they_are(run: Run) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.csv.gz", gzip.compress(b"id,x\n1,2\n" * 99)[:-9], "ends too early"),
+        ("a.csv.gz", gzip.compress(b"id,x\n1,2\n" * 99)[:-9], "is cut off"),
         ("a.csv.gz", b"id,x\n1,2\n", "is no gzip file"),
+        ("a.csv.bz2", gzip.compress(b"id,x\n1,2\n"), "is no bzip2 file"),
+        ("a.json.gz", gzip.compress(b'{"a": 1}')[:-9], "is cut off"),
+        ("a.json.gz", gzip.compress(b'{"a": 1}')[:12] + b"x" * 20, "is damaged gzip"),
         ("a.json.gz", b"", "is empty"),
         ("a.jsonl.gz", gzip.compress(b""), "is empty"),
         ("a.csv.gz", gzip.compress(b""), "is empty"),

@@ -167,16 +167,19 @@ class Scorer:
 
 
 def _convert_column(series: pl.Series, column: Column) -> pl.Series:
-    """Turn NaN into null, cast a column without values to its type, and read texts as dates as the run did.
+    """Turn NaN into null, cast a column without values to its type, and read texts as the run did.
+
+    Texts may be dates, or numbers whose marks the contract states.
 
     Raises:
-        BrokenPromise: a text is no date, or nothing decides which one it is.
+        BrokenPromise: a text is no such value, or nothing decides which one it is.
     """
     if series.dtype.is_float():  # pandas has NaN where a value is missing
         series = series.fill_nan(None)
     if series.null_count() == len(series):
         return pl.Series(series.name, [None] * len(series), dtype=DTYPES.get(column.type, pl.Null))
-    if series.dtype != pl.String or column.type not in ("date", "datetime"):
+    is_date, has_marks = column.type in ("date", "datetime"), bool(column.decimal or column.thousands)
+    if series.dtype != pl.String or not (is_date or has_marks):
         return series
     result = cast(series, column)
     if not result.failed.any():
@@ -186,7 +189,7 @@ def _convert_column(series: pl.Series, column: Column) -> pl.Series:
     raise BrokenPromise(
         f"{column.name} must be {column.type}, got {shorten(series[row], 40)!r} in row {row}"
         f"{f': {why}' if why else ''}.",
-        hint="send it as ISO 8601, such as 2024-01-31T14:30:00+01:00.",
+        hint="send it as ISO 8601, such as 2024-01-31T14:30:00+01:00." if is_date else "send it as a number.",
     )
 
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 import polars as pl
 
 from magical.errors import InputError
+from magical.input_files.compression import decompress, detect_compression
 from magical.library.sources.csv_lines import CsvLines, cut_lines, cut_stray_comments
 from magical.library.sources.raw_table import RawTable
 from magical.library.sources.reading_settings import Reading
-from magical.reading.compression import decompress, detect_compression
+from magical.library.sources.table_shape import drop_repeated_headers, drop_totals, name_columns
 from magical.reading.csv_dialect import (
     DELIMITERS,
     Dialect,
     count_delimiters,
     detect_dialect,
     has_clean_quotes,
+    has_lone_returns,
     is_regular,
     read_records,
     unify_line_ends,
 )
 from magical.reading.encodings import decode_text
-from magical.reading.table_shape import drop_repeated_headers, drop_totals, name_columns
 
 __all__ = ["read_csv"]
 
@@ -40,14 +41,15 @@ def read_csv(data: bytes, name: str, reading: Reading) -> RawTable:
         >>> read_csv(b"id;x\n007;1,5\n", "a.csv", Reading()).table.rows()
         [('007', '1,5')]
     """
-    kind = detect_compression(data)
+    kind = detect_compression(data)  # a name that tells of it was heeded before
+    packed = f"{name} is unpacked: it is a {kind} file, which its name does not say." if kind else ""
     decoded = decode_text(decompress(data, name), name, reading.encoding)
     if not decoded.text or decoded.text.isspace():
         raise InputError(f"{name} is empty.", hint="give a file with a header and at least one row.")
     ends = unify_line_ends(decoded.text)
     dialect = detect_dialect(ends.text, name, reading.delimiter, reading.quote)
     facts = _describe_source(decoded.encoding, dialect, ends.name) | ({"compression": kind} if kind else {})
-    remarks = [remark for remark in (decoded.remark, dialect.remark) if remark]
+    remarks = [remark for remark in (packed, decoded.remark, dialect.remark) if remark]
     lines = cut_lines(dialect, name, reading)
     raw = _parse(lines, name)
     table, named = _name_columns(raw, lines.has_header, name, reading.nulls)
@@ -115,8 +117,7 @@ def _parse_regular(dialect: Dialect) -> pl.DataFrame | None:
     text, quote = dialect.text, dialect.quote.encode()
     has_quotes = bool(quote) and quote in text
     is_unusual = dialect.is_padded or len(dialect.delimiter.encode()) > 1
-    has_lone_returns = b"\r" in text and text.count(b"\r") != text.count(b"\r\n")
-    if is_unusual or has_lone_returns or (has_quotes and not has_clean_quotes(dialect)):
+    if is_unusual or (has_quotes and (has_lone_returns(text) or not has_clean_quotes(dialect))):
         return None
     try:
         # The header is read as a row: polars would rename columns with the same name, which must be refused.
@@ -132,6 +133,8 @@ def _parse_regular(dialect: Dialect) -> pl.DataFrame | None:
     # It fills up lines that are too short: then the last field is null, and there are too few delimiters.
     if raw.width == 1 or not raw.to_series(-1).null_count():
         return raw
-    if not has_quotes and count_delimiters(dialect) == raw.height * (raw.width - 1):
-        return raw
-    return raw if is_regular(dialect) else None
+    inside = (
+        raw.select(pl.all().str.count_matches(dialect.delimiter, literal=True).sum()) if has_quotes else None
+    )
+    count = count_delimiters(dialect) - (sum(n or 0 for n in inside.row(0)) if inside is not None else 0)
+    return raw if count == raw.height * (raw.width - 1) or is_regular(dialect) else None

@@ -143,8 +143,9 @@ def _read_workbook(file: SourceFile, reading: Reading) -> RawTable:
             f"{file.name} is a workbook, for which a package is missing.",
             hint="pip install 'magical-thinking[excel]'",
         )
-    is_plain = isinstance(file.place, Path) and not split_suffix(file.name)[1]
-    return read_workbook(file.place if is_plain else file.read(), file.name, reading)  # type: ignore[arg-type]
+    if isinstance(file.place, Path) and not split_suffix(file.name)[1]:
+        return read_workbook(file.place, file.name, reading)
+    return read_workbook(file.read(), file.name, reading)
 
 
 _READERS: dict[str, Callable[[SourceFile, Reading], RawTable]] = {
@@ -160,7 +161,7 @@ def _unknown_kind(source: str, files: list[SourceFile]) -> InputError:
     what = f"is of an unknown kind: {suffix}" if len(files) == 1 else f"has {len(files)} files, and no table"
     return InputError(
         f"{source} {what}.",
-        hint=f"give a file that ends in {join_names(_READERS, 20)}; texts also with .gz.",
+        hint=f"give a file that ends in {join_names(_READERS, 20)}; also compressed: .gz, .bz2, .xz.",
     )
 
 

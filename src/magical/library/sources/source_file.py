@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import stat
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from magical.errors import InputError
+from magical.input_files.compression import COMPRESSED_SUFFIXES, decompress, detect_compression
 from magical.input_files.local_files import base_name, is_file_group, list_local_files, missing_file_hint
 from magical.input_files.remote_files import RemoteFile, list_remote_files
 from magical.settings import InputPath
@@ -38,23 +37,20 @@ class SourceFile:
         """Read its content, decompressed.
 
         Raises:
-            InputError: it cannot be read, is empty, or is a damaged gzip file.
+            InputError: it cannot be read, is empty, or is a damaged compressed file.
         """
         data = self._read_bytes()
         if not data:
             raise _empty_error(self.name)
-        if split_suffix(self.name)[1] != ".gz":
+        suffix = split_suffix(self.name)[1]
+        if not suffix:
             return data
-        try:
-            return gzip.decompress(data)
-        except EOFError:
+        if COMPRESSED_SUFFIXES[suffix] != detect_compression(data):
             raise InputError(
-                f"{self.name} ends too early for a gzip file.", hint="copy it again; it was cut off."
-            ) from None
-        except (OSError, zlib.error) as error:
-            raise InputError(
-                f"{self.name} is no gzip file: {error}.", hint="give it the suffix of what it is."
-            ) from None
+                f"{self.name} is no {COMPRESSED_SUFFIXES[suffix]} file.",
+                hint="give it the suffix of what it is.",
+            )
+        return decompress(data, self.name)
 
     def _read_bytes(self) -> bytes:
         if isinstance(self.place, RemoteFile):
@@ -96,7 +92,7 @@ def split_suffix(name: str) -> tuple[str, str]:
         (('.csv', '.gz'), ('.json', ''))
     """
     path = Path(base_name(name).lower())
-    return (Path(path.stem).suffix, path.suffix) if path.suffix == ".gz" else (path.suffix, "")
+    return (Path(path.stem).suffix, path.suffix) if path.suffix in COMPRESSED_SUFFIXES else (path.suffix, "")
 
 
 def check_local_file(path: Path, name: str) -> None:

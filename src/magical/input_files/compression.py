@@ -10,13 +10,15 @@ from collections.abc import Callable
 
 from magical.errors import InputError
 
-__all__ = ["decompress", "detect_compression"]
+__all__ = ["COMPRESSED_SUFFIXES", "decompress", "detect_compression"]
 
 _KINDS: dict[bytes, tuple[str, Callable[[bytes], bytes]]] = {
     b"\x1f\x8b\x08": ("gzip", gzip.decompress),
     b"BZh": ("bzip2", bz2.decompress),
     b"\xfd7zXZ\x00": ("xz", lzma.decompress),
 }
+
+COMPRESSED_SUFFIXES = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz"}
 
 
 def detect_compression(head: bytes) -> str:

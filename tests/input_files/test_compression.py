@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from magical.errors import InputError
-from magical.reading.compression import decompress, detect_compression
+from magical.input_files.compression import decompress, detect_compression
 from projects import is_well_worded
 
 CONTENT = b"a,b\n" + bytes(random.Random(0).choices(b"0123456789,\n", k=5000))

@@ -18,6 +18,11 @@ _TOTAL = re.compile(
     r"|somme|suma|soma|somma|summa|totaal|gemiddelde|moyenne|promedio|media|média|razem|celkem|итого|всего",
     re.IGNORECASE,
 )
+_MEAN = re.compile(
+    r"(grand |over ?all |column |general )?"
+    r"(average|avg|mean|mittel|durchschnitt|ø|moyenne|promedio|m[eé]dia|gemiddelde)",
+    re.IGNORECASE,
+)
 _MOST_TOTALS = 4
 _FEW_ROWS = 20
 _BESIDE_DIGITS = re.compile(r"[\s\u00a0\u202f'’_$€£¥%]")
@@ -198,12 +203,23 @@ def _is_sum_of(values: Sequence[float | None], total: float | None) -> bool:
 
 
 def _is_total(above: pl.DataFrame, row: Sequence[str | None]) -> bool:
-    """Return True if at least half of the numbers of a row are sums or means of the column above."""
-    cells = list(map(_tidy, row))
+    """Return True if a row has only numbers beside its word, at least half of them sums or means of a column.
+
+    The numbers stand behind the word; before it there may be an index.
+    """
+    cells, label = list(map(_tidy, row)), _find_label(row)
     numbers = [i for i, cell in enumerate(cells) if _NUMBER.fullmatch(cell)]
-    equal = [i for i in numbers if _is_sum_or_mean(above.to_series(i), cells[i])]
-    enough = 2 * len(equal) if _find_label(row) else len(equal)
-    return len(equal) > 0 and len(numbers) <= enough
+    others = [cell for i, cell in enumerate(cells) if i not in numbers and cell.strip("-–—")]
+    if others != [label] * bool(label):
+        return False
+    if label:
+        place = cells.index(label)
+        numbers = [i for i in numbers if i > place]
+        if (above.to_series(place) == label).any():  # a word of the column
+            return False
+    is_mean = bool(_MEAN.match(label))
+    equal = [i for i in numbers if _is_sum(above.to_series(i), cells[i], is_mean=is_mean)]
+    return len(equal) > 0 and len(numbers) <= (2 * len(equal) if label else len(equal))
 
 
 def _tidy(cell: str | None) -> str:
@@ -215,7 +231,8 @@ def _to_number(cell: str | None, decimal: str) -> float | None:
     return float(cell) if _PLAIN.fullmatch(cell) else None
 
 
-def _is_sum_or_mean(column: pl.Series, cell: str) -> bool:
+def _is_sum(column: pl.Series, cell: str, *, is_mean: bool) -> bool:
+    """Return True if a text is the sum, or the mean, of the numbers of a column, but for rounding."""
     column = column.str.replace_all(_BESIDE_DIGITS.pattern, "").drop_nulls()
     for decimal, thousands in _THOUSANDS.items():
         total = _to_number(cell, decimal)
@@ -226,8 +243,8 @@ def _is_sum_or_mean(column: pl.Series, cell: str) -> bool:
         digits = len(cell.partition(decimal)[2])
         half = 0.5001 * 10.0**-digits
         # Decimals may be rounded above, too, so the error of a sum grows with their number.
-        slack = half * (1 + len(values) ** 0.5) if digits else half
-        added = float(values.sum())
-        if abs(added - total) <= slack + 1e-9 * abs(total) or abs(added / len(values) - total) <= half:
+        slack = half * (1 + len(values) ** 0.5) if digits and not is_mean else half
+        right = float(values.sum()) / (len(values) if is_mean else 1)
+        if abs(right - total) <= slack + 1e-9 * abs(total):
             return True
     return False
