@@ -244,6 +244,17 @@ def test_allowed_orphans_are_kept_with_the_run(shop: Small) -> None:
     assert "orphans" in shop.command("inspect", "model_data[2]").out
 
 
+def test_the_share_of_nulls_is_a_setting_of_the_project(shop: Small) -> None:
+    shop.edit("workflow.py", "amount: float", "amount: float | None")
+    shop.write(
+        "orders.csv", "id,customer,amount\n" + "".join(f"{i},1,{'lots' if i < 4 else i}\n" for i in range(20))
+    )
+    assert "4 of 20 values of amount cannot be read" in shop.command("run").out
+    answer = shop.command("run", "max_uncastable=0.2")
+    assert answer.code == 0, answer
+    assert "4 values are null now" in answer.err
+
+
 @pytest.mark.parametrize("words", ["pretend", "pretend --all", "check", "check --hard", "plan", "show"])
 def test_other_verbs_work_with_a_parent(shop: Small, words: str) -> None:
     answer = shop.command(*words.split())

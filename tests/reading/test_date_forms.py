@@ -85,6 +85,12 @@ def test_forms_are_counted_with_an_example_of_each() -> None:
     assert found.forms == [(2, "2024-03-28"), (2, "Mar 27, 2024")]
 
 
+def test_iso_with_and_without_zeros_is_one_form() -> None:
+    found = read_texts(pl.Series(["2024-3-7", "2024-03-28", "2024-03-28T10:00Z", "2024-03-28 10:00:00.5"]))
+    assert found.forms == [(4, "2024-03-28")]
+    assert found.has_offset.to_list() == [False, False, True, False]
+
+
 def test_a_weekday_that_contradicts_the_date_is_noted() -> None:
     found = read_texts(pl.Series(["Sat, 01 Jan 2024", "Tue, 02 Jan 2024"]))
     assert found.contradictions == ["Sat, 01 Jan 2024"]

@@ -92,7 +92,9 @@ def test_several_forms_are_counted() -> None:
 
 
 def test_the_order_of_day_and_month_is_noted_where_others_decide_it() -> None:
-    (note,) = read(["03/04/2024", "13/04/2024"], "date").notes
+    found = read(["03/04/2024", "13/04/2024"], "date")
+    assert found.said == 'Format("%d/%m/%Y") in the contract reads a row alone as well'
+    (note,) = found.notes
     assert (note.example, note.read_as, note.also_possible) == ("03/04/2024", "2024-04-03", "2024-03-04")
     (note,) = read(["03/04/2024", "04/13/2024"], "date").notes
     assert (note.read_as, note.also_possible) == ("2024-03-04", "2024-04-03")

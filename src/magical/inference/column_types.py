@@ -60,8 +60,8 @@ def infer_type(stats: ColumnStats, has_ints: bool = False) -> InferredType:
 
     Example:
         >>> import polars as pl
-        >>> infer_type(ColumnStats(pl.Series("zipcode", [98178, 98125] * 20))).type
-        'str'
+        >>> infer_type(ColumnStats(pl.Series("zipcode", [98178, 98125] * 20))).choices
+        (98125, 98178)
         >>> infer_type(ColumnStats(pl.Series("rooms", [3, 12])))
         InferredType(type='int', choices=(), bounds={'ge': 0}, reason='')
     """

@@ -63,6 +63,7 @@ _COMMON_SHARE = 0.9
 _RUSSIAN_VOWELS = set("аеиоуыэюяёіїє")
 _DISTINCT_HANGUL = 8  # fewer letters may be Chinese as well, whose first bytes overlap
 
+_HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _HIGH_WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
 # Letters in quotes or beside marks; a sign such as £ may not touch a letter.
 _WORD = re.compile(r"[“„\u2018«–—]*([^\W\d_]+(?:[’·–—][^\W\d_]+)*)[”“’»…–—°ºª™®©²³]*")
@@ -105,18 +106,20 @@ def detect_code_page(data: bytes) -> CodePage:
         >>> detect_code_page("Kraków,Łódź".encode("cp1250")).title
         'Windows-1250'
     """
-    words = list(dict.fromkeys(islice((m[0] for m in _HIGH_WORD.finditer(data)), _SAMPLE_WORDS)))
+    line = _find_line(data)
+    found = _HIGH_WORD.finditer(data, data.index(line))
+    words = list(dict.fromkeys(match[0] for match in islice(found, _SAMPLE_WORDS)))
     scores = {codec: _score_page(words, codec) for codec in _PAGES}
     ranked = sorted(scores, key=lambda codec: -sum(scores[codec]))  # stable: of equals the first stays first
-    asian = _find_asian_page(data, scores[ranked[0]].share)
+    asian = _find_asian_page(data[data.index(line) :][:_SAMPLE_BYTES], scores[ranked[0]].share)
     if asian:
         ranked.insert(0, asian)
-        words = [next(line for line in data.splitlines() if not line.isascii())]  # cannot be cut into words
+        words = [line]  # its letters cannot be cut into words by their bytes
     # The whole text decides last: most pages leave a few bytes undefined.
     best = next((codec for codec in ranked if _decode(data, codec) is not None), "latin-1")
-    share = 1.0 if asian else scores.get(best, scores["cp1252"]).share
+    share = 1.0 if best == asian else scores.get(best, scores["cp1252"]).share
     best = next((c for c in _PAGES if all(_decode(w, c) == _decode(w, best) for w in words)), best)
-    return _compare(words, best, share, ranked)
+    return _compare(words, best, share, [codec for codec in ranked if codec == asian or scores[codec].share])
 
 
 def _score_page(words: list[bytes], codec: str) -> _Score:
@@ -157,11 +160,8 @@ def _has_usual_case(word: str) -> bool:
     return plain in (plain.lower(), plain.upper()) or plain[1:] == plain[1:].lower()
 
 
-def _find_asian_page(data: bytes, share_of_others: float) -> str:
+def _find_asian_page(sample: bytes, share_of_others: float) -> str:
     """Return the codec of a page of two bytes a letter if nearly all letters are common ones of it."""
-    first = _HIGH_WORD.search(data)
-    start = data.rfind(b"\n", 0, first.start() if first else 0) + 1
-    sample = data[start : start + _SAMPLE_BYTES]
     sample = sample[: sample.rfind(b"\n") + 1] or sample
     for codec, (_, low, high) in _ASIAN_PAGES.items():
         runs = re.findall(r"[^\x00-\x7f]+", _decode(sample, codec) or "")
@@ -173,6 +173,14 @@ def _find_asian_page(data: bytes, share_of_others: float) -> str:
         if common > _COMMON_SHARE * len(coded) and (codec != "cp949" or common >= _DISTINCT_HANGUL):
             return codec
     return ""
+
+
+def _find_line(data: bytes) -> bytes:
+    """Return the first line with bytes above 127."""
+    first = _HIGH_BYTE.search(data)
+    place = first.start() if first else 0
+    start, end = data.rfind(b"\n", 0, place) + 1, data.find(b"\n", place)
+    return data[start : end if end > 0 else len(data)].rstrip(b"\r")
 
 
 def _compare(words: list[bytes], best: str, share: float, ranked: list[str]) -> CodePage:

@@ -23,7 +23,7 @@ def quote_comma_dates(text: bytes, name: str) -> tuple[bytes, str]:
         name: the name of the file, for the remark.
 
     Returns:
-        The text, and a remark with an example; the same text and no remark if the lines are right as they are.
+        The text, and a remark with an example; the same text and no remark if its lines are right.
 
     Example:
         >>> quote_comma_dates(b"id,day,n\n1,Mar 27, 2024,4\n2,2024-03-28,3\n", "a.csv")[0]

@@ -118,7 +118,7 @@ def read_texts(texts: pl.Series) -> ReadTexts:
         pl.repeat(False, len(texts), eager=True),
     )
     left = pl.DataFrame({"row": pl.int_range(len(texts), eager=True), "text": texts}).drop_nulls()
-    for pattern in _PATTERNS:
+    for pattern in (_PADDED_ISO, *_PATTERNS):
         if left.is_empty():
             break
         fits = left["text"].str.contains(pattern)
@@ -142,7 +142,7 @@ def read_both_ways(text: str) -> tuple[str, str]:
 def _read_form(part: pl.DataFrame, pattern: str, read: ReadTexts) -> None:
     """Read the texts of one form into ``read``."""
     texts = part["text"]
-    quick = _read_padded_iso(texts) if pattern == _PATTERNS[0] else None
+    quick = _read_padded_iso(texts) if pattern == _PADDED_ISO else None
     if quick is None:
         moments, has_offset = _read_parts(texts, pattern, read)
     else:
@@ -150,10 +150,12 @@ def _read_form(part: pl.DataFrame, pattern: str, read: ReadTexts) -> None:
         if moments.null_count():  # written in several ways, such as with a blank here and a T there
             missing = moments.is_null()
             rows = missing.arg_true()
-            others, others_offset = _read_parts(texts.filter(missing), pattern, read)
+            others, others_offset = _read_parts(texts.filter(missing), _PATTERNS[0], read)
             moments, has_offset = moments.scatter(rows, others), has_offset.scatter(rows, others_offset)
     count = len(moments) - moments.null_count()
-    if count:
+    if count and read.forms and pattern == _PATTERNS[0]:  # ISO 8601 without zeros, beside that with zeros
+        read.forms[0] = (read.forms[0][0] + count, read.forms[0][1])
+    elif count:
         read.forms.append((count, texts[int(moments.is_not_null().arg_max() or 0)]))
     if len(part) == len(read.moments):
         read.moments, read.has_offset = moments, has_offset
@@ -170,15 +172,15 @@ def _read_padded_iso(texts: pl.Series) -> tuple[pl.Series, pl.Series] | None:
     format = "%Y-%m-%d"
     if written["clock"]:
         format += f"{texts[0][10]}%H:%M" + (":%S" if written["second"] else "")
-    if written["second"] and texts.head(1000).str.contains(".", literal=True).any():
+    has_fractions = bool(written["second"]) and texts.head(1000).str.contains(".", literal=True).any()
+    if has_fractions:
         format += "%.f"
     if written["zone"]:
         format += "Z" if written["zone"] == "Z" else "%z"
-    safe = texts.str.contains(_PADDED_ISO)
-    if not safe.all():
-        texts = pl.select(pl.when(safe).then(texts)).to_series()
     if written["clock"]:
-        moments = texts.str.to_datetime(format, strict=False, time_unit="us")
+        # Without a format, polars is faster for fractions.
+        own = None if has_fractions and not written["zone"] else format
+        moments = texts.str.to_datetime(own, strict=False, time_unit="us")
     else:
         moments = texts.str.to_date(format, strict=False).cast(pl.Datetime("us"))
     if format.endswith("%z"):

@@ -245,6 +245,10 @@ def _describe_doubts(read: ReadTexts, source: pl.Series, column: Column) -> Iter
     if len(read.forms) > 1:
         forms = sorted(read.forms, reverse=True)
         yield f"{len(forms)} forms: {join_names((f'{n:,} like {text!r}' for n, text in forms), 6)}"
+    elif read.ordered:  # a row that is scored alone has no other values
+        text, is_day_first = read.ordered[0]
+        formats = [f for f in list_date_formats([text]) if f.startswith("%d" if is_day_first else "%m")]
+        yield from (f'Format("{f}") in the contract reads a row alone as well' for f in formats[:1])
     if read.deciders and not read.ambiguous:
         yield f"the day comes first in {read.deciders[0]!r}, the month in {read.deciders[1]!r}"
     if read.contradictions:

@@ -228,7 +228,8 @@ def _find_bad_byte(data: bytes) -> int:
 
 def _reject_damaged_utf8(data: bytes, name: str, at: int) -> None:
     first = _HIGH_BYTE.search(data)
-    sample = data[first.start() if first else 0 :][: 1 << 20]
+    start = first.start() if first else 0
+    sample = data[start : start + (1 << 20)]
     whole = sum(len(letter[0]) for letter in _UTF8_LETTER.finditer(sample))
     if whole > len(_HIGH_BYTE.findall(sample)) / 2:
         line = data.count(b"\n", 0, at) + 1

@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,9 @@ def pair(root: Path, first: str, then: str, calls: str = ORDERS[0]) -> Small:
 
 def session() -> Any:
     name, keys, *rest = np.random.get_state()
+    has_threads = {"prefect", "distributed"} & set(sys.modules)  # left by other tests, they may draw
     return [
-        hash(random.getstate()),
+        None if has_threads else hash(random.getstate()),
         name,
         hash(keys.tobytes()),
         rest,
@@ -202,6 +204,8 @@ def test_a_step_is_forgotten_once_it_leaves_the_state_alone(tmp_path: Path) -> N
 
 def test_bodies_that_use_no_such_state_run_at_the_same_time(tmp_path: Path) -> None:
     small = pair(tmp_path, "start = ARRIVED", "start['left'].is_set() and start['right'].is_set()")
+    source = (small.root / "workflow.py").read_text()
+    small.write("workflow.py", source.replace("timeout=0.3", "timeout=30"))  # both come, however late
     assert run(small) == "True True"
     assert calls(small) == {"left": 1, "right": 1}
     assert notices(small) == []

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -288,6 +289,24 @@ def test_other_arguments_travel_as_pickles_and_files_and_values_with_them(tmp_pa
     assert (tmp_path / "out" / "files" / "1-lookup.txt").read_text() == "0.25"
     assert_frame_equal(scorer.predict(rows), wanted, check_exact=True)
     assert type(scorer.chain.steps[1].arguments["curve"]).__module__ == f"magical_{KEY('a5')}.workflow"
+
+
+@pytest.mark.parametrize("source", ["lookups", "lookups/*.txt"])
+def test_the_files_of_a_folder_travel_with_the_model(tmp_path: Path, source: str) -> None:
+    imports = "from pathlib import Path\nfrom magical import InputPath\nfrom magical.input_files.local_files import list_local_files"
+    root = write(tmp_path / "project", imports=imports)
+    (root / "lookups" / "more").mkdir(parents=True)
+    (root / "lookups" / "a.txt").write_text("0.25")
+    (root / "lookups" / "b.txt").write_text("0.5")
+    read = "sum(float(p.read_text()) for p in list_local_files(Path(lookup)).values())"
+    odd = ODD.replace("float(Path(lookup).read_text())", read).replace('"lookup.txt"', f'"{source}"')
+    with (root / "workflow.py").open("a") as file:
+        file.write(odd)
+    played = play(root)
+    wanted, rows = run_and_rows(played)
+    scorer = read_back(played, tmp_path / "out", "a6")
+    shutil.rmtree(root / "lookups")
+    assert_frame_equal(scorer.predict(rows), wanted, check_exact=True)
 
 
 def test_a_refused_path_refuses_plainly(simple: Played) -> None:

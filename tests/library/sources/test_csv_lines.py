@@ -286,6 +286,13 @@ def test_an_impossible_option_says_how_many_lines_there_are(reading: Reading, sa
     assert is_well_worded(str(error.value))
 
 
+def test_a_file_of_which_no_line_is_left_is_refused() -> None:
+    with pytest.raises(
+        InputError, match=r"has no rows: each of its lines is a comment, a footer or one to skip"
+    ):
+        read("#a,b\n#5,6\n7,8\n", Reading(comment="#", skip_footer=1))
+
+
 def test_a_header_that_is_blank_is_refused() -> None:
     with pytest.raises(InputError, match="line 2, which header=2 names, is blank"):
         read("T\n\na,b\n5,6\n", Reading(header=2, delimiter=","))

@@ -68,3 +68,10 @@ def test_an_unknown_option_is_named_with_the_nearest(small: Small) -> None:
     with pytest.raises(SettingsError, match="did you mean 'skip_footer'") as error:
         small.run()
     assert is_well_worded(str(error.value))
+
+
+def test_one_mark_for_two_roles_is_refused(small: Small) -> None:
+    small.write("settings.toml", f'{NO_TRACKING}[reading]\ndecimal = ","\nthousands = ","\n')
+    with pytest.raises(SettingsError, match="decimal and thousands are the same mark, ','") as error:
+        small.run()
+    assert is_well_worded(str(error.value))

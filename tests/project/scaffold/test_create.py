@@ -82,6 +82,16 @@ def test_the_file_is_copied_and_can_be_written(tmp_path: Path) -> None:
     assert copied.stat().st_mode & stat.S_IWUSR
 
 
+def test_a_folder_of_files_is_copied_too(tmp_path: Path) -> None:
+    (tmp_path / "sales").mkdir()
+    for month in ("01", "02"):
+        rows(tmp_path / "sales" / f"{month}.csv", x=[i % 7 / 2 for i in range(60)], y=[0, 1] * 30)
+    made = create_project(str(tmp_path / "shop"), str(tmp_path / "sales"), "y")
+    assert {"data/sales/01.csv", "data/sales/02.csv"} <= set(made.files)
+    assert made.inferred is not None
+    assert (made.inferred.name, made.inferred.rows) == ("Sale", 120)
+
+
 def test_every_step_of_a_design_is_unwritten(design: Path) -> None:
     nodes = magical.load(design).graph().nodes
     assert len(nodes) >= 7

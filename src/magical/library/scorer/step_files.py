@@ -13,6 +13,7 @@ import cloudpickle
 from pydantic import TypeAdapter
 
 from magical.errors import StoreError, shorten
+from magical.input_files.local_files import is_file_group, list_local_files
 from magical.keys.packages import is_project
 from magical.library.scorer.code_bundle import CodeBundle
 from magical.library.scorer.model_files import (
@@ -141,14 +142,32 @@ class StepFiles:
         return data
 
     def _copy_input_file(self, value: Any) -> Any:
-        """Copy an input file into the scorer's folder and return its relative path; else NotImplemented."""
-        if not isinstance(value, InputPath) or isinstance(value, OutputPath) or not value.is_file():
+        """Copy an input file into the scorer's folder and return its relative path; else NotImplemented.
+
+        Of a folder or a pattern all files are copied.
+        """
+        if not isinstance(value, InputPath) or isinstance(value, OutputPath) or value.is_url:
+            return NotImplemented
+        path = Path(value)
+        if not (path.is_file() or is_file_group(path)):
             return NotImplemented
         self._copy_count += 1
-        target = self.folder / _FILES / f"{self._copy_count}-{value.name}"
+        if is_file_group(path):
+            return self._copy_group(path)
+        target = self.folder / _FILES / f"{self._copy_count}-{path.name}"
         target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(value, target)
+        shutil.copyfile(path, target)
         return target.relative_to(self.folder).as_posix()
+
+    def _copy_group(self, path: Path) -> str:
+        files = list_local_files(path)
+        name, first = next(iter(files.items()))
+        top = Path(str(first).removesuffix(name))
+        target = self.folder / _FILES / f"{self._copy_count}-{top.name}"
+        for inner, file in files.items():
+            (target / inner).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target / inner)
+        return (target / path.relative_to(top)).relative_to(self.folder).as_posix()
 
 
 def _refuse_passwords(step: ScoringStep, name: str, value: Any) -> None:

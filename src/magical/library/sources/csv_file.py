@@ -78,6 +78,11 @@ def _describe_source(encoding: str, dialect: Dialect, line_ends: str) -> dict[st
 def _parse(lines: CsvLines, name: str) -> pl.DataFrame:
     """Read the records as rows of texts, the header first; an empty field is null."""
     dialect = lines.rows()
+    if not dialect.text or dialect.text.isspace():
+        raise InputError(
+            f"{name} has no rows: each of its lines is a comment, a footer or one to skip.",
+            hint="compare the Reading of the file with its lines.",
+        )
     raw = _parse_regular(dialect)
     if raw is None and cut_stray_comments(lines):
         dialect = lines.rows()

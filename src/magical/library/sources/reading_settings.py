@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from magical.settings import Settings
 
@@ -43,3 +45,12 @@ class Reading(Settings):
     nulls: tuple[str, ...] = ()
     sheet: str = ""
     file_column: str = ""
+
+    @model_validator(mode="after")
+    def _check_marks(self) -> Self:
+        """Refuse one mark for both roles: no number could be read."""
+        if self.decimal and self.decimal == self.thousands:
+            raise ValueError(
+                f"decimal and thousands are the same mark, {self.decimal!r}; leave one of them out"
+            )
+        return self

@@ -152,7 +152,8 @@ def _create_from_data(
     def copy_data(folder: Path) -> None:
         (folder / "data").mkdir()
         for file in data:
-            shutil.copyfile(file, folder / "data" / file.name)
+            copy = shutil.copytree if file.is_dir() else shutil.copyfile  # a folder of files of one schema
+            copy(file, folder / "data" / file.name)
 
     written = _write_files(root, files, copy_data)
     first, *others = inferred.tables
