@@ -2,13 +2,12 @@
 
 import doctest
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from magical.library import Reading
-from projects import python
+from projects import NO_TRACKING, project, python
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reading.md"
@@ -31,9 +30,29 @@ def test_the_examples_run_as_they_are_shown(tmp_path: Path, monkeypatch: pytest.
     assert not result.failed, "".join(said)
 
 
-def test_the_settings_on_the_page_are_a_reading() -> None:
-    (stated,) = [tomllib.loads(text) for text in blocks("toml")]
-    assert Reading(**stated["flow"]["reading"]) != Reading()
+FLOW = """
+from magical import Frame, InputPath, Settings, workflow
+from magical.library import Reading, ingest
+
+
+class FlowSettings(Settings):
+    source: InputPath = InputPath("x.csv")
+    reading: Reading = Reading()
+
+
+@workflow
+def flow(s: FlowSettings) -> Frame:
+    return ingest(s.source, s.reading)
+"""
+
+
+def test_the_settings_on_the_page_are_those_of_a_workflow(tmp_path: Path) -> None:
+    (stated,) = blocks("toml")
+    small = project(tmp_path, {"workflow.py": FLOW, "settings.toml": stated + NO_TRACKING})
+    small.write("x.csv", "Skład\n\nNr;Obrót\n;zł\n1;8.804,5\n2;k.A.\nSuma;8.804,5\n".encode("cp1250"))
+    table = small.run().result
+    assert table.columns == ["Nr", "Obrót"]
+    assert table.rows() == [("1", "8804.5"), ("2", None)]
 
 
 def rows_of_table(text: str) -> list[list[str]]:
