@@ -80,6 +80,13 @@ def test_a_name_that_comes_twice_gets_a_number(tmp_path: Path, run: Run) -> None
     assert any("two columns are called a; column 3 is called a_2" in w for w in run.warnings)
 
 
+def test_what_was_found_out_is_kept_with_the_run(tmp_path: Path, run: Run) -> None:
+    read(tmp_path, "a;a\n1;2\n")
+    kept = run.kept["source"]
+    assert (kept["encoding"], kept["delimiter"]) == ("utf-8", "semicolon")
+    assert kept["remarks"] == run.warnings != []
+
+
 def test_parquet_comes_as_it_is(tmp_path: Path) -> None:
     table = pl.DataFrame({"a": [1, None], "b": ["x", "y"]}, schema_overrides={"a": pl.Int16})
     table.write_parquet(tmp_path / "t.parquet")

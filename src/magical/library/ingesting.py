@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from magical.contracts.promises import Frame
 from magical.errors import InputError
+from magical.events import keep
 from magical.library.remarks import warn
 from magical.library.sources.database import Database, find_missing_driver, query_database
+from magical.library.sources.raw_table import RawTable
 from magical.library.sources.reader import find_missing_extra, read_source
 from magical.library.sources.reading_settings import Reading
 from magical.settings import InputPath
@@ -42,7 +44,7 @@ def ingest(source: InputPath, reading: Reading = _NOTHING_SAID) -> Frame:
     read as one table: its files must have the same columns. ``s3://``, ``gs://``, ``https://`` and the like
     are read where they are (extra ``remote``). The texts of a csv file stay exactly as written, so leading
     zeros, long ids and unusual dates survive; ``model_data`` converts them. An empty field is null. Rows
-    without any value are dropped.
+    without any value are dropped. What was found out is kept as ``source``, with all remarks.
 
     Args:
         source: this step runs again when its content changes, or a file is added, renamed or removed.
@@ -60,8 +62,7 @@ def ingest(source: InputPath, reading: Reading = _NOTHING_SAID) -> Frame:
         [('007', '1,5')]
     """
     raw = read_source(source, reading)
-    for remark in raw.remarks:
-        warn(remark)
+    _report_reading(raw)
     if raw.table.is_empty():
         name = str(source) if hasattr(source, "text") else "The table"
         raise InputError(
@@ -94,11 +95,18 @@ def ingest_sql(database: Database, query: str) -> Frame:
         [(7, 1.5)]
     """
     raw = query_database(database, query)
-    for remark in raw.remarks:
-        warn(remark)
+    _report_reading(raw)
     if raw.table.is_empty():
         raise InputError(
             f"The answer of {database.uri} has {raw.table.width} column names and no rows.",
             hint="look at the conditions of the query.",
         )
     return raw.table
+
+
+def _report_reading(raw: RawTable) -> None:
+    """Warn of each remark, and keep them with the facts of the source, as ``source``."""
+    for remark in raw.remarks:
+        warn(remark)
+    if raw.facts or raw.remarks:
+        keep("source", {**raw.facts, **({"remarks": list(raw.remarks)} if raw.remarks else {})})
