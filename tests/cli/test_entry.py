@@ -311,6 +311,7 @@ NO_SPACE = (
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.slow_except("run-", "--help-1")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("words", ["run", "--help"])
 def test_an_answer_for_which_there_is_no_space(tmp_path: Path, words: str, unbuffered: str) -> None:

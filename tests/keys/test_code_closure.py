@@ -405,6 +405,9 @@ CASES: dict[str, tuple[Mapping[str, str], tuple[str, str, str]]] = {
 }
 
 
+@pytest.mark.slow_except(
+    "import m", "from m import *", "a closure", "a metaclass", "a partial", "a file read at import"
+)
 @pytest.mark.parametrize("name", CASES)
 def test_an_edit_of_what_a_step_reaches_is_seen(tmp_path: Path, name: str) -> None:
     files, (file, old, new) = CASES[name]

@@ -166,6 +166,7 @@ def test_another_metric_may_decide(desk: Desk) -> None:
     assert "no alias: brier 0" in receipt.text
 
 
+@pytest.mark.slow
 def test_the_champion_is_measured_with_its_own_steps(desk: Desk) -> None:
     desk.register("a1", factor=3)
     receipt = desk.register("a2", factor=2)
@@ -272,6 +273,7 @@ def test_a_champion_that_cannot_be_compared_stays(case: str, desk: Desk) -> None
     assert desk.champion() == "1"
 
 
+@pytest.mark.slow
 def test_one_that_became_champion_meanwhile_is_compared_with_too(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,6 +307,7 @@ def test_a_champion_that_cannot_be_had_now_is_no_verdict_on_the_model(desk: Desk
     assert desk.register("a2").text == "campaign version 2, alias champion"
 
 
+@pytest.mark.slow
 def test_a_champion_whose_files_are_gone_stays(desk: Desk) -> None:
     desk.register("a1")
     (desk.home / "registry" / "campaign" / "1" / "scorer.json").unlink()

@@ -77,7 +77,10 @@ def test_gc_mends_what_is_in_the_place_of_results(ran: Small, kind: str) -> None
 @pytest.mark.parametrize(
     "name", ["store", "store/records", "store/objects", "runs", "drawn", "aside", "store/pins"]
 )
-@pytest.mark.parametrize("kind", ["text", "pipe", "socket"])
+@pytest.mark.parametrize(
+    "kind",
+    ["text", pytest.param("pipe", marks=pytest.mark.slow), pytest.param("socket", marks=pytest.mark.slow)],
+)
 def test_a_file_in_the_place_of_a_folder_is_said(ran: Small, name: str, kind: str) -> None:
     folder = ran.root / ".magical" / name
     folder.mkdir(exist_ok=True)

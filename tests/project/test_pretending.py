@@ -459,6 +459,7 @@ def test_rows_without_a_pretence_are_a_mistake(small: Small) -> None:
         assert answer.err.startswith("--rows goes with --pretend")
 
 
+@pytest.mark.slow
 def test_inspect_tells_a_pretence_from_a_run(small: Small) -> None:
     small.edit("deep.py", "FACTOR = 2", "FACTOR = 1")
     for mode, verb in (("sources", "pretend"), ("all", "pretend --all")):

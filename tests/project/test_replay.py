@@ -120,6 +120,7 @@ def debugged(small: Small, *words: str, typed: str) -> "subprocess.CompletedProc
     return subprocess.run(command, input=typed, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.slow
 def test_the_debugger_opens_where_the_step_raised(failed: Small) -> None:
     for words in (("run", "max_id=33", "--pdb"), ("replay", "last", "clean", "--pdb")):
         done = debugged(failed, *words, typed="p wrong, customers.height\nw\nq\n")

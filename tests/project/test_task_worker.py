@@ -45,6 +45,7 @@ def test_a_worker_runs_what_was_edited_outside_the_folder(tmp_path: Path, lib: S
     assert done(small, make_task(small)) == 2222
 
 
+@pytest.mark.slow
 def test_a_worker_imports_again_for_each_run_what_asks_the_world(
     tmp_path: Path, lib: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,6 +213,7 @@ def test_a_server_that_does_not_answer_is_said_before_anything_begins(tmp_path: 
     assert not list(small.root.glob(".magical/runs/*"))
 
 
+@pytest.mark.slow
 def test_what_answers_and_is_no_prefect_is_said_to_be_none(tmp_path: Path, prefect_server: str) -> None:
     answer = ran(chain(tmp_path, "wrong"), f"{prefect_server}/wrong", code=2)
     assert answer.stderr.splitlines() == [
@@ -229,6 +230,7 @@ def test_the_shell_alone_does_not_choose_the_runner(tmp_path: Path, prefect_serv
     assert shown.flow_runs("shell") == []
 
 
+@pytest.mark.slow
 def test_the_shell_says_where_prefect_is_once_the_project_asks_for_it(
     tmp_path: Path, prefect_server: str
 ) -> None:

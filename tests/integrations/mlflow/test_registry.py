@@ -166,6 +166,7 @@ def test_two_that_put_one_key_at_once_get_one_version(tmp_path: Path) -> None:
     assert [v.number for v in embedded_at(uri, tmp_path).versions()] == ["1"]
 
 
+@pytest.mark.slow
 def test_a_second_version_of_one_key_is_taken_away(tmp_path: Path) -> None:
     registry = embedded(tmp_path)
     first = registry.put(make_submission(tmp_path))

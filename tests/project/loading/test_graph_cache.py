@@ -164,6 +164,7 @@ def test_a_file_read_at_import_is_followed(tmp_path: Path) -> None:
 # --- edits while the project is read ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_edit_while_the_project_is_imported_is_not_taken_for_what_was_imported(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,6 +273,7 @@ def flow() -> Any:
 """
 
 
+@pytest.mark.slow
 def test_another_version_of_a_package_runs_the_steps_that_use_it(tmp_path: Path) -> None:
     small = one(tmp_path / "p", WITH_A_PACKAGE)
     place = installed(tmp_path, "1.0")
@@ -454,6 +456,7 @@ def test_another_path_of_imports_draws_anew(
             assert small.run()["clean"]["x"].max() == wanted
 
 
+@pytest.mark.slow
 def test_a_drawing_made_when_the_clock_was_set_back_is_not_the_first_forgotten(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:

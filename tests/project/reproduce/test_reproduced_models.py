@@ -60,6 +60,7 @@ def modelled(tmp_path: Path) -> Small:
     return small
 
 
+@pytest.mark.slow
 def test_a_model_is_compared_by_its_predictions(
     modelled: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
