@@ -174,7 +174,7 @@ def test_parquet_keeps_its_types(file: Path) -> None:
 
 def test_a_call_gives_an_object_that_shows_itself(file: Path) -> None:
     seen = magical.look(file)
-    assert str(seen).startswith(f"{file}: 40 rows, 7 columns")
+    assert " ".join(str(seen).split()).startswith(f"{file}: 40 rows, 7 columns")  # it breaks lines
     assert "<td>income</td>" in seen._repr_html_()
     assert json.loads(json.dumps(seen.to_json()))["source"] == str(file)
     with pytest.raises(InputError, match="There is no file"):

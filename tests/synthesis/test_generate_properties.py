@@ -124,7 +124,7 @@ def possible(schema: Schema, how: GenerateOptions, **more: Any) -> list[pl.DataF
     return []
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(contracts(), st.integers(0, 200), st.integers(0, 3), st.sampled_from([0.0, 0.05, 1.0]))
 def test_what_pretending_makes_keeping_accepts(
     contract: type[Contract], rows: int, seed: int, nulls: float
@@ -146,7 +146,7 @@ def assert_kept(table: pl.DataFrame, schema: Schema, how: GenerateOptions) -> No
     assert again.equals(table)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(contracts(), contracts(), contracts(), st.integers(0, 100))
 def test_whatever_the_inputs_are_the_contract_is_kept(
     one: type[Contract], other: type[Contract], wanted: type[Contract], rows: int

@@ -1,6 +1,7 @@
 """Prefect as a runner, on a real server: the conformance suite, and a worker that dies."""
 
 import _thread
+import signal
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -118,7 +119,11 @@ def test_a_run_that_is_stopped_before_its_flow_run_is_open_leaves_none_open(
     monkeypatch.setattr(FlowRun, "_attach", slowly)
     runner = PrefectRunner(server=prefect_server, on_flow_run=lambda *note: notes.append(note))
     runner.on(RunStarted(run="early", workflow="interrupted", settings={}, nodes=[]))
-    with pytest.raises(KeyboardInterrupt), runner:
-        pass
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts jobs without it
+    try:
+        with pytest.raises(KeyboardInterrupt), runner:
+            pass
+    finally:
+        signal.signal(signal.SIGINT, handler)
     run = Shown(prefect_server).flow_run("interrupted", "Cancelled")
     assert notes == [("early", prefect_server, run["id"], True)]

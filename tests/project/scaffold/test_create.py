@@ -194,7 +194,7 @@ SCORED = {
     "kc_house.parquet": ("price", "r2", 0.4),
     "adult.parquet": ("income", "roc_auc", 0.75),
 }
-QUICK = ("telco_churn.parquet", "metro_traffic.parquet")
+QUICK = ("metro_traffic.parquet",)
 
 
 @pytest.mark.parametrize(
@@ -376,6 +376,7 @@ def test_the_text_says_what_was_found_in_each_file(tmp_path: Path, acme: list[Pa
     assert said[start + 1] == "  the id: id (different in each of 40 rows)"
 
 
+@pytest.mark.slow
 def test_a_project_of_several_files_is_formatted_and_clean_and_passes_its_tests(
     tmp_path: Path, acme: list[Path]
 ) -> None:
