@@ -290,7 +290,9 @@ def normalize_marks(texts: pl.Series, decimal: str | None, thousands: str | None
 def _decide(cores: _Cores, column: Column, evidence: TableEvidence | None) -> _Decision:
     """Decide between the two readings of texts such as 1.498."""
     if column.decimal or column.thousands:
-        return _Decision(_stated_roles(column))
+        roles = _stated_roles(column)
+        # A stated comma does not refuse 1.5: so `ingest` writes numbers by the marks of a Reading.
+        return _Decision(roles, refused="," if "." in (column.decimal, _OTHER.get(column.thousands)) else "")
     if cores.point_count and cores.comma_count:
         return _decide_by_majority(cores)
     if cores.point_count or cores.comma_count:
