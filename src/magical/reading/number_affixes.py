@@ -202,7 +202,11 @@ def _note_unit(text: str, plain: str, unit: str) -> ReadingNote:
     if power is None:
         note = ReadingNote(text, plain, f"without the unit {unit}")
         negative = plain.removeprefix("-") if plain.startswith("-") else f"-{plain}"
-        return note._replace(otherwise="on the other side", also_possible=negative) if unit in _OPPOSITES else note
+        return (
+            note._replace(otherwise="on the other side", also_possible=negative)
+            if unit in _OPPOSITES
+            else note
+        )
     other = f"{decimal.Decimal(plain).scaleb(power).normalize():f}"
     if power < 0:
         return ReadingNote(text, plain, "percent" if unit == "%" else "per mille", "as a share", other)
