@@ -307,8 +307,8 @@ def _describe_rivals(best: Dialect, rivals: Sequence[str], name: str) -> str:
     if not others:
         return ""
     return (
-        f"{name}: fields are parted by a {DELIMITERS[best.delimiter]}; a {others[0]}, which stands as often in "
-        "each line, is part of the texts."
+        f"{name}: fields are parted by a {DELIMITERS[best.delimiter]}; a {others[0]}, which stands as often "
+        "in each line, is part of the texts."
     )
 
 

@@ -228,7 +228,7 @@ def read_numbers(texts: pl.Series, column: Column, evidence: TableEvidence | Non
 
 
 def could_be_codes(texts: pl.Series) -> bool:
-    """Return True if texts are no numbers, or numbers that could be codes, such as 0042, 12A, 12E4 or 560 001.
+    """Return True if texts are no numbers, or numbers that could be codes, such as 0042, 12A or 560 001.
 
     Args:
         texts: without blanks at their ends, and without those that mean a missing value.

@@ -167,8 +167,8 @@ def drop_totals(table: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]
             _is_sum(above.to_series(i), c) for i, c in enumerate(map(_tidy, last[0]))
         ):
             remarks.append(
-                f"{name}: the last row is kept, though it lacks a text that all others have, and has a sum of those "
-                "above. If it is no row, say Reading(skip_footer=1)."
+                f"{name}: the last row is kept, though it lacks a text that all others have, and has a sum "
+                "of those above. If it is no row, say Reading(skip_footer=1)."
             )
     return table, remarks
 
