@@ -56,6 +56,10 @@ def test_texts_get_the_type_of_all_their_values(texts: list[str | None], values:
         ["01/02/2020", "03/04/2020"],
         ["31.01.20", "30.01.20"],
         ["7", "large"],
+        ["192.168.100.100", "110.120.130.140"],  # addresses
+        ["100,200,300", "101,102,103"],  # lists
+        ["10.2023", "11.2023", "12.2023"],  # months of a year
+        ["12E4", "1234", "78E9"],
     ],
 )
 def test_other_texts_stay_as_they_are(texts: list[str | None]) -> None:

@@ -127,3 +127,14 @@ def test_what_is_written_as_text_reads_back(data: st.DataObject, kind: str) -> N
     assert result(pl.Series("x", texts, dtype=pl.String), kind) == values
     typed = pl.Series("x", values, dtype=DTYPES[kind])
     assert result(typed, kind) == values
+
+
+def test_the_unit_of_a_duration_counts() -> None:
+    def read(*texts: str) -> list[Any]:
+        return cast(pl.Series("x", texts), Column("x", "duration")).values.to_list()
+
+    assert read("90 min", "1.5 min") == [dt.timedelta(minutes=90), dt.timedelta(seconds=90)]
+    assert read("2h") == [dt.timedelta(hours=2)]
+    assert read("500 ms", "5 ms") == [dt.timedelta(seconds=0.5), dt.timedelta(seconds=0.005)]
+    assert read("90 s", "5 s") == [dt.timedelta(seconds=90), dt.timedelta(seconds=5)]
+    assert read("5 km") == [None]

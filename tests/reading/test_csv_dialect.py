@@ -131,3 +131,18 @@ def test_lines_are_counted_from_the_first_of_the_file() -> None:
 )
 def test_line_ends_of_old_macs_become_line_feeds(text: bytes, right: tuple[bytes, str]) -> None:
     assert tuple(unify_line_ends(text)) == right
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["Preis, netto;Menge", "1,50;2", "2,50;3"],
+        ["Preis, netto;Preis, brutto", "1,50;2,50", "2,50;3,75"],
+        ["Last, First;Town", "Doe, J;Bonn", "Roe, K;Rome"],
+    ],
+)
+def test_a_comma_in_each_line_is_no_delimiter_beside_one(rows: list[str], mark: str) -> None:
+    found = detect_dialect("\n".join(rows).replace(";", mark).encode(), "t.csv")
+    assert found.delimiter == mark
+    assert f"parted by a {DELIMITERS[mark]}; a comma" in found.remark

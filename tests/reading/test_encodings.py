@@ -44,6 +44,8 @@ def test_the_mark_tells_the_order_of_bytes(codec: str) -> None:
         ("cp1252", "n\nMüller\nNúñez\nZoë\nÅse\nØrsted\nÇelik\n", "Windows-1252"),
         ("cp1252", "nafn\nÞór\nSigurður\nGuðrún\n", "Windows-1252"),
         ("cp1252", "STRAßE,x\nHÖFLE,MÜLLER\n", "Windows-1252"),
+        ("mac-roman", "nom;n\nGarçon;1\nÉlève;2\nFrançois;3\nHélène;4\n", "Mac Roman"),
+        ("cp850", "nom;n\nGarçon;1\nÉlève;2\nFrançois;3\nHélène;4\n", "DOS 850"),
         ("iso8859-15", "id,price\n1,5 €\n2,7 €\n", "ISO 8859-15"),
         ("cp1250", "jméno;město\nDvořák;Plzeň\nNovák;Příbram\n", "Windows-1250"),
         ("cp1250", "imię,miasto\nŁukasz,Łódź\nMałgorzata,Kraków\n", "Windows-1250"),

@@ -160,6 +160,8 @@ def test_int_leaves_one_reading(texts: list[str | None], expected: Any) -> None:
         ({"thousands": "'"}, ["1'498", "1.498", "1,498"], [1498, 1.498, 1.498]),
         ({"decimal": ",", "thousands": "."}, ["1.498,5", "1,498", "1.498"], [1498.5, 1.498, 1498]),
         ({"decimal": ".", "thousands": " "}, ["1 498", "1.498", "1,498"], [1498, 1.498, FAILED]),
+        ({"decimal": "."}, ["1,5", "1.5"], [FAILED, 1.5]),
+        ({"thousands": ","}, ["1,5", "1,498.5"], [FAILED, 1498.5]),
         # Plain texts that have one reading only, such as `ingest` writes them by the same marks.
         ({"decimal": ","}, ["1498.5", "1.4980"], [1498.5, 1.498]),
     ],
@@ -197,6 +199,29 @@ def test_what_the_contract_states_wins_in_the_batch_and_row_by_row(
             "float",
             "x: '(5.5)' is read as -5.5 (brackets for a negative number); as a positive number it would be 5.5",
         ),
+        (["5 k€"], "float", "x: '5 k€' is read as 5 (without the unit k€); as a multiple it would be 5000"),
+        (["5 T€"], "float", "x: '5 T€' is read as 5 (without the unit T€); as a multiple it would be 5000"),
+        (
+            ["5 TEUR"],
+            "int",
+            "x: '5 TEUR' is read as 5 (without the unit TEUR); as a multiple it would be 5000",
+        ),
+        (
+            ["1,5 Mio. EUR"],
+            "float",
+            "x: '1,5 Mio. EUR' is read as 1.5 (without the unit Mio. EUR); as a multiple it would be 1500000",
+        ),
+        (
+            ["33.9 S"],
+            "float",
+            "x: '33.9 S' is read as 33.9 (without the unit S); on the other side it would be -33.9",
+        ),
+        (
+            ["5.5 Dr"],
+            "float",
+            "x: '5.5 Dr' is read as 5.5 (without the unit Dr); on the other side it would be -5.5",
+        ),
+        (["5 t", "7 t"], "int", ""),
         (["$2,248.60", "$5"], "float", ""),
         (["1.5", "1.498", "2,500.5"], "float", ""),
         (["12 kg"], "float", ""),

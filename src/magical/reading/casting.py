@@ -20,6 +20,7 @@ __all__ = ["CastResult", "cast"]
 _TRUE = ("true", "t", "yes", "y", "1", "1.0", "on", "ja", "j", "oui", "si", "sí", "sim", "wahr", "vrai")
 _FALSE = ("false", "f", "no", "n", "0", "0.0", "off", "nein", "non", "não", "falsch", "faux")
 _NUMBERS = ("int", "float", "duration")
+_SECONDS = {"": 1, "ms": 1e-3, "s": 1, "sec": 1, "min": 60, "h": 3600, "hr": 3600, "hrs": 3600, "d": 86400}
 _WHOLE = r"^([+-]?[0-9]+)(?:\.0*)?$"
 
 
@@ -62,7 +63,8 @@ def cast(raw: pl.Series, column: Column, evidence: TableEvidence | None = None) 
     NA, N/A, NaN, null, none, nil, - and ?. Whole numbers may be written as floats (``12.0``). Numbers in
     texts are read by ``number_reading``, with marks between thousands, decimal commas, currencies and units.
     Infinite numbers cannot be cast. Dates and moments are read by ``read_moments``. A boolean is true, yes,
-    y, t, on, 1 or the opposite, in a few languages. A column of type ``list`` or ``any`` is returned
+    y, t, on, 1 or the opposite, in a few languages. A duration is in seconds, or in the unit that all its
+    texts have. A column of type ``list`` or ``any`` is returned
     unchanged.
 
     Args:
@@ -148,8 +150,9 @@ def _cast_number_texts(raw: pl.Series, column: Column, evidence: TableEvidence |
         is_whole = exponent & (number == number.round()) & (number.abs() < MAX_EXACT_FLOAT)
         powers = pl.select(pl.when(is_whole).then(number)).to_series().cast(pl.Int64)
         number = pl.select(pl.coalesce(whole, powers)).to_series()
-    elif column.type == "duration":
-        number = _to_durations(number)
+    elif column.type == "duration":  # in seconds, unless another unit follows
+        seconds = _SECONDS.get(reading.unit.lower().rstrip("."))
+        number = _to_durations(number * seconds) if seconds else _all_null(raw, column)
     number = number.rename(column.name)
     found = (reading.notes, reading.conflict, reading.fixes, reading.decimal, reading.thousands)
     return CastResult(number, raw.is_not_null() & number.is_null(), *found)

@@ -63,6 +63,8 @@ _COMMON_SHARE = 0.9
 _RUSSIAN_VOWELS = set("аеиоуыэюяёіїє")
 _DISTINCT_HANGUL = 8  # fewer letters may be Chinese as well, whose first bytes overlap
 
+_DOUBTFUL = re.compile(r"(?<![^\0-\x7f])(?:[^\0-\x7f](?![^\0-\x7f])|[^\0-\x7f]+(?=[A-Za-z]))")
+
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _HIGH_WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
 # Letters in quotes or beside marks; a sign such as £ may not touch a letter.
@@ -164,9 +166,11 @@ def _find_asian_page(sample: bytes, share_of_others: float) -> str:
     """Return the codec of a page of two bytes a letter if nearly all letters are common ones of it."""
     sample = sample[: sample.rfind(b"\n") + 1] or sample
     for codec, (_, low, high) in _ASIAN_PAGES.items():
-        runs = re.findall(r"[^\x00-\x7f]+", _decode(sample, codec) or "")
-        # A single letter beside ASCII ones may be an accented letter and its neighbour.
-        if share_of_others > _COMMON_SHARE and sum(len(run) == 1 for run in runs) > len(runs) / 2:
+        text = _decode(sample, codec) or ""
+        runs = re.findall(r"[^\x00-\x7f]+", text)
+        # A single letter, or one beside ASCII ones, may be an accented letter and its neighbour.
+        doubtful = len(_DOUBTFUL.findall(text))
+        if share_of_others > _COMMON_SHARE and doubtful > len(runs) / 2:
             continue
         coded = [letter.encode(codec) for letter in set("".join(runs))]
         common = sum(len(c) == 2 and low <= c[0] <= high and (low < 0xA0 or c[1] > 0xA0) for c in coded)

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,6 +99,8 @@ def has_lone_returns(text: bytes) -> bool:
 def detect_dialect(text: bytes, name: str, delimiter: str | None = None, quote: str | None = None) -> Dialect:
     r"""Detect the delimiter and the quote: with them, most of the first lines have as many fields.
 
+    A comma is the delimiter only if no other does as well: it also stands in names, texts and numbers.
+
     Args:
         text: the text in UTF-8.
         name: the name of the file, for messages.
@@ -123,11 +125,14 @@ def detect_dialect(text: bytes, name: str, delimiter: str | None = None, quote: 
     if len(text) > _HEAD_BYTES:
         head = head[: head.rfind(b"\n") + 1] or head
     sample = head.decode(errors="ignore")
-    best = max(_list_dialects(sample, delimiter, quote), key=lambda d: _score(sample, d))
-    if _score(sample, best) == (0, 0):
+    scores = {d: _score(sample, d) for d in _list_dialects(sample, delimiter, quote)}
+    best = max(scores, key=lambda d: (scores[d][0], d.delimiter != ",", scores[d][1]))
+    if scores[best] == (0, 0):
         remark = _accept_one_column(sample, name, delimiter)
     else:
         remark = _describe_quotes(best, name) if quote is None else ""
+        rivals = [d.delimiter for d in scores if scores[d][0] == scores[best][0]]
+        remark = " ".join(filter(None, (remark, _describe_rivals(best, rivals, name))))
     if best.delimiter == "," and best.quote in ("", '"') and quote is None:
         text, dates = quote_comma_dates(text, name)
         best = best._replace(quote='"' if dates else best.quote)
@@ -294,6 +299,17 @@ def _describe_quotes(dialect: Dialect, name: str) -> str:
     if dialect.quote == "'":
         return f"{name}: single quotes are read as quotes around texts; they are no part of the texts."
     return ""
+
+
+def _describe_rivals(best: Dialect, rivals: Sequence[str], name: str) -> str:
+    """Say which other delimiter stands as often in each line."""
+    others = [DELIMITERS[mark] for mark in rivals if mark != best.delimiter]
+    if not others:
+        return ""
+    return (
+        f"{name}: fields are parted by a {DELIMITERS[best.delimiter]}; a {others[0]}, which stands as often "
+        "in each line, is part of the texts."
+    )
 
 
 def _accept_one_column(sample: str, name: str, delimiter: str | None) -> str:

@@ -10,8 +10,8 @@ from magical.reading.reading_note import ReadingNote
 
 __all__ = ["KNOWN_UNITS", "find_other_unit", "note_affixes", "split_affixes"]
 
-_CURRENCY = (
-    r"(?:[A-Z]{1,2})?\p{Sc}|(?i:eur|usd|gbp|chf|jpy|cny|rmb|inr|brl|pln|sek|nok|dkk|czk|huf|ron|bgn|rub|try"
+_CURRENCY = (  # K$, M€ and T€ are multiples
+    r"(?:[A-Z]{2}|[A-JLN-SU-Z])?\p{Sc}|(?i:eur|usd|gbp|chf|jpy|cny|rmb|inr|brl|pln|sek|nok|dkk|czk|huf|ron|bgn|rub|try"
     r"|cad|aud|nzd|mxn|zar|sgd|hkd|krw|ils|thb|idr|php|myr|euros?|dollars?|kr|zł|zl|kč|sfr|fr|rs|rm|lei)\.?"
 )
 _UNIT = r"\p{Sc}[^\d\s()\-]{1,14}|[°µμ\p{L}][^\d\s()\-]{0,14}[23²³]?(?:\s\p{L}[^\d\s()\-]{0,14})?"
@@ -37,6 +37,9 @@ _MULTIPLES = {
     "bn": 9, "B": 9, "billion": 9, "lakh": 5, "crore": 7,
 }  # fmt: skip
 """Units that another reader could take for a power of ten."""
+_OF_MONEY = rf"\.?\s*(?:{_CURRENCY})$"
+_OPPOSITES = frozenset({"S", "W", "D", "Dr", "DR", "dr", "Cr", "CR", "cr", "Soll", "Haben"})
+"""Units that could mean the negative side: south, west, debit or credit."""
 KNOWN_UNITS = (
     r"^(?:[%‰]|°[CF]?|mg|g|kg|lbs?|oz|µm|mm|cm|m|km|mi|ft|in|yd|[mckd]?m[23²³]|[kKM]|ha|sqm|sqft|ml|cl|dl|l|ms|s|sec"
     r"|min|h|hrs?|[kMGT]i?B|[kM]?bps|[kMG]?Hz|[kMG]Wh?|Wh|[mk]V|mA|[kM]?Pa|bar|km/h|mph|m/s|kcal|kJ|PS|hp"
@@ -195,16 +198,26 @@ def note_affixes(texts: pl.Series, parts: pl.DataFrame, plain: pl.Series) -> lis
 
 
 def _note_unit(text: str, plain: str, unit: str) -> ReadingNote:
-    power = (
-        -2
-        if unit == "%"
-        else -3
-        if unit == "‰"
-        else _MULTIPLES.get(unit, _MULTIPLES.get(unit.lower().strip(".")))
-    )
+    power = _find_power(unit)
     if power is None:
-        return ReadingNote(text, plain, f"without the unit {unit}")
+        note = ReadingNote(text, plain, f"without the unit {unit}")
+        negative = plain.removeprefix("-") if plain.startswith("-") else f"-{plain}"
+        return (
+            note._replace(otherwise="on the other side", also_possible=negative)
+            if unit in _OPPOSITES
+            else note
+        )
     other = f"{decimal.Decimal(plain).scaleb(power).normalize():f}"
     if power < 0:
         return ReadingNote(text, plain, "percent" if unit == "%" else "per mille", "as a share", other)
     return ReadingNote(text, plain, f"without the unit {unit}", "as a multiple", other)
+
+
+def _find_power(unit: str) -> int | None:
+    """Return the power of ten that another reader could take a unit for: % or k, also before a currency."""
+    if unit in ("%", "‰"):
+        return -2 if unit == "%" else -3
+    multiple = pl.Series([unit]).str.replace(_OF_MONEY, "").item()
+    if multiple != unit and multiple in ("T", "t"):  # thousand in German; a ton without a currency
+        return 3
+    return _MULTIPLES.get(multiple, _MULTIPLES.get(multiple.lower().strip(".")))

@@ -36,7 +36,9 @@ _NAMES = {".": "point", ",": "comma", "'": "apostrophe", " ": "blank", "_": "und
 _DECIMAL, _THOUSANDS, _NEITHER = "decimal", "thousands", ""
 _LEADING_ZERO = r"^[^0-9]*0[0-9]"
 _TOO_LONG = r"^[+-]?[0-9]{16,}$"  # more digits than a float has
-_GROUPS_OF_THREE = r"^[0-9]{3}(?:\s[0-9]{3})+$"
+_GROUPS_OF_THREE = r"^[0-9]{3}(?:(?:\s[0-9]{3})+|(?:[.,][0-9]{3}){2,})$"
+_MONTH_OF_YEAR = r"^(?:[1-9]|1[0-2])\.(?:19|20)[0-9]{2}$"
+_DIGITS_AND_E, _WITH_E = r"^[0-9]+(?:[eE][0-9]+)?$", r"^[0-9]+[eE]"
 _CODE = r"^[+-]?0[0-9]"
 _ONE_READING = r"^[^.]*$|^[+-]?(?:0|[0-9]{4}|[0-9]*\.[0-9]{0,2}(?:[^0-9]|$)|[0-9]*\.[0-9]{4}|[0-9.]*[eE]|\.)"
 _ANY_MARK = r"[0-9][.,'\u2019\u02bc\u00b4_\s][0-9]|[.,][0-9]"
@@ -226,7 +228,7 @@ def read_numbers(texts: pl.Series, column: Column, evidence: TableEvidence | Non
 
 
 def could_be_codes(texts: pl.Series) -> bool:
-    """Return True if texts are no numbers, or numbers that could be codes, such as 0042, 12A, or 560 001.
+    """Return True if texts are no numbers, or numbers that could be codes, such as 0042, 12A or 560 001.
 
     Args:
         texts: without blanks at their ends, and without those that mean a missing value.
@@ -242,8 +244,12 @@ def could_be_codes(texts: pl.Series) -> bool:
         return True
     if texts.str.contains(_TOO_LONG).any():  # a column of integers may have so many digits
         return texts.cast(pl.Int64, strict=False).has_nulls()
-    if len(texts) > 1 and texts.str.contains(_GROUPS_OF_THREE).all():
+    if len(texts) > 1 and texts.str.contains(_GROUPS_OF_THREE).all():  # telephones, addresses, lists
         return texts.str.len_chars().n_unique() == 1
+    if len(texts) > 1 and texts.str.contains(_MONTH_OF_YEAR).all():
+        return True
+    if texts.str.contains(_WITH_E).any() and texts.str.contains(_DIGITS_AND_E).all():
+        return True
     return bool((parts["minus"] == "()").all()) or _could_be_letter(texts, parts["unit"])
 
 
@@ -290,7 +296,9 @@ def normalize_marks(texts: pl.Series, decimal: str | None, thousands: str | None
 def _decide(cores: _Cores, column: Column, evidence: TableEvidence | None) -> _Decision:
     """Decide between the two readings of texts such as 1.498."""
     if column.decimal or column.thousands:
-        return _Decision(_stated_roles(column))
+        roles = _stated_roles(column)
+        # A stated comma does not refuse 1.5: so `ingest` writes numbers by the marks of a Reading.
+        return _Decision(roles, refused="," if "." in (column.decimal, _OTHER.get(column.thousands)) else "")
     if cores.point_count and cores.comma_count:
         return _decide_by_majority(cores)
     if cores.point_count or cores.comma_count:

@@ -85,3 +85,16 @@ def test_names_are_unique_and_never_blank() -> None:
 def test_an_empty_column_with_a_name_stays() -> None:
     assert name_columns(texts("1 .", "2 ."), ["a", "b"], "d.csv")[0].columns == ["a", "b"]
     assert name_columns(texts(". 1", ". 2"), ["", "b"], "d.csv")[0].columns == ["unnamed_1", "b"]
+
+
+def test_a_total_may_say_of_what() -> None:
+    rows = pl.DataFrame({"a": ["x", "y", "Total: Account"], "n": ["5", "7", "12"], "q": ["1%", "2%", "1.5%"]})
+    assert drop_totals(rows, "a.csv")[0].height == 2
+
+
+def test_sums_in_a_row_without_a_word_are_said_where_the_others_are_none() -> None:
+    rows = texts("x 5 1:02", "y 7 3:04", "z 8 1:01", ". 20 2:07")
+    table, remarks = drop_totals(rows, "a.csv")
+    assert table.height == 4
+    assert "skip_footer=1" in remarks[0]
+    assert drop_totals(texts("x 5 1:02", "y 7 3:04", ". 7 2:07"), "a.csv")[1] == []

@@ -163,17 +163,24 @@ def drop_totals(table: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]
                 f"{name}: a row at the end is called {labels[0]!r} and kept: its numbers are no sums or "
                 "means of those above. If it is no row, say Reading(skip_footer=1)."
             )
+        elif above.height > 2 and any(
+            _is_sum(above.to_series(i), c) for i, c in enumerate(map(_tidy, last[0]))
+        ):
+            remarks.append(
+                f"{name}: the last row is kept, though it lacks a text that all others have, and has a sum "
+                "of those above. If it is no row, say Reading(skip_footer=1)."
+            )
     return table, remarks
 
 
 def _find_label(row: Sequence[str | None]) -> str:
     """Return the first text of a row if it is a word for a total, else an empty text."""
     first = next((cell for cell in map(_tidy, row) if cell and not _NUMBER.fullmatch(cell)), "")
-    return first if _TOTAL.fullmatch(first.rstrip(" :.")) else ""
+    return first if _TOTAL.fullmatch(first.split(":")[0].rstrip(" .")) else ""
 
 
 def _could_be_sums(table: pl.DataFrame) -> bool:
-    """Return True if a last row without a word has numbers only, as large as those right above it together.
+    """Return True if a last row lacks a text, and has a number as large as those right above it together.
 
     A quick look: the columns as a whole are summed only then.
     """
@@ -188,9 +195,9 @@ def _could_be_sums(table: pl.DataFrame) -> bool:
             [_to_number(r[i], ",") for r in above if r[i]],
         )
         total = _to_number(row[i], "."), _to_number(row[i], ",")
-        if not any(_is_sum_of(v, t) for v, t in zip(column, total, strict=True)):
-            return False
-    return True
+        if any(_is_sum_of(v, t) for v, t in zip(column, total, strict=True)):
+            return True
+    return False
 
 
 def _is_sum_of(values: Sequence[float | None], total: float | None) -> bool:
@@ -231,7 +238,7 @@ def _to_number(cell: str | None, decimal: str) -> float | None:
     return float(cell) if _PLAIN.fullmatch(cell) else None
 
 
-def _is_sum(column: pl.Series, cell: str, *, is_mean: bool) -> bool:
+def _is_sum(column: pl.Series, cell: str, *, is_mean: bool = False) -> bool:
     """Return True if a text is the sum, or the mean, of the numbers of a column, but for rounding."""
     column = column.str.replace_all(_BESIDE_DIGITS.pattern, "").drop_nulls()
     for decimal, thousands in _THOUSANDS.items():
