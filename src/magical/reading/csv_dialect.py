@@ -34,6 +34,7 @@ _HEAD_BYTES = 1 << 16
 _SAMPLE_LINES = 200
 _PIECE_BYTES = 1 << 17
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
+csv.field_size_limit(2**31 - 1)  # a long text is no fault, and an open quote is to be named as such
 _COLUMN_NAME = re.compile(r"(?=.*[^\W\d_])[\w#%$€(][\w .()/%#$€-]{0,63}")
 
 
