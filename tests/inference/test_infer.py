@@ -762,3 +762,11 @@ def test_a_written_class_can_be_read_again() -> None:
     contract = living(infer(sample("telco_churn.parquet"), "Churn", "Customer"))
     assert contract.__name__ == "Customer"
     assert contract.__doc__ == "One row."
+
+
+@pytest.mark.parametrize("texts", [["0 kg", "1 kg"], ["€ 1", "€ 0"], ["0,0", "1,0"], ["0 %", "1 %"]])
+def test_zero_and_one_of_something_are_no_booleans(texts: list[str]) -> None:
+    raw = pl.DataFrame({"x": texts * 20})
+    schema = infer(raw)
+    assert schema.column("x").type != "bool"
+    check_kept(raw, schema)

@@ -146,3 +146,7 @@ def test_a_comma_in_each_line_is_no_delimiter_beside_one(rows: list[str], mark: 
     found = detect_dialect("\n".join(rows).replace(";", mark).encode(), "t.csv")
     assert found.delimiter == mark
     assert f"parted by a {DELIMITERS[mark]}; a comma" in found.remark
+
+
+def test_another_delimiter_in_each_line_is_none_beside_many_commas() -> None:
+    assert detect_dialect(b"a,b,x;y,c\n1,2,3;4,5\n6,7,8;9,0\n", "t.csv").delimiter == ","

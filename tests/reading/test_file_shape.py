@@ -41,6 +41,11 @@ def test_the_width_and_the_kinds_are_those_of_the_later_lines() -> None:
         (",b\n1,2\n3,4", 0),
         ("a,,c\n1,2,3\n4,5,6", 0),
         ("a\n1\n2", 0),
+        (
+            "Data Source,Indicators,\nUpdated,2024-03-28,\nname,code,2019,2020,2021,\nx,X,5,9,7,\ny,Y,8,2020,9,",
+            2,
+        ),
+        ("geo,2019,2020,2021\nA,12.3,11 p,:\nB,10.1,9.8,9.5 e\nC,:,8.8,7.7 b", 0),
         ("a,b", 0),
         ("", 0),
     ],

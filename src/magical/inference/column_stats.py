@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from magical.contracts.dtypes import DTYPES, MAX_EXACT_FLOAT, dtype_kind
+from magical.contracts.schema import Column
+from magical.reading.casting import cast
 
 __all__ = ["ColumnStats", "TypedTable"]
 
@@ -135,8 +137,11 @@ class ColumnStats:
 
     @cached_property
     def is_zero_one(self) -> bool:
-        """True if the values are the numbers 0 and 1, and both occur."""
-        return self.kind in ("int", "float") and self.unique_count == 2 and (self.low, self.high) == (0, 1)
+        """True if the values are the numbers 0 and 1, and both occur, and no unit or currency with them."""
+        if self.kind not in ("int", "float") or self.unique_count != 2 or (self.low, self.high) != (0, 1):
+            return False
+        raw = self.values if self.raw is None else self.raw
+        return not cast(raw, Column(self.name, "bool")).failed.any()
 
     @cached_property
     def single_count(self) -> int:

@@ -60,11 +60,11 @@ def cast(raw: pl.Series, column: Column, evidence: TableEvidence | None = None) 
     """Cast a raw column to its promised type.
 
     Blanks at both ends of a text are removed. An empty text is missing; for types other than ``str``, so are
-    NA, N/A, NaN, null, none, nil, - and ?. Whole numbers may be written as floats (``12.0``). Numbers in
-    texts are read by ``number_reading``, with marks between thousands, decimal commas, currencies and units.
-    Infinite numbers cannot be cast. Dates and moments are read by ``read_moments``. A boolean is true, yes,
-    y, t, on, 1 or the opposite, in a few languages. A duration is in seconds, or in the unit that all its
-    texts have. A column of type ``list`` or ``any`` is returned
+    NA, N/A, NaN, null, none, nil, - and ?, and the marks of a few programs. Whole numbers may be written as
+    floats (``12.0``). Numbers in texts are read by ``number_reading``, with marks between thousands, decimal
+    commas, currencies and units. Infinite numbers cannot be cast. Dates and moments are read by
+    ``read_moments``. A boolean is true, yes, y, t, on, 1 or the opposite, in a few languages. A duration is
+    in seconds, or in the unit that all its texts have. A column of type ``list`` or ``any`` is returned
     unchanged.
 
     Args:

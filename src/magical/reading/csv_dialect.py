@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +34,7 @@ _HEAD_BYTES = 1 << 16
 _SAMPLE_LINES = 200
 _PIECE_BYTES = 1 << 17
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
+csv.field_size_limit(2**31 - 1)  # a long text is no fault, and an open quote is to be named as such
 _COLUMN_NAME = re.compile(r"(?=.*[^\W\d_])[\w#%$€(][\w .()/%#$€-]{0,63}")
 
 
@@ -99,7 +100,8 @@ def has_lone_returns(text: bytes) -> bool:
 def detect_dialect(text: bytes, name: str, delimiter: str | None = None, quote: str | None = None) -> Dialect:
     r"""Detect the delimiter and the quote: with them, most of the first lines have as many fields.
 
-    A comma is the delimiter only if no other does as well: it also stands in names, texts and numbers.
+    If a comma fits as well as another delimiter, it is part of names and numbers, unless it stands more often
+    than once in each field of the other.
 
     Args:
         text: the text in UTF-8.
@@ -126,13 +128,14 @@ def detect_dialect(text: bytes, name: str, delimiter: str | None = None, quote: 
         head = head[: head.rfind(b"\n") + 1] or head
     sample = head.decode(errors="ignore")
     scores = {d: _score(sample, d) for d in _list_dialects(sample, delimiter, quote)}
-    best = max(scores, key=lambda d: (scores[d][0], d.delimiter != ",", scores[d][1]))
+    most = max(share for share, _ in scores.values())
+    widths = {d: width for d, (share, width) in scores.items() if share == most}
+    best = max(widths, key=lambda d: widths[d] - 1.5 * (d.delimiter == ","))
     if scores[best] == (0, 0):
         remark = _accept_one_column(sample, name, delimiter)
     else:
         remark = _describe_quotes(best, name) if quote is None else ""
-        rivals = [d.delimiter for d in scores if scores[d][0] == scores[best][0]]
-        remark = " ".join(filter(None, (remark, _describe_rivals(best, rivals, name))))
+        remark = " ".join(filter(None, (remark, _describe_rivals(best, widths, name))))
     if best.delimiter == "," and best.quote in ("", '"') and quote is None:
         text, dates = quote_comma_dates(text, name)
         best = best._replace(quote='"' if dates else best.quote)
@@ -301,14 +304,14 @@ def _describe_quotes(dialect: Dialect, name: str) -> str:
     return ""
 
 
-def _describe_rivals(best: Dialect, rivals: Sequence[str], name: str) -> str:
+def _describe_rivals(best: Dialect, rivals: Iterable[Dialect], name: str) -> str:
     """Say which other delimiter stands as often in each line."""
-    others = [DELIMITERS[mark] for mark in rivals if mark != best.delimiter]
+    others = [DELIMITERS[d.delimiter] for d in rivals if d.delimiter != best.delimiter]
     if not others:
         return ""
     return (
-        f"{name}: fields are parted by a {DELIMITERS[best.delimiter]}; a {others[0]}, which stands as often "
-        "in each line, is part of the texts."
+        f"{name}: fields are parted by a {DELIMITERS[best.delimiter]}; a {others[0]}, which each line has "
+        "as often as the others, is part of the texts."
     )
 
 

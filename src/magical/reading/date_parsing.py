@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 TIME_SUFFIXES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-_TIME_FORMATS = ("%H:%M:%S%.f", "%H:%M")
+_TIME_FORMATS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 _DATE_FORMATS = (
     "%d-%m-%Y",
     "%d/%m/%Y",

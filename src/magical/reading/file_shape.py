@@ -33,7 +33,26 @@ _DATE = re.compile(
     r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?\D*"
     r"|(?:\w{3},? )?\d{1,2}[- .]+[A-Za-z]{3,9}[- .,]+\d{2,4}.*|[A-Za-z]{3,9} \d{1,2}, \d{4}.*"
 )
-_NULLS = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "--", "?", ".", "unknown", "missing")
+_NULLS = (
+    "",
+    "na",
+    "n/a",
+    "nan",
+    "null",
+    "none",
+    "nil",
+    "-",
+    "--",
+    "–",
+    "—",
+    "?",
+    ".",
+    "..",
+    ":",
+    "#n/a",
+    "\\n",
+)
+_NULLS += ("unknown", "missing")
 _SI_UNIT = re.compile(
     r"[yzafpnµμumcdhkMGTP]?(m|g|s|A|K|mol|cd|Hz|N|Pa|J|W|Wh|V|VA|var|Ω|F|C|l|bar|B|b|bit|byte|Sv|Bq|lm|lx|T|cal|eq)"
     r"|[kM]?[€$£¥]|[°º][CFKNESW]?",
@@ -163,7 +182,8 @@ def _choose_header(head: FileHead, full: int) -> int:
     """Choose between the first line and the first full line below it."""
     above, candidate = head.lines[:full], head.lines[full]
     same, texts = _compare_with_types(candidate, head.types)
-    if texts and not same:
+    below = [x.fields for x in head.lines[full + 1 :] if len(x.fields) == head.width]
+    if (texts and not same) or (below and _are_number_names(candidate.fields, below, same)):
         named = len(above[-1].fields) == head.width and above[-1].filled > 1
         return full - 1 if named and _is_unit_line(candidate, head.types) else full
     titles = all(len(x.fields) == 1 or (x.filled == 1 and x.fields[0]) for x in above)
@@ -378,6 +398,7 @@ def _is_unit(cell: str) -> bool:
 
 def _are_number_names(header: Sequence[str], rows: Sequence[tuple[str, ...]], columns: Sequence[int]) -> bool:
     """Return True if numbers of a header are years, or run in equal steps, as no row below does."""
+    columns = sorted({*columns, *(i for i, c in enumerate(header[: len(rows[0])]) if _is_year(c))})
     if len(columns) < 2:
         return False
     names = [header[i] for i in columns]

@@ -6,8 +6,11 @@ import polars as pl
 
 __all__ = ["is_missing_text"]
 
-_MISSING_TEXTS = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "?")
-_LONGEST = max(map(len, _MISSING_TEXTS))
+_MISSING_TEXTS = (
+    *("", "na", "n/a", "nan", "null", "none", "nil", "-", "--", "–", "—", "?"),
+    *(".", "..", ":", "#n/a", "\\n"),  # of SAS, the World Bank, Eurostat, Excel and MySQL
+)
+_LONGEST = max(len(text.encode()) for text in _MISSING_TEXTS)
 
 
 def is_missing_text(texts: pl.Series) -> pl.Series:

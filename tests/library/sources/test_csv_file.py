@@ -125,3 +125,16 @@ def test_what_a_writer_writes_is_read_back_or_refused(
         assert not is_stated
         return
     assert table.rows() == [tuple(t or None for t in row) for row in rows if any(row)]
+
+
+def test_the_mark_of_dos_at_the_end_is_no_row() -> None:
+    assert read_csv(b"a,b\r\n1,2\r\n\x1a", "a.csv", Reading()).table.rows() == [("1", "2")]
+
+
+def test_a_long_text_is_read_one_by_one_too() -> None:
+    text = "x" * 200_000
+    assert read_csv(f'a,b\n1,say "{text}" now\n'.encode(), "a.csv", Reading()).table.rows() == [
+        ("1", f'say "{text}" now')
+    ]
+    with pytest.raises(InputError, match="line 2 has a double quote that is never closed"):
+        read_csv(f'a,b\n1,"{text}\n2,3\n'.encode(), "a.csv", Reading())

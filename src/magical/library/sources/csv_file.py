@@ -43,7 +43,10 @@ def read_csv(data: bytes, name: str, reading: Reading) -> RawTable:
     """
     kind = detect_compression(data)  # a name that tells of it was heeded before
     packed = f"{name} is unpacked: it is a {kind} file, which its name does not say." if kind else ""
-    decoded = decode_text(decompress(data, name), name, reading.encoding)
+    data = decompress(data, name)
+    if data.endswith(b"\r\n\x1a"):  # the mark of DOS at the end of a file
+        data = data[:-1]
+    decoded = decode_text(data, name, reading.encoding)
     if not decoded.text or decoded.text.isspace():
         raise InputError(f"{name} is empty.", hint="give a file with a header and at least one row.")
     ends = unify_line_ends(decoded.text)
