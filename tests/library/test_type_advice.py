@@ -75,9 +75,16 @@ def test_a_key_gets_its_type_from_its_parent() -> None:
 def test_a_word_among_numbers_may_mean_that_a_value_is_missing() -> None:
     said = advice([*map(str, range(20)), "unknown"], "int")
     assert said == (
-        "if 'unknown' means missing, ingest(..., Reading(nulls=('unknown',))); "
+        "if 'unknown' means missing, ingest(..., Reading(nulls=('unknown',))) and x: int | None; "
         "else x: str in Row reads all values."
     )
+    said = advice(["1", "2", "3", "unknown"], "int", nullable=True)
+    assert said.startswith("if 'unknown' means missing, ingest(..., Reading(nulls=('unknown',))); else")
+
+
+def test_an_id_is_never_missing() -> None:
+    said = advice([*map(str, range(20)), "unknown"], "int", role="id")
+    assert said == "write x: Id[str] in Row, which reads all values."
 
 
 def test_what_no_type_reads_says_what_null_would_lose() -> None:

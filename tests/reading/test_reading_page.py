@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from magical.library import Reading
+from magical.settings import Settings
+from magical.settings.layers import Layer, load_settings
 from projects import python
 
 ROOT = Path(__file__).parents[2]
@@ -32,8 +34,13 @@ def test_the_examples_run_as_they_are_shown(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_settings_on_the_page_are_a_reading() -> None:
+    class Shop(Settings):
+        reading: Reading = Reading()
+
     (stated,) = [tomllib.loads(text) for text in blocks("toml")]
-    assert Reading(**stated["flow"]["reading"]) != Reading()
+    settings = load_settings(Shop, [Layer("settings.toml", stated)]).settings
+    assert isinstance(settings, Shop)
+    assert settings.reading != Reading()
 
 
 def rows_of_table(text: str) -> list[list[str]]:

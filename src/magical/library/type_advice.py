@@ -51,9 +51,11 @@ def suggest_type(source: pl.Series, column: Column, place: str, evidence: TableE
     words = _find_null_words(source, column) if found.type == "str" else ()
     if words:
         mean = "means" if len(words) == 1 else "mean"
+        nullable = replace(column, nullable=True)
+        and_null = "" if column.nullable else f" and {column.name}: {write_hint(nullable)}"
         return (
-            f"if {join_names(map(repr, words), 3)} {mean} missing, ingest(..., Reading(nulls={words!r})); "
-            f"else {column.name}: {write_hint(found)} in {place} reads all values."
+            f"if {join_names(map(repr, words), 3)} {mean} missing, ingest(..., Reading(nulls={words!r}))"
+            f"{and_null}; else {column.name}: {write_hint(found)} in {place} reads all values."
         )
     if column.role == "key":
         wider = f"give the id of {column.parent} the type {found.type}"
@@ -155,8 +157,8 @@ def _reads_exactly(values: pl.Series, column: Column, evidence: TableEvidence | 
 
 def _find_null_words(source: pl.Series, column: Column) -> tuple[str, ...]:
     """Find the few words, in a column of other values, that may mean a missing value."""
-    if column.type in ("bool", "str") or source.dtype != pl.String:
-        return ()
+    if column.type in ("bool", "str") or column.role == "id" or source.dtype != pl.String:
+        return ()  # an id is never missing
     failed = cast(source, column).failed
     words = source.filter(failed).str.strip_chars().unique(maintain_order=True)
     if len(words) > _MAX_NULL_WORDS or words.str.contains(r"\d").any():
