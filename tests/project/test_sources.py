@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 
 import remote_stores
+from magical.project.replay import replay_step
 from projects import Small, one
 
 FLOW = '''
@@ -405,3 +406,14 @@ def test_why_names_the_files_of_a_folder_that_changed(tmp_path: Path) -> None:
     assert said in project.why("ingest")  # of the run before
     shutil.rmtree(tmp_path / ".magical" / "files")
     assert "the file given as source has other content" in project.why("ingest")
+
+
+def test_a_replay_says_that_the_files_are_others_than_in_the_run(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("x\n1\n")
+    project = small(tmp_path, "data")
+    project.run()
+    said = "the files given as source have other content now than in the run"
+    assert said not in str(replay_step(project.load(), "last", "ingest"))
+    (tmp_path / "data" / "b.csv").write_text("x\n5\n")
+    assert said in str(replay_step(project.load(), "last", "ingest"))
