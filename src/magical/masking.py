@@ -1,4 +1,4 @@
-"""Masks for texts that leave the process: revealed secrets, and passwords in URIs, become ``***``."""
+"""Masks for texts that leave the process: secrets, and passwords and tokens in URIs, become ``***``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ import json
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-__all__ = ["MIN_SECRET_LENGTH", "MaskedStream", "mask", "mask_uris", "mask_values", "register_secret"]
+__all__ = [
+    "MIN_SECRET_LENGTH",
+    "MaskedStream",
+    "mask",
+    "mask_uris",
+    "mask_values",
+    "register_secret",
+    "register_uri_secrets",
+]
 
 MASK = "***"
 MIN_SECRET_LENGTH = 4
@@ -25,6 +33,12 @@ _HEX_PREFIX_LENGTH = 32
 # that a hostile text cannot make the search quadratic.
 _URI = re.compile(
     r"([A-Za-z][A-Za-z0-9+.\-]{0,30}://[^\s/?#:@]{0,200}):(?!\d{1,5}(?:[/?#\s\"',;)\]]|$))[^\s<>]{1,2000}@"
+)
+# What signs or opens an address by itself, such as ?X-Amz-Signature=...&X-Amz-Security-Token=...
+_QUERY = re.compile(
+    r"([?&;](?:[\w.-]{0,40}(?:token|secret|password|passwd|pwd|signature|api[_-]?key|access[_-]?key)|sig)=)"
+    r"([^\s&;#\"'<>]{1,4000})",
+    re.IGNORECASE,
 )
 _lock = threading.Lock()
 _hidden: dict[str, None] = {}
@@ -64,13 +78,29 @@ def mask(text: str) -> str:
 
 
 def mask_uris(text: str) -> str:
-    """Mask the passwords of URIs in a text; the result does not depend on which secrets were revealed.
+    """Mask the passwords and tokens of URIs in a text; which secrets were revealed does not matter.
 
     Example:
         >>> mask_uris("from s3://me:tiger@store/sales to http://127.0.0.1:5000")
         'from s3://me:***@store/sales to http://127.0.0.1:5000'
+        >>> mask_uris("https://store/x.csv?sig=tiger&year=2024")
+        'https://store/x.csv?sig=***&year=2024'
     """
-    return _URI.sub(rf"\1:{MASK}@", text) if "://" in text else text
+    return _QUERY.sub(rf"\1{MASK}", _URI.sub(rf"\1:{MASK}@", text)) if "://" in text else text
+
+
+def register_uri_secrets(uri: str) -> None:
+    """Mask the password and the tokens of a URI from now on, also where they stand alone.
+
+    Example:
+        >>> register_uri_secrets("s3://me:tiger-tiger@store/sales")
+        >>> mask("tiger-tiger")
+        '***'
+    """
+    with suppress(ValueError):
+        register_secret(urlsplit(uri).password or "")
+    for _, value in _QUERY.findall(uri):
+        register_secret(value)
 
 
 def mask_values(value: Any) -> Any:

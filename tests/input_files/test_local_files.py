@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from magical.errors import InputError
+from magical.input_files import local_files
 from magical.input_files.local_files import (
     base_name,
     has_wildcard,
@@ -55,6 +56,22 @@ def test_files_are_in_the_order_of_their_names_without_hidden_ones(tmp_path: Pat
     assert list(list_local_files(tmp_path)) == ["a.csv", "b.csv", "c/d.csv"]
     assert list(list_local_files(tmp_path / "**" / "*.csv")) == ["a.csv", "b.csv", "c/d.csv"]
     assert list(list_local_files(tmp_path / "c" / "*")) == ["d.csv"]
+
+
+def test_locks_of_open_workbooks_do_not_count(tmp_path: Path) -> None:
+    touch(tmp_path, "book.xlsx", "~$book.xlsx")
+    assert list(list_local_files(tmp_path)) == ["book.xlsx"]
+    assert list(list_local_files(tmp_path / "*.xlsx")) == ["book.xlsx"]
+
+
+@pytest.mark.parametrize("pattern", ["", "*"])
+def test_a_folder_of_very_many_files_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    touch(tmp_path, "a.csv", "b/c.csv", "d.csv")
+    monkeypatch.setattr(local_files, "MAX_FILES", 2 if not pattern else 1)
+    with pytest.raises(InputError, match=r"has more than [12] files"):
+        list_local_files(tmp_path / pattern)
 
 
 def test_nothing_there_is_said(tmp_path: Path) -> None:

@@ -82,3 +82,9 @@ def test_an_unknown_protocol_is_said() -> None:
     with pytest.raises(InputError, match="cannot be read"):
         list_remote_files("nothing://x/y.csv")
     assert find_missing_package("abfs://x/y.csv") == "pip install adlfs"
+
+
+@pytest.mark.parametrize(("tag", "is_kept"), [('"7"', True), ('W/"7"', False)])
+def test_a_weak_tag_is_no_version_of_the_content(tag: str, is_kept: bool) -> None:
+    file = RemoteFile("https://h/x.csv", None, "x.csv", {"ETag": tag, "size": 3})
+    assert bool(file.version) == is_kept

@@ -335,3 +335,15 @@ def test_a_row_to_be_scored_needs_no_parent(tmp_path: Path) -> None:
     assert path.refusal == ""
     assert path.source.node == "model_data[2]"
     assert path.typed.names == ["id", "customer", "amount"]
+
+
+class Folder(Contract):
+    id: Id[int]
+    above: "Key[Folder] | None"
+
+
+def test_a_key_to_its_own_table_may_be_written_as_a_text() -> None:
+    """So all hints are where a module begins with ``from __future__ import annotations``."""
+    raw = pl.DataFrame({"id": ["1", "2"], "above": [None, "7"]})
+    with pytest.raises(BrokenPromise, match="above must be an id of Folder, got 7"):
+        model_data(raw, Folder)

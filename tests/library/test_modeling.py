@@ -124,6 +124,13 @@ def test_a_mass_of_values_that_cannot_be_cast_is_an_error_though_null_is_allowed
     check("casting", "a mass of one word", mass(30, 70, "unknown"))
 
 
+@pytest.mark.parametrize("bad", [29, 57, 58])
+def test_the_share_that_the_hint_names_is_enough(bad: int) -> None:
+    """0.29 * 100 is less than 29."""
+    assert f"max_uncastable=0.{bad} makes" in mass(bad, 100 - bad)
+    assert model_data(fares(bad, 100 - bad), Fare, max_uncastable=bad / 100)["fare"].null_count() == bad
+
+
 def test_a_small_share_becomes_null_and_so_do_two_of_two(run: Run) -> None:
     assert model_data(fares(5, 95), Fare)["fare"].null_count() == 5
     assert model_data(fares(2, 0), Fare)["fare"].null_count() == 2

@@ -73,11 +73,38 @@ def test_a_key_gets_its_type_from_its_parent() -> None:
 
 
 def test_a_word_among_numbers_may_mean_that_a_value_is_missing() -> None:
-    said = advice([*map(str, range(20)), "unknown"], "int")
+    said = advice(["unknown", *map(str, range(20))], "int")
     assert said == (
-        "if 'unknown' means missing, ingest(..., Reading(nulls=('unknown',))); "
+        "if 'unknown' means missing, ingest(..., Reading(nulls=('unknown',))) and x: int | None; "
         "else x: str in Row reads all values."
     )
+    said = advice(["unknown", "1", "2", "3"], "int", nullable=True)
+    assert said.startswith("if 'unknown' means missing, ingest(..., Reading(nulls=('unknown',))); else")
+
+
+def test_a_word_in_the_last_row_may_be_that_of_a_total() -> None:
+    for role in ("", "id"):
+        said = advice(["1", "2", "3", "Total"], "int", role=role)
+        assert said.startswith(
+            "if the last row is a total or a note, ingest(..., Reading(skip_footer=1)); else x: "
+        )
+    assert "skip_footer" not in advice(["1", "Total", "2", "3"], "int")
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "stated", "wanted"),
+    [
+        (["01 Mär 2024", "02 Mai 2024"], "date", {"format": "%d %b %Y"}, "date"),
+        (["1.5", "2.25"], "float", {"thousands": "."}, "float"),
+    ],
+)
+def test_a_mark_that_is_wrong_is_taken_off(values: list[str], kind: str, stated: Any, wanted: str) -> None:
+    assert advice(values, kind, **stated) == f"write x: {wanted} in Row, which reads all values."
+
+
+def test_an_id_is_never_missing() -> None:
+    said = advice(["unknown", *map(str, range(20))], "int", role="id")
+    assert said == "write x: Id[str] in Row, which reads all values."
 
 
 def test_what_no_type_reads_says_what_null_would_lose() -> None:

@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 
 import remote_stores
+from magical.project.replay import replay_step
 from projects import Small, one
 
 FLOW = '''
@@ -208,7 +209,7 @@ def test_a_password_in_a_url_is_refused(tmp_path: Path) -> None:
     )
     answer = project.command("plan")
     assert answer.code == 2
-    assert "has a password in it" in answer.err
+    assert "has a password or a token in it" in answer.err
     assert "hunter22" not in answer.err + answer.out
 
 
@@ -385,3 +386,34 @@ def test_a_file_of_a_folder_that_changes_while_it_is_read_is_said(tmp_path: Path
     project = one(tmp_path, body)
     project.write("parts/a.csv", "id,x\n2,3\n")
     assert "parts changed while it was read" in str(project.fails()["read"])
+
+
+def test_why_names_the_files_of_a_folder_that_changed(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in "abcd":
+        (folder / f"{name}.csv").write_text("x\n1\n")
+    project = small(tmp_path, "data")
+    project.run()
+    (folder / "e.csv").write_text("x\n5\n")
+    (folder / "a.csv").unlink()
+    assert "of the files given as source, e.csv was added, a.csv was removed" in project.why("ingest")
+    for name in "bcd":
+        (folder / f"{name}.csv").write_text("x\n2\n")
+    said = "e.csv was added, a.csv was removed, b.csv changed and 2 more"
+    assert said in project.why("ingest")
+    project.run()
+    assert said in project.why("ingest")  # of the run before
+    shutil.rmtree(tmp_path / ".magical" / "files")
+    assert "the file given as source has other content" in project.why("ingest")
+
+
+def test_a_replay_says_that_the_files_are_others_than_in_the_run(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("x\n1\n")
+    project = small(tmp_path, "data")
+    project.run()
+    said = "the files given as source have other content now than in the run"
+    assert said not in str(replay_step(project.load(), "last", "ingest"))
+    (tmp_path / "data" / "b.csv").write_text("x\n5\n")
+    assert said in str(replay_step(project.load(), "last", "ingest"))

@@ -15,7 +15,7 @@ from magical.graph import Graph, Node
 from magical.keys.key import NodeIdentity
 from magical.keys.key_diff import Cause
 from magical.project.loading.graph_cache import DrawnWorkflow
-from magical.project.why_answer import Why, answer_why
+from magical.project.why_answer import History, Why, answer_why
 from magical.stores.local.store import LocalStore
 from projects import Small, flow, one
 
@@ -155,7 +155,7 @@ class Desk:
     def why(self, *plans: NodePlan, runs: list[RunSummary] | None = None, **facts: str) -> Why:
         nodes = (Node("a", "workflow:a", "", "", {}, {"kind": "value", "text": "int"}, facts),)
         drawn = DrawnWorkflow(Graph("flow", nodes), {"a": NodeIdentity({})}, self.settings)
-        return answer_why("a", {p.name: p for p in plans}, drawn, runs or [], self.receipts)
+        return answer_why("a", {p.name: p for p in plans}, drawn, History(runs or [], self.receipts))
 
 
 @pytest.fixture
@@ -260,6 +260,6 @@ def test_of_nodes_that_wait_only_the_beginnings_are_answered_for(desk: Desk) -> 
     }
     nodes = tuple(Node(n, n, "", "", {}, {"kind": "value", "text": "int"}) for n in plans)
     drawn = DrawnWorkflow(Graph("flow", nodes), {}, {})
-    why = answer_why("c", plans, drawn, iter([]), desk.receipts)
+    why = answer_why("c", plans, drawn, History(iter([]), desk.receipts))
     assert [w.step for w in why.after] == ["a"]
     assert str(why).splitlines()[1:] == ["  a: it has not run yet."]

@@ -9,9 +9,14 @@ from magical.report.fitted_table import fit_table, wrap_note
 WIDE = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
 
 
+def test_seven_columns_fit_a_narrow_terminal() -> None:
+    text = fit_table(["column name"] * 7, [["漢字漢字漢字"] * 7], [["漢字" * 40]], 40)
+    assert max(map(cell_len, text.splitlines())) <= 40
+
+
 @given(st.lists(st.tuples(WIDE, WIDE, WIDE), max_size=5), st.integers(40, 120))
 def test_no_line_is_wider_than_the_terminal(rows: list[tuple[str, str, str]], width: int) -> None:
-    text = fit_table(["a", ">b", "c"], rows, [["a note " * 30]] * len(rows), width)
+    text = fit_table(["a", ">b", "c"], rows, [["a note " * 30, *row] for row in rows], width)
     assert max(map(cell_len, text.splitlines()), default=0) <= width
     assert all(line.isprintable() for line in text.split("\n"))
 

@@ -152,10 +152,20 @@ def test_a_url_stays_as_it_is_written(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_url_with_a_password_is_refused_and_masked(tmp_path: Path) -> None:
     for make in (InputPath, lambda t: load((FILE, {"source": t}), root=tmp_path)):
-        with pytest.raises(SettingsError, match="has a password in it") as error:
+        with pytest.raises(SettingsError, match="has a password or a token in it") as error:
             make("https://me:hunter3333@example.org/x.csv")
         assert "hunter3333" not in str(error.value)
     assert mask("hunter3333") == "***"
+
+
+@pytest.mark.parametrize("name", ["X-Amz-Signature", "sig", "token", "access_token", "api_key", "Password"])
+def test_a_url_with_a_token_in_its_query_is_refused_and_masked(name: str) -> None:
+    with pytest.raises(SettingsError, match="has a password or a token in it") as error:
+        InputPath(f"https://example.org/x.csv?year=2024&{name}=hunter4444&page=2")
+    assert "hunter4444" not in str(error.value)
+    assert "year=2024" in str(error.value)
+    assert mask("hunter4444") == "***"
+    assert str(InputPath("https://example.org/x.csv?max_tokens=7")).endswith("=7")
 
 
 def test_an_output_is_on_this_machine() -> None:

@@ -161,3 +161,19 @@ def test_what_is_not_called_a_text_may_hold_nothing(tmp_path: Path) -> None:
     path = tmp_path / "large.bin"
     path.write_bytes(bytes(3 << 20))
     assert len(FileDigests(tmp_path / "memory.json").digest(path)) == 64
+
+
+def test_the_files_of_a_folder_are_remembered(
+    digests: FileDigests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_bytes(b"one")
+    first = digests.digest(tmp_path / "data")
+    assert digests.list_group(first) == {"a.csv": sha(b"one")}
+    monkeypatch.setattr(file_digests, "_MAX_LISTS", 2)
+    for number in range(4):
+        (tmp_path / "data" / "b.csv").write_text(str(number))
+        last = digests.digest(tmp_path / "data")
+    assert digests.list_group(first) is None
+    assert digests.list_group(last) == {"a.csv": sha(b"one"), "b.csv": sha(b"3")}
+    assert len(list((tmp_path / "home" / "files").iterdir())) == 2

@@ -305,7 +305,18 @@ def _member_type(bare_hint: Any) -> str:
 
 
 def _parent_ids(parent: type[Any] | str) -> tuple[Column, ...]:
-    return () if isinstance(parent, str) else tuple(c for c in schema_of(parent).columns if c.role == "id")
+    # The other columns are not read, since keys among them may refer back to where this began.
+    if isinstance(parent, str):
+        return ()
+    return tuple(
+        _make_column(parent, name, info) for name, info in parent.model_fields.items() if _is_id(info)
+    )
+
+
+def _is_id(info: FieldInfo) -> bool:
+    marks = list(info.metadata)
+    unwrap_hint(info.annotation, marks)
+    return any(isinstance(mark, Role) and mark.name == "id" for mark in marks)
 
 
 def extract_bounds(marks: list[Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -17,12 +18,18 @@ __all__ = [
     "base_name",
     "has_wildcard",
     "is_file_group",
+    "is_hidden",
     "is_there",
     "is_url",
     "list_local_files",
     "missing_file_hint",
 ]
 
+MAX_FILES = 100_000
+"""A folder with more files than these is refused: it is more likely a whole disk than a source."""
+
+# `~$book.xlsx` is the lock of Office on a workbook that is open.
+_HIDDEN = (".", "~$")
 # Two letters at least: `c://x` is a drive of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -89,7 +96,7 @@ def is_there(path: str | os.PathLike[str]) -> bool:
 def list_local_files(path: Path) -> dict[str, Path]:
     """List the files of a folder and the folders in it, or those that match a pattern, in the order of names.
 
-    Files and folders whose names begin with a point are left out.
+    Files and folders whose names begin with a point are left out, and locks of Office (``~$book.xlsx``).
 
     Args:
         path: a folder, or a path with ``*``, ``?``, ``[...]``, or ``**`` for any folders.
@@ -98,7 +105,7 @@ def list_local_files(path: Path) -> dict[str, Path]:
         The files by their names relative to the folder, or to the last folder without a wildcard.
 
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, or there are more than ``MAX_FILES``.
 
     Example:
         >>> import tempfile
@@ -110,7 +117,7 @@ def list_local_files(path: Path) -> dict[str, Path]:
     """
     if path.is_dir():
         try:
-            files = dict(_walk(path, path, (os.path.realpath(path),)))
+            files = _collect(_walk(path, path, (os.path.realpath(path),)), path)
         except OSError as error:
             raise InputError(
                 f"{error.filename} cannot be read: {error.strerror}.", hint="check its permissions."
@@ -122,6 +129,16 @@ def list_local_files(path: Path) -> dict[str, Path]:
         if not files:
             raise InputError(f"No file matches {path}.", hint=missing_file_hint(path))
     return dict(sorted(files.items()))
+
+
+def is_hidden(name: str) -> bool:
+    """Return True if a file in a folder does not count, or is in a folder that does not.
+
+    Example:
+        >>> is_hidden("a.csv"), is_hidden(".cache/a.csv"), is_hidden("~$book.xlsx")
+        (False, True, True)
+    """
+    return any(part.startswith(_HIDDEN) for part in name.split("/"))
 
 
 def missing_file_hint(path: Path) -> str:
@@ -153,7 +170,7 @@ def _list_names(folder: Path) -> list[str]:
 def _walk(folder: Path, top: Path, above: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
     """Yield the files below a folder; a link to a folder is followed, unless it leads round in a circle."""
     for entry in folder.iterdir():
-        if entry.name.startswith("."):
+        if is_hidden(entry.name):
             continue
         if not entry.is_dir():  # also a pipe or a broken link, which its reader refuses by name
             yield entry.relative_to(top).as_posix(), entry
@@ -166,5 +183,17 @@ def _list_matches(path: Path) -> dict[str, Path]:
     parts = path.parts
     fixed = next(i for i in range(len(parts), -1, -1) if Path(*parts[:i]).is_dir() or i == 0)
     top, pattern = Path(*parts[:fixed]), os.path.join(*parts[fixed:]) if parts[fixed:] else ""
-    found = glob.glob(pattern, root_dir=top, recursive=True)
-    return {Path(name).as_posix(): top / name for name in found if not (top / name).is_dir()}
+    # Here a point counts if the pattern names it.
+    names = glob.iglob(pattern, root_dir=top, recursive=True)
+    found = (name for name in names if not Path(name).name.startswith("~$"))
+    return _collect(((Path(n).as_posix(), top / n) for n in found if not (top / n).is_dir()), path)
+
+
+def _collect(found: Iterator[tuple[str, Path]], source: Path) -> dict[str, Path]:
+    files = dict(islice(found, MAX_FILES + 1))
+    if len(files) > MAX_FILES:
+        raise InputError(
+            f"{source} has more than {MAX_FILES:,} files.",
+            hint="name the folder of the tables, or a pattern such as data/2024-*.csv.",
+        )
+    return files

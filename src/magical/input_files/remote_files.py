@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from magical.errors import InputError, MagicalError, shorten
-from magical.input_files.local_files import base_name
+from magical.input_files.local_files import base_name, is_hidden
 from magical.masking import mask
 
 __all__ = ["RemoteFile", "find_missing_package", "list_remote_files"]
@@ -64,9 +64,9 @@ class RemoteFile:
     @property
     def version(self) -> str:
         """A text that changes if its content does, and perhaps if it does not; empty if there is none."""
-        # No times: files may change twice within a second.
-        found = self.info.get("ETag") or self.info.get("etag")
-        return f"{found} {self.info.get('size')}" if found else ""
+        # No times: files may change twice within a second. A weak ETag may stay while bytes change.
+        found = str(self.info.get("ETag") or self.info.get("etag") or "")
+        return f"{found} {self.info.get('size')}" if found and not found.startswith("W/") else ""
 
     def read(self) -> bytes:
         """Read its content.
@@ -118,7 +118,7 @@ def list_remote_files(url: str) -> dict[str, RemoteFile]:
     files = {
         name: RemoteFile(f"{prefix}{path.lstrip('/')}", filesystem, path, info)
         for name, (path, info) in sorted(names.items())
-        if info.get("type") == "file" and not any(part.startswith(".") for part in name.split("/"))
+        if info.get("type") == "file" and not is_hidden(name)
     }
     if not files:
         raise InputError(f"No file is at {mask(url)}.", hint=_HINTS["404"])

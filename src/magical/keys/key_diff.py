@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from magical.errors import shorten
+from magical.errors import join_names, shorten
 from magical.keys.arguments import parse_argument_kind, split_file_marks, strip_type_marks
 from magical.keys.key import NodeIdentity
 from magical.system.state_files import DAMAGE_ERRORS
 
-__all__ = ["Cause", "diff_settings", "find_causes", "has_other_content"]
+__all__ = ["Cause", "ListFiles", "diff_settings", "find_causes", "has_other_content"]
 
 KINDS = ("origin", "code", "argument", "scoring", "input", "package", "contract", "python", "magical")
 
@@ -36,8 +36,15 @@ class Cause:
         return {"kind": self.kind, "name": self.name, "text": self.text}
 
 
+ListFiles = Callable[[str], Mapping[str, str] | None]
+"""Returns the digests of the files of a folder, by name, for the digest of the folder; None if unknown."""
+
+
 def find_causes(
-    old: Mapping[str, str], new: Mapping[str, str], identity: NodeIdentity | None = None
+    old: Mapping[str, str],
+    new: Mapping[str, str],
+    identity: NodeIdentity | None = None,
+    list_files: ListFiles | None = None,
 ) -> list[Cause]:
     """List the differences between the parts of two keys of one node, the most likely cause first.
 
@@ -45,6 +52,7 @@ def find_causes(
         old: the parts of the earlier key.
         new: the parts of the later key.
         identity: has the ``file:line`` of code, for the sentences; None to leave the places out.
+        list_files: knows the files of folders, to name those that changed.
 
     Example:
         >>> find_causes({"argument:max_age": "90"}, {"argument:max_age": "80"})[0].text
@@ -57,7 +65,11 @@ def find_causes(
     labels = [k for k in dict.fromkeys([*new, *old]) if old.get(k) != new.get(k)]
     if "gives" in labels and "examples" in labels:  # the examples repeat the whole contract
         labels.remove("examples")
-    causes = [_make_cause(label, old.get(label), new.get(label), where.get(label, "")) for label in labels]
+    causes = [
+        _describe_files(label, old.get(label, ""), new.get(label, ""), list_files)
+        or _make_cause(label, old.get(label), new.get(label), where.get(label, ""))
+        for label in labels
+    ]
     # A contract that is computed from code or arguments changes with them, and is not a cause of its own.
     if {c.kind for c in causes} & {"code", "argument"}:
         causes = [c for c in causes if c.kind != "contract"] or causes
@@ -107,6 +119,21 @@ def _describe_file_change(old: str, new: str) -> str:
         return ""
     renamed = [(one, two) for (_, one), (_, two) in zip(files, others, strict=False) if one != two]
     return f"was {renamed[0][0]} and is {renamed[0][1]} now" if renamed and value == other else ""
+
+
+def _describe_files(label: str, old: str, new: str, list_files: ListFiles | None) -> Cause | None:
+    """Name the files of an argument's folder that changed; None if it is no folder, or more has changed."""
+    if list_files is None or not has_other_content(old, new):
+        return None
+    changes: list[str] = []
+    for (before, _), (after, _) in zip(split_file_marks(old)[1], split_file_marks(new)[1], strict=True):
+        then, now = list_files(before), list_files(after)
+        if before != after and then is not None and now is not None:
+            changes += [f"{name} was added" for name in now if name not in then]
+            changes += [f"{name} was removed" for name in then if name not in now]
+            changes += [f"{name} changed" for name in now if name in then and then[name] != now[name]]
+    name, what = label.partition(":")[2], join_names(changes, 3)
+    return Cause("argument", name, f"of the files given as {name}, {what}") if changes else None
 
 
 _EXAMPLES_CHANGED = "the bounds, the examples or the sample that it is drawn from changed"

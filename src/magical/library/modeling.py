@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from magical.contracts.promises import Frame, contract_of
 from magical.contracts.schema import Column, Schema, to_snake_case
 from magical.contracts.tables import to_polars
 from magical.contracts.validation import MAX_EXAMPLES, Failure
-from magical.errors import BrokenPromise, WiringError, did_you_mean, join_names, shorten
+from magical.errors import BrokenPromise, WiringError, join_names, shorten
 from magical.events import keep
 from magical.library.key_matching import enforce_keys, find_relations, with_key_types
 from magical.library.remarks import warn
@@ -118,18 +119,23 @@ def _match_columns(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
             missing.append(column.alias or column.name)
     if missing:
         unused = [n for n in table.columns if n not in matches.values()]
-        near = did_you_mean(missing[0], unused).split("? ")[0]
         raise BrokenPromise(
             f"model_data promised Frame[{schema.name}], and the source lacks {join_names(missing, 6)}.",
             f"  it has {join_names(table.columns, 15)}",
-            hint=f'{near}? If so, set Field(alias="...").'
-            if near.startswith("did you")
-            else (
-                'if a column has another name in the source, set Field(alias="...") in '
-                f"{schema.name}{_format_source(schema)}."
-            ),
+            hint=_suggest_alias(missing, table.columns, unused, schema),
         )
     return matches
+
+
+def _suggest_alias(
+    missing: Sequence[str], columns: Sequence[str], unused: Sequence[str], schema: Schema
+) -> str:
+    place = f"{schema.name}{_format_source(schema)}"
+    if len(columns) == 1 < len(missing):
+        return "is the source one column? If not, say how it is written: ingest(..., Reading(delimiter=...))."
+    if near := difflib.get_close_matches(missing[0], unused, n=1):
+        return f'did you mean {near[0]!r}? If so, set Field(alias="{near[0]}") in {place}.'
+    return f'if a column has another name in the source, set Field(alias="...") in {place}.'
 
 
 def _find_candidates(names: set[str], by_snake: Mapping[str, list[str]], column: Column) -> list[str]:
@@ -169,7 +175,7 @@ def _check_casts(
             empty = result.values.is_null() & ~result.failed
             broken += found + _collect_failures(column, source, empty, "must not be null")
         masses += [
-            f for f in found if f.count >= _FEW_VALUES and f.count > max_uncastable * present[f.column]
+            f for f in found if f.count >= _FEW_VALUES and f.count / present[f.column] > max_uncastable
         ]
     if broken:
         broken.sort(key=lambda f: not f.values)  # first what cannot be cast, then what is null in the source

@@ -22,6 +22,7 @@ _TIME_SUFFIXES = ("", " %H:%M", " %H:%M:%S")
 _MAX_CHOICES = 6
 _MAX_NULL_WORDS = 3
 _HEAD_ROWS = 100
+_FEW_ROWS = 2
 
 
 def suggest_type(source: pl.Series, column: Column, place: str, evidence: TableEvidence | None = None) -> str:
@@ -48,12 +49,19 @@ def suggest_type(source: pl.Series, column: Column, place: str, evidence: TableE
             return f"mend the source, or say how it writes {column.name}: Format(...) in {place}."
         lossy = write_hint(replace(column, nullable=True))
         return f"mend the source: no type reads all of it; {column.name}: {lossy} loses what is shown."
+    if found.type == "str" and _fails_in_last_row_only(source, column, evidence):
+        return (
+            "if the last row is a total or a note, ingest(..., Reading(skip_footer=1)); "
+            f"else {column.name}: {write_hint(found)} in {place} reads all values."
+        )
     words = _find_null_words(source, column) if found.type == "str" else ()
     if words:
         mean = "means" if len(words) == 1 else "mean"
+        nullable = replace(column, nullable=True)
+        and_null = "" if column.nullable else f" and {column.name}: {write_hint(nullable)}"
         return (
-            f"if {join_names(map(repr, words), 3)} {mean} missing, ingest(..., Reading(nulls={words!r})); "
-            f"else {column.name}: {write_hint(found)} in {place} reads all values."
+            f"if {join_names(map(repr, words), 3)} {mean} missing, ingest(..., Reading(nulls={words!r}))"
+            f"{and_null}; else {column.name}: {write_hint(found)} in {place} reads all values."
         )
     if column.role == "key":
         wider = f"give the id of {column.parent} the type {found.type}"
@@ -105,12 +113,14 @@ def write_hint(column: Column) -> str:
 def _list_candidates(present: pl.Series, hard: pl.Series, column: Column) -> Iterator[Column]:
     """Iterate over the columns to try, from narrow to wide."""
     bare = replace(column, choices=(), bounds={}, format="", decimal="", thousands="")
+    # Without the marks that it states, the promised type may read all.
+    tried = "" if bare != replace(column, choices=(), bounds={}) else column.type
     if column.type in ("date", "datetime"):
-        yield from (replace(bare, type=kind) for kind in ("date", "datetime") if kind != column.type)
+        yield from (replace(bare, type=kind) for kind in ("date", "datetime") if kind != tried)
         if hard.dtype == pl.String:
             yield from (replace(bare, type=kind, format=f) for kind, f in _find_formats(hard, column))
     wanted = ("date", "datetime", "time") if column.role == "time" else _TYPES
-    yield from (replace(bare, type=kind) for kind in wanted if kind != column.type)
+    yield from (replace(bare, type=kind) for kind in wanted if kind != tried)
     if dtype_kind(present.dtype) == "duration":
         yield replace(bare, type="duration")
     elif column.role != "time" and column.type != "str":
@@ -153,10 +163,16 @@ def _reads_exactly(values: pl.Series, column: Column, evidence: TableEvidence | 
     return not ((typed.abs() > MAX_EXACT_FLOAT) & ~has_exponent).any()
 
 
+def _fails_in_last_row_only(source: pl.Series, column: Column, evidence: TableEvidence | None) -> bool:
+    if column.role == "key" or len(source) <= _FEW_ROWS:
+        return False
+    return cast(source, column, evidence).failed.arg_true().to_list() == [len(source) - 1]
+
+
 def _find_null_words(source: pl.Series, column: Column) -> tuple[str, ...]:
     """Find the few words, in a column of other values, that may mean a missing value."""
-    if column.type in ("bool", "str") or source.dtype != pl.String:
-        return ()
+    if column.type in ("bool", "str") or column.role == "id" or source.dtype != pl.String:
+        return ()  # an id is never missing
     failed = cast(source, column).failed
     words = source.filter(failed).str.strip_chars().unique(maintain_order=True)
     if len(words) > _MAX_NULL_WORDS or words.str.contains(r"\d").any():

@@ -184,7 +184,7 @@ class Look:
             options = ", ".join(Reading.model_fields)
             text = f"To read it in another way: magical look {name} KEY=VALUE, with {options}."
             yield from wrap_note(text, width, "")
-        if self.source != _IN_MEMORY:
+        if self.source != _IN_MEMORY and Path(self.source).exists():  # `new` copies files of this machine
             target = f" --target {shlex.quote(self.targets[0])}" if self.targets else ""
             yield f"Next: magical new NAME --data {name}{target}"
 

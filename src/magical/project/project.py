@@ -20,7 +20,7 @@ from magical.project.loading.location import find_project
 from magical.project.project_context import OpenOptions, ProjectContext, open_context
 from magical.project.result import Run
 from magical.project.run_setup import run_drawing
-from magical.project.why_answer import Why, answer_why
+from magical.project.why_answer import History, Why, answer_why
 from magical.settings.layers import to_overrides
 
 if TYPE_CHECKING:
@@ -172,7 +172,8 @@ class Project:
         name = drawing.graph.node(step).name
         if name not in plans:
             raise _not_run_error(drawing, name)
-        return answer_why(name, plans, drawing.drawn, context.comparable_runs(), context.receipts)
+        history = History(context.comparable_runs(), context.receipts, context.file_digests.list_group)
+        return answer_why(name, plans, drawing.drawn, history)
 
     def runs(self) -> list[RunSummary]:
         """List the runs, newest first."""

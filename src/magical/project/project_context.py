@@ -111,9 +111,14 @@ class ProjectContext:
         return WorkflowDrawer(self.options.location, self.configuration, self.options.pretence)
 
     @cached_property
+    def file_digests(self) -> FileDigests:
+        """The digests of files; they remember large ones that did not change, and the files of folders."""
+        return FileDigests(self.home / "files.json")
+
+    @property
     def digest_file(self) -> Callable[[Path], str]:
-        """The function that digests files; it remembers large ones that did not change."""
-        return FileDigests(self.home / "files.json").digest
+        """The function that digests files."""
+        return self.file_digests.digest
 
     def draw(self, step: str = "") -> WorkflowDrawing:
         """Draw the workflow up to a step; the graph may come from the cache, without its code."""

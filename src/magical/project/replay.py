@@ -14,10 +14,12 @@ from magical.engine.artifacts import Record
 from magical.engine.execution.executor import LocalExecutor
 from magical.engine.execution.sampling import brand_origin
 from magical.engine.journal import RunSummary
+from magical.engine.plan import Planner
 from magical.engine.pretend_plan import DEFAULT_ROWS, Pretence
 from magical.engine.run import ActiveRun, RunResult
 from magical.errors import MagicalError, StoreError, UnwrittenStep, UsageError, is_foreign, join_names
 from magical.graph import Node
+from magical.keys.key_diff import has_other_content
 from magical.masking import MaskedStream
 from magical.project.project import Project
 from magical.project.project_context import ProjectContext
@@ -37,6 +39,7 @@ class Replay:
         arguments: the arguments of the body, by parameter.
         stale_inputs: the nodes of inputs that the project would recompute now.
         origin: the pretended or sampled steps that the inputs depend on.
+        changed_files: the parameters whose files have other content than in the run.
     """
 
     node: Node
@@ -45,6 +48,7 @@ class Replay:
     stale_inputs: tuple[str, ...]
     call: Callable[[], Any]
     origin: tuple[str, ...] = ()
+    changed_files: tuple[str, ...] = ()
 
     def __call__(self) -> Any:
         """Call the body and validate its output; nothing is stored, nothing is registered.
@@ -60,6 +64,9 @@ class Replay:
         lines += [f"  {name}: {_summarize(value)}" for name, value in self.arguments.items()]
         if self.origin:
             lines.append(f"  What it gives is not real: it stands on {join_names(self.origin, 4)}.")
+        if self.changed_files:
+            names = join_names(self.changed_files, 4)
+            lines.append(f"  But the files given as {names} have other content now than in the run.")
         if self.stale_inputs:
             lines.append(f"  The project would make anew now: {', '.join(self.stale_inputs)}.")
         return "\n".join(lines)
@@ -114,7 +121,20 @@ def replay_step(
         with brands.branding(fresh, origin), pretending_run() if origin else contextlib.nullcontext():
             return brand_origin(executor.call_alone(node, fresh), origin)
 
-    return Replay(node, summary, arguments, stale, call, origin)
+    changed = _find_changed_files(context, summary, node, planner)
+    return Replay(node, summary, arguments, stale, call, origin, changed)
+
+
+def _find_changed_files(
+    context: ProjectContext, run: RunSummary, node: Node, planner: Planner
+) -> tuple[str, ...]:
+    """Find the parameters of a node whose files have changed since a run that it finished in."""
+    record = context.store.find_record(run.keys[node.name]) if node.name in run.keys else None
+    if record is None:
+        return ()
+    now = {k: v for k, v in planner.compute_key(node, {})[1].items() if k.startswith("argument:")}
+    changed = (label for label, text in now.items() if has_other_content(record.parts.get(label, ""), text))
+    return tuple(label.partition(":")[2] for label in changed)
 
 
 def _find_record(context: ProjectContext, run: RunSummary, name: str, node: Node) -> Record:

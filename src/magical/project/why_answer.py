@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from magical.engine.journal import RunSummary
 from magical.engine.plan import FRESH, LEFT_OUT, WAITS, NodePlan, Receipts
-from magical.keys.key_diff import Cause, diff_settings, find_causes
+from magical.keys.key_diff import Cause, ListFiles, diff_settings, find_causes
 from magical.project.loading.graph_cache import DrawnWorkflow
 
-__all__ = ["Why", "answer_why"]
+__all__ = ["History", "Why", "answer_why"]
 
 
 @dataclass(frozen=True)
@@ -58,25 +58,36 @@ class Why:
         }
 
 
-def answer_why(
-    name: str,
-    plans: Mapping[str, NodePlan],
-    drawn: DrawnWorkflow,
-    runs: Iterable[RunSummary],
-    receipts: Receipts,
-) -> Why:
-    """Explain the state of a node in a plan; ``runs`` are the earlier runs, newest first."""
-    runs = [r for r in runs if r.workflow == drawn.graph.workflow]  # read once, for all nodes of the answer
+@dataclass(frozen=True)
+class History:
+    """What is known of earlier runs.
+
+    Attributes:
+        runs: newest first.
+        receipts: looks up their results.
+        list_files: knows the files of folders that they read, by the digests of the folders.
+    """
+
+    runs: Iterable[RunSummary]
+    receipts: Receipts
+    list_files: ListFiles | None = None
+
+
+def answer_why(name: str, plans: Mapping[str, NodePlan], drawn: DrawnWorkflow, history: History) -> Why:
+    """Explain the state of a node in a plan, by the earlier runs."""
+    # Read once, for all nodes of the answer.
+    runs = [r for r in history.runs if r.workflow == drawn.graph.workflow]
+    history, receipts = replace(history, runs=runs), history.receipts
     plan = plans[name]
     if plan.state == LEFT_OUT:
         return Why(name, plan.state, f"it is left out: {plan.reason}.")
     if plan.state == WAITS:
-        after = tuple(answer_why(n, plans, drawn, runs, receipts) for n in _find_blockers(plan, plans))
+        after = tuple(answer_why(n, plans, drawn, history) for n in _find_blockers(plan, plans))
         text = "its inputs are made again; it runs if they come out different."
         return Why(name, plan.state, text, after=after)
     earlier = [(r, r.keys[name]) for r in runs if name in r.keys]
     if plan.state == FRESH:
-        return _explain_fresh(plan, drawn, earlier, receipts)
+        return _explain_fresh(plan, drawn, earlier, history)
     if drawn.graph.by_name[name].facts.get("reads") == "world":
         return Why(name, plan.state, "it asks its source again in each run.")
     if plan.reason:
@@ -92,7 +103,8 @@ def answer_why(
         return Why(name, plan.state, text, run=run.name)
     if record is None:
         return Why(name, plan.state, f"it differs from {run.name}, whose result is gone.", run=run.name)
-    return _explain_difference(plan, record.parts, f"it runs again; since {run.name}:", run, drawn)
+    causes = find_causes(record.parts, plan.parts, drawn.identities[name], history.list_files)
+    return _explain_difference(plan, causes, f"it runs again; since {run.name}:", run, drawn)
 
 
 def _find_blockers(plan: NodePlan, plans: Mapping[str, NodePlan]) -> list[str]:
@@ -108,10 +120,10 @@ def _find_blockers(plan: NodePlan, plans: Mapping[str, NodePlan]) -> list[str]:
 
 
 def _explain_fresh(
-    plan: NodePlan, drawn: DrawnWorkflow, keyed_runs: list[tuple[RunSummary, str]], receipts: Receipts
+    plan: NodePlan, drawn: DrawnWorkflow, keyed_runs: list[tuple[RunSummary, str]], history: History
 ) -> Why:
     """Explain why a fresh node ran the last time: compare it with the previous run that had another key."""
-    record = plan.record
+    record, receipts = plan.record, history.receipts
     assert record is not None, "it is fresh"
     ran = record.run
     earlier = [(r, key) for r, key in keyed_runs if r.name < ran and key != record.key]
@@ -124,14 +136,14 @@ def _explain_fresh(
     if before.parts == record.parts:  # the keys differ in the mark of the registry alone
         text = f"{headline} its receipt was of another registry: {receipts.describe_registry(before)}."
         return Why(plan.name, plan.state, text, run=earlier[0][0].name)
-    return _explain_difference(plan, before.parts, headline, earlier[0][0], drawn)
+    causes = find_causes(before.parts, plan.parts, drawn.identities[plan.name], history.list_files)
+    return _explain_difference(plan, causes, headline, earlier[0][0], drawn)
 
 
 def _explain_difference(
-    plan: NodePlan, old: Mapping[str, str], headline: str, run: RunSummary, drawn: DrawnWorkflow
+    plan: NodePlan, causes: Sequence[Cause], headline: str, run: RunSummary, drawn: DrawnWorkflow
 ) -> Why:
-    """Explain how the key parts of a plan differ from the old parts, which ``run`` had."""
-    causes = find_causes(old, plan.parts, drawn.identities[plan.name])
+    """Explain how a plan differs from what ``run`` had."""
     # Settings reach a step by its arguments alone.
     has_arguments = any(c.kind == "argument" for c in causes)
     settings = diff_settings(run.settings, drawn.settings) if has_arguments else ()

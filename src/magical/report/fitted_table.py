@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
 
 from magical.errors import shorten
 
@@ -45,7 +46,9 @@ def fit_table(
     cells = [[shorten(row[i], _MAX_CELL) for i in shown] for row in rows]
     titles = [title.removeprefix(">") for title in head]
     widths = [max(cell_len(row[i]) for row in [titles, *cells]) for i in range(len(head))]
-    while sum(widths) + _GAP * (len(widths) - 1) > width and max(widths) > _MIN_CELL:
+    room = width - _GAP * (len(widths) - 1)
+    narrowest = max(2, min(_MIN_CELL, room // max(len(widths), 1)))
+    while sum(widths) > room and max(widths) > narrowest:
         widths[widths.index(max(widths))] -= 1
     right = [title.startswith(">") for title in head]
     lines = [_format_line(titles, widths, right)]
@@ -69,7 +72,9 @@ def wrap_note(text: str, width: int, indent: str = "    ") -> list[str]:
         >>> wrap_note("two words", 9, "  ")
         ['  two', '  words']
     """
-    return textwrap.wrap(shorten(text, _MAX_NOTE), width, initial_indent=indent, subsequent_indent=indent)
+    # Not by textwrap, which counts a wide character as one cell.
+    lines = Text(shorten(text, _MAX_NOTE)).wrap(Console(), max(1, width - len(indent)))
+    return [f"{indent}{line.plain.rstrip()}" for line in lines]
 
 
 def _format_line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from magical.errors import SettingsError, find_author_line
 from magical.input_files.local_files import is_url
-from magical.masking import mask_uris, register_secret
+from magical.masking import mask_uris, register_uri_secrets
 
 __all__ = ["CommandLineText", "InputPath", "OutputPath", "ReplacementGroup", "find_paths"]
 
@@ -47,7 +45,7 @@ class InputPath(_PlainPath):  # type: ignore[misc]
         base: the folder that a relative path starts from.
 
     Raises:
-        SettingsError: the text is a URL with a password.
+        SettingsError: the text is a URL with a password or a token.
 
     Example:
         >>> InputPath("customers.csv", Path("/data")).name
@@ -162,9 +160,10 @@ def _expand_path(text: str | Path, base: Path | None) -> Path:
 
 
 def _password_error(text: str) -> SettingsError:
-    with suppress(ValueError):
-        register_secret(urlsplit(text).password or "")
+    register_uri_secrets(text)
+    hint = "leave it out, and give it in the variables that the package for this protocol reads."
+    if text.lower().startswith("http"):
+        hint = "download the file in a step that takes it as a Secret, or use a protocol such as s3://."
     return SettingsError(
-        f"The path {mask_uris(text)}{find_author_line()} has a password in it.",
-        hint="leave it out, and give it in the variables that the package for this protocol reads.",
+        f"The path {mask_uris(text)}{find_author_line()} has a password or a token in it.", hint=hint
     )

@@ -26,6 +26,12 @@ RACY = 2.0
 """Seconds: the digest of a file that changed less than this before it was read is not cached."""
 
 
+MAX_LISTED = 10_000
+"""A list of up to this many files is kept, so that a later change of one can be named."""
+
+_MAX_LISTS = 100
+
+
 class FileDigests:
     """Computes the digests of files and caches those of large ones in a JSON file.
 
@@ -54,10 +60,10 @@ class FileDigests:
             remote = list_remote_files(str(path))
             is_single = len(remote) == 1 and next(iter(remote.values())).url == str(path)
             found = {name: self._digest_remote(file) for name, file in remote.items()}
-            return next(iter(found.values())) if is_single else _digest_group(found)
+            return next(iter(found.values())) if is_single else self._digest_group(found)
         try:
             if is_file_group(path):
-                return _digest_group({n: self.digest(f) for n, f in list_local_files(path).items()})
+                return self._digest_group({n: self.digest(f) for n, f in list_local_files(path).items()})
             stat = path.stat()
             if not path.is_file():  # opening a pipe would wait for ever
                 raise InputError(f"{path} is a pipe or a device.", hint="write its content to a file first.")
@@ -70,6 +76,26 @@ class FileDigests:
             raise InputError(
                 f"{path} cannot be read: {error.strerror}.", hint="check its permissions."
             ) from None
+
+    def list_group(self, digest: str) -> dict[str, str] | None:
+        """Return the digests of the files in a group, by name, for that of the group; None if forgotten."""
+        return read_state(self._lists / f"{digest}.json", lambda d: {str(k): str(v) for k, v in d.items()})
+
+    @property
+    def _lists(self) -> Path:
+        return self._cache_file.with_suffix("")
+
+    def _digest_group(self, digests: Mapping[str, str]) -> str:
+        text = json.dumps(dict(sorted(digests.items())))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        path = self._lists / f"{digest}.json"
+        if len(digests) <= MAX_LISTED and not path.exists():
+            with suppress(StoreError, OSError):  # without it, an answer is less exact
+                write_text(path, text)
+                by_age = sorted(self._lists.glob("*.json"), key=lambda p: p.stat().st_mtime)
+                for old in by_age[:-_MAX_LISTS]:
+                    old.unlink()
+        return digest
 
     def _digest_large(self, path: Path, stat: os.stat_result) -> str:
         """Return the cached digest of a large file, or compute it and cache it."""
@@ -130,7 +156,3 @@ def _check_not_zeroed(path: Path, size: int) -> None:
                     f"{path} is no text: from byte {offset:,} on there are NULs only.",
                     hint="write it again; it may have been cut off while it was copied.",
                 )
-
-
-def _digest_group(digests: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps(dict(sorted(digests.items()))).encode()).hexdigest()

@@ -103,6 +103,9 @@ def test_a_password_is_a_reference(monkeypatch: pytest.MonkeyPatch, shop: Path) 
         Database(uri="postgresql://me:hunter2222@db/shop")
     assert "hunter2222" not in str(error.value)
     assert mask("hunter2222") == "***"
+    with pytest.raises(SettingsError, match="has its password in the URL") as error:
+        Database(uri="postgresql://db/shop?user=me&password=hunter5555")
+    assert "hunter5555" not in str(error.value)
     monkeypatch.setenv("SHOP_PASSWORD", "tiger-tiger")
     database = Database(uri="postgresql+psycopg://me@db/shop", password=Secret("env:SHOP_PASSWORD"))
     assert "tiger" not in repr(database) + str(to_json(database))

@@ -96,7 +96,7 @@ def test_a_header_may_be_far_below() -> None:
 def test_a_text_among_numbers_is_said() -> None:
     raw = read(workbook(a=[["n"], [1], [2], [3], [4], [5], ["Total"]]))
     assert raw.table["n"].to_list() == ["1", "2", "3", "4", "5", "Total"]
-    assert raw.remarks == ("a.xlsx: n has 1 texts among numbers, such as 'Total'; it is read as text.",)
+    assert raw.remarks == ("a.xlsx: n has 1 text among numbers, such as 'Total'; it is read as text.",)
 
 
 @pytest.mark.parametrize(

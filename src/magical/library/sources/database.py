@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import polars as pl
 from pydantic import Field, PrivateAttr, model_validator
@@ -16,7 +15,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from magical.errors import InputError, SettingsError, shorten
 from magical.input_files.local_files import missing_file_hint
 from magical.library.sources.raw_table import RawTable
-from magical.masking import mask, mask_uris, register_secret
+from magical.masking import mask, mask_uris, register_uri_secrets
 from magical.settings import Secret, Settings
 
 __all__ = ["Database", "find_missing_driver", "query_database"]
@@ -54,8 +53,7 @@ class Database(Settings):
             value = {"uri": value}
         uri = value.get("uri") if isinstance(value, dict) else None
         if isinstance(uri, str) and mask_uris(uri) != uri:
-            with contextlib.suppress(ValueError):
-                register_secret(urlsplit(uri).password or "")
+            register_uri_secrets(uri)
             # No ValueError: pydantic's message would repeat the value.
             raise SettingsError(
                 f"The database {mask_uris(uri)} has its password in the URL.",

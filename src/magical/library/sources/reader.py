@@ -217,7 +217,9 @@ def _summarise_remarks(raws: Mapping[str, RawTable]) -> tuple[str, ...]:
         for remark in raw.remarks:
             found.setdefault(remark.partition(": ")[2] or remark, []).append(remark)
     return tuple(
-        remarks[0] if len(remarks) == 1 else f"{remarks[0]} (So in {len(remarks) - 1} other files.)"
+        remarks[0]
+        if len(remarks) == 1
+        else f"{remarks[0]} (So in {len(remarks) - 1} other file{'s' * (len(remarks) > 2)}.)"
         for remarks in found.values()
     )
 

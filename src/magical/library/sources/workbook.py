@@ -154,8 +154,9 @@ def _drop_empty_rows(
         if series.dtype == pl.String and (there := series.drop_nulls()).len():
             texts = there.filter(there.cast(pl.Float64, strict=False).is_null())
             if 0 < texts.len() <= _FEW * there.len() or (texts.len() == 1 < there.len()):
+                found = f"{texts.len():,} text{'s' * (texts.len() > 1)}"
                 remarks.append(
-                    f"{name}: {series.name} has {texts.len():,} texts among numbers, such as {texts[0]!r}; "
+                    f"{name}: {series.name} has {found} among numbers, such as {texts[0]!r}; "
                     "it is read as text."
                 )
     return filled, tuple(remarks)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from magical.contracts.schema import to_snake_case
 from magical.errors import UsageError, did_you_mean, join_names, shorten
+from magical.input_files.local_files import is_url
+from magical.masking import mask_uris
 from magical.system.atomic_files import wrap_disk_errors
 
 if TYPE_CHECKING:
@@ -122,7 +124,13 @@ def create_project(name: str, data: str | Sequence[str] = (), target: str = "") 
          'pyproject.toml', 'tests/test_shop.py', 'workflow.py']
     """
     root = _find_free_root(name)
-    files = [Path(d).expanduser() for d in ([data] if isinstance(data, str) else data) if d]
+    given = [d for d in ([data] if isinstance(data, str) else data) if d]
+    if urls := [d for d in given if is_url(d)]:
+        raise UsageError(
+            f"{mask_uris(str(urls[0]))} is elsewhere, and a project has a copy of its data.",
+            hint="download it, and give --data the file.",
+        )
+    files = [Path(d).expanduser() for d in given]
     if target and not files:
         raise UsageError(f"--target {target} needs a data file.", hint="add --data FILE.")
     plain = to_snake_case(root.name)
