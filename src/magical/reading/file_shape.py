@@ -9,6 +9,7 @@ from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from magical.errors import InputError, join_names, shorten
+from magical.reading.missing_texts import MISSING_TEXTS
 
 __all__ = [
     "COMMENT_PREFIXES",
@@ -33,26 +34,7 @@ _DATE = re.compile(
     r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?\D*"
     r"|(?:\w{3},? )?\d{1,2}[- .]+[A-Za-z]{3,9}[- .,]+\d{2,4}.*|[A-Za-z]{3,9} \d{1,2}, \d{4}.*"
 )
-_NULLS = (
-    "",
-    "na",
-    "n/a",
-    "nan",
-    "null",
-    "none",
-    "nil",
-    "-",
-    "--",
-    "–",
-    "—",
-    "?",
-    ".",
-    "..",
-    ":",
-    "#n/a",
-    "\\n",
-)
-_NULLS += ("unknown", "missing")
+_NULLS = (*MISSING_TEXTS, "unknown", "missing")
 _SI_UNIT = re.compile(
     r"[yzafpnµμumcdhkMGTP]?(m|g|s|A|K|mol|cd|Hz|N|Pa|J|W|Wh|V|VA|var|Ω|F|C|l|bar|B|b|bit|byte|Sv|Bq|lm|lx|T|cal|eq)"
     r"|[kM]?[€$£¥]|[°º][CFKNESW]?",

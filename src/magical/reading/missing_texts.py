@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
-__all__ = ["is_missing_text"]
+__all__ = ["MISSING_TEXTS", "is_missing_text"]
 
-_MISSING_TEXTS = (
+MISSING_TEXTS = (
     *("", "na", "n/a", "nan", "null", "none", "nil", "-", "--", "–", "—", "?"),
     *(".", "..", ":", "#n/a", "\\n"),  # of SAS, the World Bank, Eurostat, Excel and MySQL
 )
-_LONGEST = max(len(text.encode()) for text in _MISSING_TEXTS)
+_LONGEST = max(len(text.encode()) for text in MISSING_TEXTS)
 
 
 def is_missing_text(texts: pl.Series) -> pl.Series:
@@ -21,8 +21,6 @@ def is_missing_text(texts: pl.Series) -> pl.Series:
         [True, True, False]
     """
     is_short = texts.str.len_bytes() <= _LONGEST
-    if (
-        not is_short.any()
-    ):  # as in most columns of dates: a look at each letter takes longer than to read them
+    if not is_short.any():  # as in most columns of dates, where small letters cost more than the dates
         return is_short
-    return texts.str.to_lowercase().is_in(_MISSING_TEXTS)
+    return texts.str.to_lowercase().is_in(MISSING_TEXTS)
