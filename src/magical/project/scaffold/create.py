@@ -277,4 +277,11 @@ def _list_lines(title: str, reasons: Mapping[str, str]) -> Iterator[str]:
 
 def _with_reasons(schema: InferredSchema, names: list[str]) -> str:
     """Join names of columns, each with the reason for its role; empty without names."""
-    return join_names(f"{n} ({schema.reasons[n]})" if n in schema.reasons else n for n in names)
+
+    def reason(name: str) -> str:
+        text = schema.reasons[name]
+        for remark in schema.remarks.values():  # listed by themselves
+            text = text.removesuffix(f"; {remark}")
+        return text
+
+    return join_names(f"{n} ({reason(n)})" if n in schema.reasons else n for n in names)
