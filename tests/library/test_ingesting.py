@@ -109,7 +109,7 @@ def test_what_was_guessed_or_left_out_is_told(tmp_path: Path, run: Run) -> None:
         (b"a,b", "data.csv", ["no rows"]),
         (b"a:b:c\n1:2:3\n", "data.csv", ["one column only: 'a:b:c'", "parted by ':'", "semicolon"]),
         (b"1\n2\n", "data.csv", ["one column only: '1'", "part the columns"]),
-        (b"a,b\n1,2\n3\n", "data.csv", ["line 3 has 1 fields, the header has 2", "double quotes"]),
+        (b"a,b\n1,2\n3\n", "data.csv", ["line 3 has 1 fields, the header has 2", "a comma for each field"]),
         (b"a,b\n1,2,3\n", "data.csv", ["line 2 has 3 fields, the header has 2", "comma"]),
         (b'a,b\n1,"x\ny"\n3\n', "data.csv", ["line 4 has 1 fields"]),
         (b'a,b\n1,2\n3,"x\n4,5\n', "data.csv", ["line 3 has a double quote that is never closed"]),

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,38 @@ def test_a_sheet_is_named_by_an_option(file: Path) -> None:
     answer = command("look", "book.xlsx", "--sheet", "Second")
     assert 'Reading(sheet="Second")' in answer.out
     assert list(columns(command("look", "book.xlsx", "sheet=Second", "--json"))) == ["b"]
+
+
+def test_the_next_command_repeats_what_was_said_and_works(file: Path) -> None:
+    Path("shop.csv").write_text(
+        "made by hand\nid|size|late\n" + "".join(f"{i}|{i % 7}|{i % 2}\n" for i in range(60))
+    )
+    answer = command("look", "shop.csv", "header=2", "delimiter=|")
+    line = answer.out.splitlines()[-1]
+    assert line == "Next: magical new NAME --data shop.csv --target late header=2 'delimiter=|'"
+    made = command(*shlex.split(line.replace("NAME", "shop"))[2:])
+    assert made.code == 0, made
+    flow = Path("shop/workflow.py").read_text()
+    assert '    reading: Reading = Reading(header=2, delimiter="|")\n' in flow
+    assert "model_data(ingest(s.source, s.reading), Shop)" in flow
+    project = magical.load("shop")
+    assert not [f for f in project.check() if f.severity == "error"]
+    assert project.run("model_data")["model_data"].height == 60
+
+
+def test_a_pattern_is_no_file_for_a_new_project(file: Path) -> None:
+    Path("many").mkdir()
+    Path("many/a.csv").write_text("id,x\n1,2\n2,3\n")
+    assert "Next:" not in command("look", "many/*.csv").out
+    assert "Next: magical new NAME --data many" in command("look", "many").out
+
+
+@pytest.mark.parametrize("words", [["look", "d.txt"], ["new", "shop", "--data", "d.txt", "--target", "b"]])
+def test_a_hint_that_names_an_option_says_it_for_the_command_line(file: Path, words: list[str]) -> None:
+    Path("d.txt").write_text("".join(f"{i} {i % 3} {i / 7:.2f}\n" for i in range(30)))
+    answer = command(*words)
+    assert answer.code == 1
+    assert answer.err.endswith("Reading(delimiter=' '); on the command line, 'delimiter= '.\n"), answer
 
 
 def test_a_table_in_memory_is_looked_at() -> None:

@@ -11,7 +11,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ from magical.cli.verb import (
     parse_words,
     verb,
 )
-from magical.errors import StoreError, UsageError, join_names
+from magical.errors import InputError, StoreError, UsageError, join_names
 
 if TYPE_CHECKING:
     from magical.engine.protocols import Registry
@@ -367,6 +367,18 @@ def check_command(options: SharedOptions, words: tuple[str, ...], hard: bool) ->
         sys.exit(1)
 
 
+@contextlib.contextmanager
+def _reading_as_words() -> Iterator[None]:
+    """Add to a hint that names a `Reading` how a command line says it."""
+    try:
+        yield
+    except InputError as error:
+        if found := re.search(r"Reading\((.+?)\)", error.hint):
+            word = shlex.quote(found[1].partition(", ")[0].replace("'", "").replace('"', ""))
+            error.hint = f"{error.hint.rstrip('.')}; on the command line, {word}."
+        raise
+
+
 @verb(
     click.argument("name"),
     click.option(
@@ -378,13 +390,25 @@ def check_command(options: SharedOptions, words: tuple[str, ...], hard: bool) ->
     click.option(
         "--target", default="", metavar="COLUMN", help="The column of the first file to be predicted."
     ),
+    click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
     project=False,
 )
-def new_command(options: SharedOptions, name: str, data: tuple[str, ...], target: str) -> None:
-    """Write a project: from a file to a scored model, or a design whose steps are all unwritten."""
+def new_command(
+    options: SharedOptions, name: str, data: tuple[str, ...], target: str, words: tuple[str, ...]
+) -> None:
+    """Write a project: from a file to a scored model, or a design whose steps are all unwritten.
+
+    KEY=VALUE says how the first file is written, as for `magical look`.
+    """
     from magical.project.scaffold.create import create_project
 
-    created = create_project(name, data, target)
+    reading = None
+    if words:
+        from magical.project.looking import parse_reading
+
+        reading = parse_reading(words)
+    with _reading_as_words():
+        created = create_project(name, data, target, reading)
     options.print_answer(created.to_json(), lambda: str(created))
 
 
@@ -403,5 +427,6 @@ def look_command(
     from magical.report.fitted_table import find_width
 
     reading = parse_reading([*words, *([f"sheet={sheet}"] if sheet else [])])
-    seen = look(source, reading, max_rows=None if every else MAX_ROWS)
+    with _reading_as_words():
+        seen = look(source, reading, max_rows=None if every else MAX_ROWS)
     options.print_answer(seen.to_json() if options.as_json else {}, lambda: seen.to_text(find_width()))

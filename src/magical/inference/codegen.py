@@ -86,6 +86,22 @@ def module_source(schemas: Sequence[Schema], docstring: str, docstrings: Mapping
     return f'"""{docstring}"""\n\n{_imports_source(columns, text)}{gap}{text}'
 
 
+def quote_arguments(values: Mapping[str, Any]) -> list[str]:
+    """Write values as the keyword arguments of a call.
+
+    Example:
+        >>> quote_arguments({"header": 3, "nulls": ("-",)})
+        ['header=3', 'nulls=("-",)']
+    """
+
+    def quote(value: Any) -> str:
+        if isinstance(value, tuple):
+            return f"({', '.join(map(quote, value))}{',' if len(value) == 1 else ''})"
+        return quote_value(value)
+
+    return [f"{name}={quote(value)}" for name, value in values.items()]
+
+
 def quote_value(value: Any) -> str:
     r"""Write a value as Python source, texts in the quotes that ruff prefers; dates need ``datetime as dt``.
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from magical.contracts.schema import Column
 from magical.errors import InputError, join_names, shorten
-from magical.inference.codegen import quote_value
+from magical.inference.codegen import quote_arguments
 from magical.inference.column_stats import ColumnStats, TypedTable
 from magical.inference.infer import InferredSchema, infer_contract
 from magical.inference.name_vocabulary import class_name, field_names
@@ -26,7 +26,7 @@ from magical.library.sources.settled_reading import settle_reading
 from magical.report.fitted_table import DEFAULT_WIDTH, fit_table, wrap_note
 from magical.settings.layers import COMMAND_LINE, Layer, load_settings
 
-__all__ = ["ColumnView", "Look", "look", "parse_reading"]
+__all__ = ["ColumnView", "Look", "format_reading", "look", "parse_reading"]
 
 MAX_ROWS = 200_000
 """The most rows whose values are looked at, unless all are asked for."""
@@ -135,7 +135,7 @@ class Look:
     def line(self) -> str:
         """The line that reads the source in a project, with all that the author said of it, or could say."""
         given = (self.settled or self.reading).model_dump(exclude_defaults=True)
-        words = ", ".join(f"{name}={_quote(value)}" for name, value in given.items())
+        words = ", ".join(quote_arguments(given))
         return f"ingest(s.source, Reading({words}))" if words else "ingest(s.source)"
 
     def to_text(self, width: int = DEFAULT_WIDTH) -> str:
@@ -184,9 +184,9 @@ class Look:
             options = ", ".join(Reading.model_fields)
             text = f"To read it in another way: magical look {name} KEY=VALUE, with {options}."
             yield from wrap_note(text, width, "")
-        if self.source != _IN_MEMORY and Path(self.source).exists():  # `new` copies files of this machine
+        if self.source != _IN_MEMORY and Path(self.source).exists():  # `new` copies files: no pattern, no URL
             target = f" --target {shlex.quote(self.targets[0])}" if self.targets else ""
-            yield f"Next: magical new NAME --data {name}{target}"
+            yield " ".join([f"Next: magical new NAME --data {name}{target}", *format_reading(self.reading)])
 
 
 def look(source: Any, reading: Reading = _NOTHING_SAID, *, max_rows: int | None = MAX_ROWS) -> Look:
@@ -252,6 +252,18 @@ def parse_reading(words: Iterable[str]) -> Reading:
     reading = load_settings(Reading, [Layer(COMMAND_LINE, values)]).settings
     assert isinstance(reading, Reading)
     return reading
+
+
+def format_reading(reading: Reading) -> list[str]:
+    """Write a reading as the ``key=value`` words of a command line, quoted for a shell.
+
+    Example:
+        >>> format_reading(Reading(header=3, delimiter=";", nulls=("-", "n/a")))
+        ['header=3', "'delimiter=;'", 'nulls=-,n/a']
+    """
+    given = reading.model_dump(exclude_defaults=True)
+    texts = {k: ",".join(v) if isinstance(v, tuple) else str(v) for k, v in given.items()}
+    return [shlex.quote(f"{k}={text}".replace("\t", "tab")) for k, text in texts.items()]
 
 
 def _parse_option(key: str, text: str) -> Any:
@@ -337,9 +349,3 @@ def _table_row(column: ColumnView) -> list[str]:
     raw = column.raw if column.raw != column.name else ""
     examples = " | ".join(column.examples)
     return [column.name, raw, kind, nulls, f"{column.distinct:,}", column.values_text, examples]
-
-
-def _quote(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_quote, value))}{',' if len(value) == 1 else ''})"
-    return quote_value(value) if isinstance(value, str) else repr(value)

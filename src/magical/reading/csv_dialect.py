@@ -221,7 +221,10 @@ def read_records(dialect: Dialect, name: str) -> list[list[str]]:
                 raise InputError(
                     f"{name}: line {reader.line_num + skipped:,} has {len(row)} fields, the header has "
                     f"{len(rows[0])}.",
-                    hint=f"correct the line; a text that contains a {mark} needs double quotes.",
+                    hint=f"correct the line; a text that contains a {mark} needs double quotes."
+                    if len(row) > len(rows[0])
+                    else f"give the line a {mark} for each field, even an empty one; if it and what follows "
+                    "are no rows, Reading(skip_footer=1) leaves the last one out.",
                 )
             if row:
                 rows.append(row)

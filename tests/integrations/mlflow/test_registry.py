@@ -349,7 +349,11 @@ FORMS: list[tuple[Column, dict[str, pd.Series]]] = [
     (Column("x", "float", nullable=True), {"NaN": pd.Series([1.0, np.nan]), "whole": pd.Series([1, 5])}),
     (
         Column("x", "bool"),
-        {"bool": pd.Series([True, False]), "object": pd.Series([True, False], dtype=object)},
+        {
+            "bool": pd.Series([True, False]),
+            "object": pd.Series([True, False], dtype=object),
+            "texts": pd.Series(["ja", "nein"]),
+        },
     ),
     (
         Column("x", "bool", nullable=True),
@@ -373,6 +377,7 @@ FORMS: list[tuple[Column, dict[str, pd.Series]]] = [
             "polars categories": pl.Series(["a", None], dtype=pl.Categorical).to_pandas(),
         },
     ),
+    (Column("x", "int", thousands=","), {"texts": pd.Series(["3,663", "249"]), "numbers": pd.Series([3, 4])}),
     (
         Column("x", "date"),
         {

@@ -132,7 +132,7 @@ def test_a_missing_column_is_named(simple: Played) -> None:
 
 def test_a_column_of_another_type_is_named(simple: Played) -> None:
     _, rows = run_and_rows(simple)
-    with pytest.raises(BrokenPromise, match="promised born: int, got str"):
+    with pytest.raises(BrokenPromise, match=r"born must be int, got 'old' in row 0"):
         simple.scorer().predict(rows.with_columns(pl.lit("old").alias("born")))
 
 
@@ -360,3 +360,15 @@ def test_texts_with_the_marks_that_the_contract_states_are_numbers(tmp_path: Pat
         assert_frame_equal(scorer.predict(two.with_columns(income=texts)[i]), wanted[i])
     with pytest.raises(BrokenPromise, match=r"income must be float, got 'lots' in row 1\."):
         scorer.predict(two.with_columns(income=pl.Series(["7", "lots"])))
+
+
+def test_texts_of_whole_numbers_and_truth_values_have_one_reading(simple: Played) -> None:
+    _, rows = run_and_rows(simple)
+    scorer, two = simple.scorer(), rows.head(2)
+    texts = [pl.Series("born", ["1961", "1990"]), pl.Series("member", ["ja", "nein"])]
+    typed = [pl.Series("born", [1961, 1990]), pl.Series("member", [True, False])]
+    assert_frame_equal(scorer.predict(two.with_columns(texts)), scorer.predict(two.with_columns(typed)))
+    with pytest.raises(BrokenPromise, match=r"member must be bool, got 'perhaps' in row 1\."):
+        scorer.predict(two.with_columns(member=pl.Series(["ja", "perhaps"])))
+    with pytest.raises(BrokenPromise, match="income"):  # a single 1.498 has no column to ask
+        scorer.predict(two.with_columns(income=pl.Series(["1.498", "2.5"])))

@@ -147,6 +147,7 @@ def test_tables_in_memory_stay_as_they_are(run: Run) -> None:
         ("a.json", b"[]", "no rows"),
         ("a.gz", gzip.compress(b"id,x\n1,2\n"), "unknown kind: it has no suffix"),
         ("a.sqlite", b"SQLite format 3\0", "unknown kind: .sqlite"),
+        ("a.db", b"SQLite format 3\0", "ingest_sql"),
     ],
 )
 def test_damaged_and_empty_files_are_named(tmp_path: Path, name: str, content: bytes, said: str) -> None:

@@ -614,3 +614,12 @@ def test_a_design_needs_nothing_heavy(tmp_path: Path) -> None:
         "print([m for m in ('polars', 'pandas', 'sklearn', 'mlflow', 'optuna') if m in sys.modules])"
     )
     assert python("-c", code, str(tmp_path / "shop")).stdout.strip() == "[]"
+
+
+def test_a_doubt_about_the_time_is_said_once(tmp_path: Path) -> None:
+    file = tmp_path / "calls.csv"
+    lines = [f"{i},2023-07-{i % 27 + 1:02d} 14:16:00+0100,{i % 7},{i % 2}\n" for i in range(60)]
+    file.write_text("id,opened,size,late\n" + "".join(lines))
+    said = str(create_project(str(tmp_path / "shop"), str(file), "late"))
+    assert "the time: opened (when the row happened)\n" in said
+    assert said.count("in UTC") == 1

@@ -77,10 +77,10 @@ def build_signature(inputs: Schema, outputs: Schema) -> ModelSignature:
 def _input_type(column: Column) -> str:
     """Return an input column's MLflow type; empty if MLflow would refuse values that the scorer accepts."""
     # MLflow refuses an `int64` column for a `double` (pandas makes one of whole floats), NaN for anything but
-    # a `double`, categories for a `string`, and texts for a `datetime`, which the scorer reads like the run.
-    if column.nullable:
-        return ""
-    return {"int": "long", "bool": "boolean"}.get(column.type, "")
+    # a `double`, categories for a `string`, and texts for anything else, such as a moment, `ja`, or `3,663`
+    # where the contract states the mark: the scorer reads them like the run.
+    has_marks = bool(column.decimal or column.thousands)
+    return "long" if column.type == "int" and not (column.nullable or has_marks) else ""
 
 
 KEY_TAG, CHAMPIONS_TAG = "magical.key", "magical.champions"

@@ -169,7 +169,8 @@ class Scorer:
 def _convert_column(series: pl.Series, column: Column) -> pl.Series:
     """Turn NaN into null, cast a column without values to its type, and read texts as the run did.
 
-    Texts may be dates, or numbers whose marks the contract states.
+    Texts may be dates, whole numbers and truth values, which have one reading, or decimals whose marks the
+    contract states.
 
     Raises:
         BrokenPromise: a text is no such value, or nothing decides which one it is.
@@ -179,7 +180,8 @@ def _convert_column(series: pl.Series, column: Column) -> pl.Series:
     if series.null_count() == len(series):
         return pl.Series(series.name, [None] * len(series), dtype=DTYPES.get(column.type, pl.Null))
     is_date, has_marks = column.type in ("date", "datetime"), bool(column.decimal or column.thousands)
-    if series.dtype != pl.String or not (is_date or has_marks):
+    # Where no mark is stated, the rows of one request could decide otherwise than the rows of the run.
+    if series.dtype != pl.String or column.type == "str" or (column.type == "float" and not has_marks):
         return series
     result = cast(series, column)
     if not result.failed.any():
@@ -189,7 +191,9 @@ def _convert_column(series: pl.Series, column: Column) -> pl.Series:
     raise BrokenPromise(
         f"{column.name} must be {column.type}, got {shorten(series[row], 40)!r} in row {row}"
         f"{f': {why}' if why else ''}.",
-        hint="send it as ISO 8601, such as 2024-01-31T14:30:00+01:00." if is_date else "send it as a number.",
+        hint="send it as ISO 8601, such as 2024-01-31T14:30:00+01:00."
+        if is_date
+        else f"send it as a {'truth value' if column.type == 'bool' else 'number'}.",
     )
 
 

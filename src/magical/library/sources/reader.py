@@ -158,10 +158,13 @@ _READERS: dict[str, Callable[[SourceFile, Reading], RawTable]] = {
 
 def _unknown_kind(source: str, files: list[SourceFile]) -> InputError:
     suffix = files[0].suffix or "it has no suffix"
+    is_database = suffix in (".db", ".sqlite", ".sqlite3")
     what = f"is of an unknown kind: {suffix}" if len(files) == 1 else f"has {len(files)} files, and no table"
     return InputError(
         f"{source} {what}.",
-        hint=f"give a file that ends in {join_names(_READERS, 20)}; also compressed: .gz, .bz2, .xz.",
+        hint='a database is asked by ingest_sql(Database(uri="sqlite:///…"), "SELECT …").'
+        if is_database
+        else f"give a file that ends in {join_names(_READERS, 20)}; also compressed: .gz, .bz2, .xz.",
     )
 
 

@@ -22,6 +22,8 @@ from magical.system.atomic_files import wrap_disk_errors
 
 if TYPE_CHECKING:
     from magical.inference.infer import InferredSchema
+    from magical.library import Reading
+    from magical.project.scaffold.infer_project import InferredProject
 
 __all__ = ["CreatedProject", "create_project"]
 
@@ -102,7 +104,9 @@ class CreatedProject:
         yield f"Next: {self.next_command}"
 
 
-def create_project(name: str, data: str | Sequence[str] = (), target: str = "") -> CreatedProject:
+def create_project(
+    name: str, data: str | Sequence[str] = (), target: str = "", reading: Reading | None = None
+) -> CreatedProject:
     """Write a project of a few files that runs at once; on an error, no file is left behind.
 
     Args:
@@ -110,6 +114,7 @@ def create_project(name: str, data: str | Sequence[str] = (), target: str = "") 
         data: data files, which are copied: the rows to predict, then tables that these refer to; none for a
             design whose steps are all unwritten.
         target: the column of the first file to be predicted.
+        reading: what the author says of the first file; it becomes a setting.
 
     Raises:
         UsageError: the name is invalid or taken, or the data or the target do not exist.
@@ -131,8 +136,9 @@ def create_project(name: str, data: str | Sequence[str] = (), target: str = "") 
             hint="download it, and give --data the file.",
         )
     files = [Path(d).expanduser() for d in given]
-    if target and not files:
-        raise UsageError(f"--target {target} needs a data file.", hint="add --data FILE.")
+    if not files and (target or reading):
+        option = f"--target {target}" if target else "KEY=VALUE"
+        raise UsageError(f"{option} needs a data file.", hint="add --data FILE.")
     plain = to_snake_case(root.name)
     is_taken = keyword.iskeyword(plain) or plain in _RESERVED_NAMES
     variables = {
@@ -144,16 +150,16 @@ def create_project(name: str, data: str | Sequence[str] = (), target: str = "") 
     if not files:
         variables["title"] = f"{root.name}: which customers will order again? (An example: design your own.)"
         return CreatedProject(root, _write_files(root, _render_templates("design", variables)))
-    return _create_from_data(root, files, target, variables)
+    _check_data(files)
+    from magical.project.scaffold.infer_project import infer_from_files  # late: it imports polars
+
+    inferred = infer_from_files(files, target, *([reading] if reading else []))
+    return _create_from_data(root, files, inferred, variables)
 
 
 def _create_from_data(
-    root: Path, data: Sequence[Path], target: str, variables: dict[str, str]
+    root: Path, data: Sequence[Path], inferred: InferredProject, variables: dict[str, str]
 ) -> CreatedProject:
-    _check_data(data)
-    from magical.project.scaffold.infer_project import infer_from_files  # late: it imports polars
-
-    inferred = infer_from_files(data, target)
     files = _render_templates("data", {**variables, **inferred.template_variables(root.name)})
     files["contracts.py"] = inferred.contracts
 
@@ -279,4 +285,11 @@ def _list_lines(title: str, reasons: Mapping[str, str]) -> Iterator[str]:
 
 def _with_reasons(schema: InferredSchema, names: list[str]) -> str:
     """Join names of columns, each with the reason for its role; empty without names."""
-    return join_names(f"{n} ({schema.reasons[n]})" if n in schema.reasons else n for n in names)
+
+    def reason(name: str) -> str:
+        text = schema.reasons[name]
+        for remark in schema.remarks.values():  # listed by themselves
+            text = text.removesuffix(f"; {remark}")
+        return text
+
+    return join_names(f"{n} ({reason(n)})" if n in schema.reasons else n for n in names)

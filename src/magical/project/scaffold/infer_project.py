@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from magical.errors import BrokenPromise, InputError, UsageError, did_you_mean, join_names, shorten
-from magical.inference.codegen import WIDTH, module_source, order_parents_first, quote_value
+from magical.inference.codegen import (
+    WIDTH,
+    module_source,
+    order_parents_first,
+    quote_arguments,
+    quote_value,
+)
 from magical.inference.column_stats import ColumnStats, TypedTable
 from magical.inference.infer import InferredSchema, infer_contracts
 from magical.inference.name_vocabulary import class_name, field_names, first_free_name, split_words
 from magical.inference.role_inference import rank_targets
 from magical.inference.text_types import infer_text_types
+from magical.library import Reading
 from magical.library.part_assignment import assign_by_time
 from magical.library.rare_classes import describe_rare_class
 from magical.library.sources.raw_table import RawTable
@@ -26,7 +34,8 @@ __all__ = ["InferredProject", "InferredTable", "infer_from_files", "short_stems"
 MIN_ROWS = 10
 _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot have
     "Boosting", "Contract", "DateParts", "Decimal", "Experiment", "Feature", "Field", "Format", "Frame",
-    "Group", "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key", "Literal", "Orphans", "Scores",
+    "Group", "Reading", "RegisterSettings",
+    "SplitSettings", "Id", "InputPath", "Key", "Literal", "Orphans", "Scores",
     "Settings", "Target", "Thousands", "Time", "Annotated", "Any", "Zone",
 )  # fmt: skip
 _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
@@ -35,6 +44,7 @@ _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
     "preprocessing", "register", "registry", "relate", "rows", "s", "schema", "scores", "select", "source",
     "split", "step", "test", "tracking", "train", "transform", "tune", "typed", "validation", "workflow",
 }  # fmt: skip
+_NOTHING_SAID = Reading()
 _TIME_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}
 
 
@@ -65,6 +75,7 @@ class InferredProject:
         by_time: True to split by time, so that the last rows are the test part.
         classes: the number of classes of the target; 0 if the target is a number.
         warnings: what speaks against a good model.
+        reading: what the author said of the first file.
     """
 
     tables: tuple[InferredTable, ...]
@@ -73,6 +84,7 @@ class InferredProject:
     by_time: bool
     classes: int = 0
     warnings: tuple[str, ...] = ()
+    reading: Reading = _NOTHING_SAID
 
     @property
     def schema(self) -> InferredSchema:
@@ -98,14 +110,25 @@ class InferredProject:
             ),
             "contract_imports": _format_call("from contracts import ", "", names, ""),
             "source": quote_value(f"data/{first.file}"),
-            "further_sources": "".join(sources),
+            "reading_import": "    Reading,\n" if self._said else "",
+            "further_sources": self._reading_setting() + "".join(sources),
             "relate": _relate_step(first, others),
-            "typed_rows": _typed_rows(first, others),
+            "typed_rows": _typed_rows(first, others, "s.source, s.reading" if self._said else "s.source"),
             "features": f"({features},)" if features else "()",
             "feature_imports": "DateParts, Feature" if features else "Feature",
             **self._split(),
             **self._budget(),
         }
+
+    @property
+    def _said(self) -> dict[str, Any]:
+        return self.reading.model_dump(exclude_defaults=True)
+
+    def _reading_setting(self) -> str:
+        """Return the setting of the first file's reading; empty if nothing was said of it."""
+        if not self._said:
+            return ""
+        return _format_call("    reading: Reading = Reading", "(", quote_arguments(self._said), ")") + "\n"
 
     def _budget(self) -> dict[str, str]:
         # A fit takes long with many rows, and with many classes, each of which needs its own trees.
@@ -139,12 +162,13 @@ class InferredProject:
         return f"DateParts({quote_value(times[0])}, ({listed}))" if free else ""
 
 
-def infer_from_files(files: Sequence[Path], target: str) -> InferredProject:
+def infer_from_files(files: Sequence[Path], target: str, reading: Reading = _NOTHING_SAID) -> InferredProject:
     """Infer a project from data files.
 
     Args:
         files: files that ``ingest`` can read; the first has the rows to predict.
         target: the column of the first file to be predicted, by its name in the file or in snake case.
+        reading: what the author says of the first file.
 
     Raises:
         UsageError: the column does not exist, or none was named.
@@ -152,7 +176,10 @@ def infer_from_files(files: Sequence[Path], target: str) -> InferredProject:
         BrokenPromise: the target cannot be predicted, or there are too few rows.
     """
     typed: dict[str, TypedTable] = {}
-    stems, raws = short_stems(files), [_read_rows(file) for file in files]
+    stems, raws = (
+        short_stems(files),
+        [_read_rows(f, reading if f == files[0] else _NOTHING_SAID) for f in files],
+    )
     for stem, raw in zip(stems, raws, strict=True):
         name = class_name(stem, [*_IMPORTED_NAMES, *typed])
         typed[name] = infer_text_types(raw.table, raw.facts.get("delimiter", ""))
@@ -172,12 +199,14 @@ def infer_from_files(files: Sequence[Path], target: str) -> InferredProject:
     classes = labelled.get_column(column).n_unique() if _has_classes(schemas[0]) else 0
     by_time = _is_ordered_in_time(labelled, schemas[0], column)
     warnings = [describe_rare_class(labelled.get_column(column))] if classes else []
-    return InferredProject(tables, column, contracts, by_time, classes, tuple(filter(None, warnings)))
+    return InferredProject(
+        tables, column, contracts, by_time, classes, tuple(filter(None, warnings)), reading
+    )
 
 
-def _read_rows(file: Path) -> RawTable:
+def _read_rows(file: Path, reading: Reading) -> RawTable:
     """Read a file as ``ingest`` does, with what it says while it reads."""
-    raw = read_source(InputPath(file))
+    raw = read_source(InputPath(file), reading)
     if raw.table.is_empty():
         raise InputError(
             f"{file.name} has {raw.table.width} column names and no rows.",
@@ -261,12 +290,12 @@ def _relate_step(first: InferredTable, others: Sequence[InferredTable]) -> str:
     return f"\n\n@step(training_only=True)\n{signature}\n    {doc}\n    return rows\n"
 
 
-def _typed_rows(first: InferredTable, others: Sequence[InferredTable]) -> str:
-    """Write the lines of the workflow that read all files and clean the first."""
+def _typed_rows(first: InferredTable, others: Sequence[InferredTable], source: str) -> str:
+    """Write the lines of the workflow that read all files and clean the first, read as ``ingest(source)``."""
     if not others:
-        return f"    rows = clean(model_data(ingest(s.source), {first.schema.name}))"
+        return f"    rows = clean(model_data(ingest({source}), {first.schema.name}))"
     lines = [_model_call(t.variable, f"s.{t.variable}", t, others) for t in others]
-    lines.append(_model_call("typed", "s.source", first, others))
+    lines.append(_model_call("typed", source, first, others))
     lines.append("    rows = clean(typed)")
     if apart := _unrelated(first, others):
         lines[-1] = _format_call(
