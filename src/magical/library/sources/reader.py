@@ -56,16 +56,16 @@ def _read_files(source: str | Path, reading: Reading) -> RawTable:
     files = find_source_files(path)
     known = {name: file for name, file in files.items() if file.suffix in _READERS}
     if not known:
-        raise _unknown_kind(str(path), list(files.values()))
+        raise _unknown_kind(path.text, list(files.values()))
     raws = {name: _read_file(file, reading) for name, file in known.items()}
     left_out = [name for name in files if name not in known]
-    remarks = [f"{path}: {join_names(left_out, 4)} is no table and is left out."] if left_out else []
+    remarks = [f"{path.text}: {join_names(left_out, 4)} is no table and is left out."] if left_out else []
     if reading.file_column:
         raws = {name: _add_name(raw, name, reading.file_column) for name, raw in raws.items()}
     if len(raws) == 1:
         raw = next(iter(raws.values()))
         return RawTable(raw.table, (*raw.remarks, *remarks), raw.facts)
-    return RawTable(_concatenate(raws, str(path)), (*_summarise_remarks(raws), *remarks), _join_facts(raws))
+    return RawTable(_concatenate(raws, path.text), (*_summarise_remarks(raws), *remarks), _join_facts(raws))
 
 
 def find_missing_extra(source: Any) -> str:

@@ -80,8 +80,8 @@ def find_source_files(source: InputPath) -> dict[str, SourceFile]:
         return {name: SourceFile(file.url, file) for name, file in remote.items()}
     path = Path(source)
     if is_file_group(path):
-        return {name: SourceFile(str(file), file) for name, file in list_local_files(path).items()}
-    return {path.name: SourceFile(str(source), path)}
+        return {name: SourceFile(name, file) for name, file in list_local_files(path).items()}
+    return {path.name: SourceFile(source.text, path)}
 
 
 def split_suffix(name: str) -> tuple[str, str]:
