@@ -34,25 +34,9 @@ _DATE = re.compile(
     r"|(?:\w{3},? )?\d{1,2}[- .]+[A-Za-z]{3,9}[- .,]+\d{2,4}.*|[A-Za-z]{3,9} \d{1,2}, \d{4}.*"
 )
 _NULLS = (
-    "",
-    "na",
-    "n/a",
-    "nan",
-    "null",
-    "none",
-    "nil",
-    "-",
-    "--",
-    "–",
-    "—",
-    "?",
-    ".",
-    "..",
-    ":",
-    "#n/a",
-    "\\n",
+    *("", "na", "n/a", "nan", "null", "none", "nil", "-", "--", "–", "—", "?", ".", "..", ":", "#n/a", "\\n"),
+    *("unknown", "missing"),
 )
-_NULLS += ("unknown", "missing")
 _SI_UNIT = re.compile(
     r"[yzafpnµμumcdhkMGTP]?(m|g|s|A|K|mol|cd|Hz|N|Pa|J|W|Wh|V|VA|var|Ω|F|C|l|bar|B|b|bit|byte|Sv|Bq|lm|lx|T|cal|eq)"
     r"|[kM]?[€$£¥]|[°º][CFKNESW]?",
