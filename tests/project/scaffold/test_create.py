@@ -613,3 +613,11 @@ def test_a_design_needs_nothing_heavy(tmp_path: Path) -> None:
         "print([m for m in ('polars', 'pandas', 'sklearn', 'mlflow', 'optuna') if m in sys.modules])"
     )
     assert python("-c", code, str(tmp_path / "shop")).stdout.strip() == "[]"
+
+
+def test_a_file_elsewhere_is_refused_without_its_password(tmp_path: Path) -> None:
+    for url in ("http://me:hunter6666@h/x.csv", "https://h/x.csv?sig=hunter6666"):
+        with pytest.raises(UsageError, match="is elsewhere") as error:
+            create_project(str(tmp_path / "shop"), url)
+        assert "hunter6666" not in str(error.value)
+    assert not (tmp_path / "shop").exists()
