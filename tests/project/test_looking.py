@@ -276,3 +276,8 @@ def test_a_target_of_hardly_any_positives_is_a_doubt(file: Path) -> None:
     file.write_text("x;fraud\n" + "".join(f"{i * 7 % 91}.5;{int(i < 3)}\n" for i in range(300)))
     (_, fraud) = command("look", "customers.csv", "--json").json["columns"]
     assert fraud["doubts"][0].startswith("fraud is 1 in 3 of 300 rows")
+
+
+def test_new_is_proposed_for_files_that_it_takes(file: Path) -> None:
+    assert f"Next: magical new NAME --data {file.name}" in command("look", file.name).out
+    assert "magical new" not in command("look", "cust*.csv").out

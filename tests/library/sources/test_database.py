@@ -1,5 +1,6 @@
 """query_database: the answer of a database, by the standard library or by SQLAlchemy."""
 
+import contextlib
 import sqlite3
 import sys
 from pathlib import Path
@@ -77,9 +78,46 @@ def test_a_query_that_fails_is_said_in_one_line(shop: Path, scheme: str) -> None
     assert is_well_worded(str(error.value))
 
 
+@pytest.mark.parametrize("scheme", ["sqlite:///", "sqlite+pysqlite:///"])
+@pytest.mark.parametrize(
+    ("query", "said", "hint"),
+    [
+        ("SELECT id, id FROM orders", "two columns of one name", "AS other_name"),
+        ("", "asks for no rows", "SELECT"),
+    ],
+)
+def test_the_true_cause_of_a_useless_query(shop: Path, scheme: str, query: str, said: str, hint: str) -> None:
+    with pytest.raises(InputError) as error:
+        query_database(Database(uri=f"{scheme}{shop}"), query)
+    assert said in str(error.value)
+    assert hint in error.value.hint
+
+
+def test_a_locked_database_is_said(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **kwargs: connect(*args, timeout=0, **kwargs))
+    with contextlib.closing(connect(shop)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(InputError, match="database is locked") as error:
+            query_database(Database(uri=f"sqlite:///{shop}"), QUERY)
+    assert "another program is writing" in error.value.hint
+
+
+def test_an_address_that_its_driver_refuses_is_said(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "tiger-tiger")
+    database = Database(uri=f"sqlite+pysqlite:///{shop}", password=Secret("env:SHOP_PASSWORD"))
+    with pytest.raises(InputError, match="refused: Invalid SQLite URL") as error:
+        query_database(database, QUERY)
+    assert "tiger" not in str(error.value)
+    assert is_well_worded(str(error.value))
+
+
 def test_a_file_is_never_made_or_changed(shop: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no database"):
         query_database(Database(uri=f"sqlite:///{tmp_path}/other.db"), "SELECT 1")
+    assert not (tmp_path / "other.db").exists()
+    with pytest.raises(InputError):
+        query_database(Database(uri=f"sqlite:///{shop}"), f"ATTACH DATABASE '{tmp_path}/other.db' AS other")
     assert not (tmp_path / "other.db").exists()
     before = shop.read_bytes()
     with pytest.raises(InputError):

@@ -623,3 +623,11 @@ def test_a_doubt_about_the_time_is_said_once(tmp_path: Path) -> None:
     said = str(create_project(str(tmp_path / "shop"), str(file), "late"))
     assert "the time: opened (when the row happened)\n" in said
     assert said.count("in UTC") == 1
+
+
+def test_a_file_elsewhere_is_refused_without_its_password(tmp_path: Path) -> None:
+    for url in ("http://me:hunter6666@h/x.csv", "https://h/x.csv?sig=hunter6666"):
+        with pytest.raises(UsageError, match="is elsewhere") as error:
+            create_project(str(tmp_path / "shop"), url)
+        assert "hunter6666" not in str(error.value)
+    assert not (tmp_path / "shop").exists()

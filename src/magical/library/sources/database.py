@@ -93,16 +93,8 @@ def query_database(database: Database, query: str) -> RawTable:
             connection.row_factory = partial(_note_kinds, kinds)
         try:
             table = pl.read_database(query, connection, infer_schema_length=None)
-        except pl.exceptions.UnsuitableSQLError as error:
-            raise _query_error(database, error) from None
-        except (pl.exceptions.PolarsError, TypeError, OverflowError) as error:
-            raise InputError(
-                f"A column of the answer of {database.uri} has values of several types: "
-                f"{shorten(str(error), 140)}.",
-                hint="cast it in the query: CAST(column AS TEXT).",
-            ) from None
         except Exception as error:  # each driver has exceptions of its own
-            raise _query_error(database, error) from None
+            raise _answer_error(database, error) from None
     return RawTable(table, tuple(_describe_mixed(table.columns, kinds, database)))
 
 
@@ -164,6 +156,7 @@ def _open(database: Database) -> Iterator[Any]:
             raise InputError(f"There is no database {file}.", hint=missing_file_hint(file))
         # Read only, or a query could write; `immutable` would miss what others write.
         with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as opened:
+            opened.set_authorizer(_forbid_attaching)
             yield opened
         return
     if missing := find_missing_driver(database):
@@ -173,19 +166,44 @@ def _open(database: Database) -> Iterator[Any]:
     url = sqlalchemy.make_url(database.uri)
     if database.password is not None:
         url = url.set(password=database.password.reveal())
-    engine = sqlalchemy.create_engine(url)
     try:
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)  # closed with its connection
         connection = engine.connect()
     except Exception as error:
-        engine.dispose()
         raise _query_error(database, error) from None
-    try:
-        with connection:
-            yield connection
-    finally:
-        engine.dispose()
+    with connection:
+        yield connection
+
+
+def _forbid_attaching(action: int, *_: object) -> int:
+    # ATTACH makes the file that it names, and may write to it.
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
+
+
+def _answer_error(database: Database, error: Exception) -> InputError:
+    what = shorten(str(error), 140)
+    match error:
+        case pl.exceptions.UnsuitableSQLError():
+            return _query_error(database, error)
+        case pl.exceptions.DuplicateError():
+            return InputError(
+                f"The answer of {database.uri} has two columns of one name: {what}.",
+                hint="name one of them in the query: SELECT column AS other_name.",
+            )
+        case AttributeError() | TypeError() if "'NoneType' object" in what:  # a cursor without columns
+            return InputError(
+                f"The query to {database.uri} asks for no rows.", hint="write one that begins with SELECT."
+            )
+        case pl.exceptions.PolarsError() | TypeError() | OverflowError():
+            return InputError(
+                f"A column of the answer of {database.uri} has values of several types: {what}.",
+                hint="cast it in the query: CAST(column AS TEXT).",
+            )
+    return _query_error(database, error)
 
 
 def _query_error(database: Database, error: Exception) -> InputError:
     what = shorten(mask(str(getattr(error, "orig", None) or error)), 200).rstrip(".")
-    return InputError(f"The database {database.uri} refused: {what}.", hint="mend the query, or the address.")
+    is_locked = "database is locked" in what
+    hint = "another program is writing to it: run again." if is_locked else "mend the query, or the address."
+    return InputError(f"The database {database.uri} refused: {what}.", hint=hint)
