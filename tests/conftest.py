@@ -30,12 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def no_trace_of_projects() -> Iterator[None]:
     """Remove the finders and modules of loaded projects after each test."""
-    modules, finders = dict(sys.modules), list(sys.meta_path)
+    modules, finders = sys.modules.copy(), list(sys.meta_path)
     yield
     sys.meta_path[:] = [f for f in sys.meta_path if f in finders or "_ProjectFinder" not in repr(f)]
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None) or ""
-        if module is not modules.get(name) and "pytest-of-" in file:  # also one of a name that was there
+    for name, module in sys.modules.copy().items():  # a copy: the collector may import while it is made
+        is_new = module is not modules.get(name)  # also one of a name that was there
+        if is_new and "pytest-of-" in (getattr(module, "__file__", None) or ""):
             del sys.modules[name]
 
 

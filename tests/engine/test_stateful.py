@@ -9,8 +9,8 @@ from hypothesis import Phase, settings
 from torture.machine import Edited
 
 SOME = settings(
-    max_examples=4,
-    stateful_step_count=18,
+    max_examples=3,
+    stateful_step_count=15,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],

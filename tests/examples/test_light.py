@@ -66,6 +66,7 @@ def test_drawing_is_quick(campaign: Small) -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_a_body_reaches_for_is_in_its_key(campaign: Small) -> None:
     keys = parts(campaign.root)
     linear, boosting, transform = keys["tune[linear]"], keys["tune[boosting]"], keys["transform"]

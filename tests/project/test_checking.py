@@ -147,6 +147,7 @@ def test_the_campaign_is_clean() -> None:
     assert magical.load(CAMPAIGN).check() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [WEAK, None], ids=["unwritten", "campaign"])
 def test_without_hard_no_library_for_fitting_is_imported(tmp_path: Path, text: str | None) -> None:
     root = one(tmp_path, text).root if text else CAMPAIGN

@@ -141,6 +141,7 @@ def test_a_flow_with_two_runs_goes_on_until_it_ends(tmp_path: Path, prefect_serv
     assert {first, second, "magical"} <= set(run["tags"])
 
 
+@pytest.mark.slow
 def test_where_the_tasks_of_a_flow_run_does_not_matter_to_a_run_in_it(
     tmp_path: Path, prefect_server: str
 ) -> None:

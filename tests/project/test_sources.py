@@ -90,6 +90,7 @@ def test_a_file_is_remembered_by_its_content(tmp_path: Path, name: str) -> None:
     assert project.ran()[0] == "ingest"
 
 
+@pytest.mark.slow_except("data/2024-*.csv")
 @pytest.mark.parametrize("source", ["data/2024-*.csv", "data"])
 def test_files_of_one_schema_are_one_source(tmp_path: Path, source: str) -> None:
     project = small(tmp_path, source)

@@ -138,6 +138,7 @@ def test_a_step_has_cards(tmp_path: Path, prefect_server: str) -> None:
     assert "<b>" not in text
 
 
+@pytest.mark.slow
 def test_what_a_failing_step_says_is_shown_as_it_is(tmp_path: Path, prefect_server: str) -> None:
     small, shown = shaky(tmp_path, "said", times=9), Shown(prefect_server)
     ran(small, prefect_server, code=1)
@@ -147,6 +148,7 @@ def test_what_a_failing_step_says_is_shown_as_it_is(tmp_path: Path, prefect_serv
     assert all(line.startswith("    ") for line in said), "HTML outside of a block of code"
 
 
+@pytest.mark.slow
 def test_a_step_that_succeeds_in_the_end_is_one_task(tmp_path: Path, prefect_server: str) -> None:
     small, shown = shaky(tmp_path, "retried", times=2), Shown(prefect_server)
     ran(small, prefect_server, "policy.retries=60", "policy.backoff=0.1")  # more waits than Prefect takes

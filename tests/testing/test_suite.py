@@ -106,9 +106,7 @@ def test_a_broken_store_is_caught_by_the_check_that_says_so(
     assert f"This promise of the protocol broke: {says}" in failed[check]
 
 
-@pytest.mark.slow_except(
-    "SwallowingRunner-test_an_exception_comes_back_as_it_was-Runner.submit: the future holds"
-)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "check", "says"),
     [

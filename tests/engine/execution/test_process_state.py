@@ -130,7 +130,7 @@ def notices(small: Small) -> list[str]:
     return [f"{e['step']}: {e['text']}" for e in small.events() if e["event"] == "LogLine"]
 
 
-@pytest.mark.slow_except("random", "numpy-unseeded", "hidden-chdir", "environ")
+@pytest.mark.slow_except("random", "hidden-chdir")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_number_and_order_of_workers_change_no_result(tmp_path: Path, kind: str) -> None:
     cases = [(workers, order) for workers in (1, 2) for order in ORDERS]

@@ -51,6 +51,7 @@ def test_settings_toml_changes_single_options(small: Small) -> None:
     assert rows(small) == [("new", "unnamed_2"), ("A", "5"), ("B", "-"), ("Total", "5")]
 
 
+@pytest.mark.slow
 def test_a_change_of_an_option_runs_the_reading_again(small: Small) -> None:
     assert small.ran() == ["ingest", "table"]
     assert small.ran() == []

@@ -99,6 +99,7 @@ def test_every_step_of_a_design_is_unwritten(design: Path) -> None:
     assert magical.load(design).graph().findings == ()
 
 
+@pytest.mark.slow
 def test_the_steps_of_a_file_are_the_standard_ones_and_one_of_its_own(campaign: Path) -> None:
     graph = magical.load(campaign).graph()
     assert [n.name for n in graph.nodes] == [
@@ -162,6 +163,7 @@ def test_what_is_written_is_well_typed(kind: str, request: pytest.FixtureRequest
 # --- it runs ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow_except("campaign")
 @pytest.mark.parametrize("kind", ["design", "campaign"])
 def test_its_own_tests_pass(kind: str, request: pytest.FixtureRequest) -> None:
     root: Path = request.getfixturevalue(kind)
@@ -170,6 +172,7 @@ def test_its_own_tests_pass(kind: str, request: pytest.FixtureRequest) -> None:
     assert "3 passed" in done.stdout
 
 
+@pytest.mark.slow
 def test_its_own_tests_can_fail(tmp_path: Path) -> None:
     shop = Small(create_project(str(tmp_path / "shop")).root)
     shop.edit("workflow.py", "habits = find_habits(customers, orders, s.days)", "habits = customers")
@@ -480,6 +483,7 @@ def test_a_new_project_runs_under_prefect(way: str, tmp_path: Path, prefect_serv
     assert "magical" in run["tags"] or way == "flow"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("profile", "module", "said"),
     [

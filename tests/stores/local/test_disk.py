@@ -125,6 +125,7 @@ def test_a_disk_that_gets_full_keeps_what_was_finished(disk: Path) -> None:
     assert small.ran() == ["big", "last"]
 
 
+@pytest.mark.slow
 def test_garbage_can_be_collected_on_a_full_disk(disk: Path) -> None:
     small = one(disk / "p", BIG)
     for n in (50, 60, 70):
