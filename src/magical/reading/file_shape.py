@@ -187,8 +187,8 @@ def _check_header(head: FileHead, index: int) -> str:
     body = [x.fields for x in head.lines[index + 1 :] if len(x.fields) == head.width]
     body = [row for row in body if row != header.fields]
     same, texts = _compare_with_types(header, head.types)
-    if body and same and len(same) >= len(texts):
-        if _are_number_names(header.fields, body, same):
+    if body and same:
+        if len(same) < len(texts) or _are_number_names(header.fields, body, same):
             names = join_names((header.fields[i] for i in same), 4)
             return f"{head.name}: names of columns in line {header.number} are numbers: {names}."
         problem = "may have names or be a row" if texts else "looks like a row, and no line has names"

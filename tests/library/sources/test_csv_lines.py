@@ -84,6 +84,7 @@ FOUND = {
     "years as names": ("a,2019,2020\nx,5,6\ny,7,8\n", "a 2019 2020|x 5 6|y 7 8", "are numbers: 2019, 2020"),
     "numbered columns": ("0,1,2\n5.1,3.5,9\n4.9,3.0,8\n", "0 1 2|5.1 3.5 9|4.9 3.0 8", "are numbers: 0, 1, 2"),
     "shares as names": ("a,5%,50%\nx,1,2\ny,3,5\n", "a 5% 50%|x 1 2|y 3 5", "are numbers: 5%, 50%"),
+    "two numbers among names": ("150,4,a,b,c\n5.1,3.5,1,2,0\n4.9,3.1,2,2,1\n", "150 4 a b c|5.1 3.5 1 2 0|4.9 3.1 2 2 1", "are numbers: 150, 4"),
     "a row that is only called a sum": ("a,b\nx,5\ny,7\nTotal,9\n", "a b|x 5|y 7|Total 9", "'Total' and kept.*skip_footer=1"),
 }  # fmt: skip
 
