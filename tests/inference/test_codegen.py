@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inferences import living
+from inferences import described, living
 from magical.contracts.contract import schema_of
 from magical.contracts.schema import Column, Schema
 from magical.inference.codegen import WIDTH, contract_source, module_source, quote_value
@@ -199,4 +199,4 @@ CHOICES = st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=8, uni
 def test_a_class_has_the_schema_that_it_is_written_for(columns: list[Column]) -> None:
     named = [replace(c, name=f"x{i}") for i, c in enumerate(columns)]
     written = schema_of(living(InferredSchema("Row", tuple(named))))
-    assert [c.to_json() for c in written.columns] == [c.to_json() for c in named]
+    assert list(map(described, written.columns)) == list(map(described, named))
