@@ -1,4 +1,4 @@
-"""The whole table of edits; `make test-slow` runs one of three."""
+"""The whole table of edits; `make test-slow` runs one of six."""
 
 import pytest
 
