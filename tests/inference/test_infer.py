@@ -735,7 +735,7 @@ def tables(draw: st.DrawFn) -> pl.DataFrame:
     return pl.DataFrame({"x": [i + 0.5 for i in range(rows)], **columns})
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(tables())
 def test_what_is_inferred_is_kept(raw: pl.DataFrame) -> None:
     check_kept(raw, infer(raw))

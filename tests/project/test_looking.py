@@ -217,6 +217,7 @@ def test_a_sheet_is_named_by_an_option(file: Path) -> None:
     assert list(columns(command("look", "book.xlsx", "sheet=Second", "--json"))) == ["b"]
 
 
+@pytest.mark.slow
 def test_the_next_command_repeats_what_was_said_and_works(file: Path) -> None:
     Path("shop.csv").write_text(
         "made by hand\nid|size|late\n" + "".join(f"{i}|{i % 7}|{i % 2}\n" for i in range(60))

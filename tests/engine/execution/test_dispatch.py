@@ -398,6 +398,7 @@ def test_what_two_runs_find_damaged_one_makes_again(work: Small) -> None:
     assert counted(work)[f"publish {right(1)}"] == 1
 
 
+@pytest.mark.slow
 def test_processes_that_begin_at_the_same_moment(tmp_path: Path) -> None:
     small = one(tmp_path, SLOW)
     ended(begin(small, "run", f"n={n % 2}") for n in range(6))
