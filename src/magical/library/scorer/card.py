@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import io
 import json
 import pickletools
@@ -12,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from magical import __version__
 from magical.contracts.model import Candidate, Model
 from magical.contracts.schema import Schema
 from magical.errors import shorten
-from magical.keys.packages import find_package
+from magical.keys.packages import find_package, read_versions
 from magical.library.scorer.code_bundle import find_imports
 from magical.library.scorer.promotion_gate import Criterion, summarize_gate
 from magical.masking import mask
@@ -112,11 +110,11 @@ def find_requirements(folder: Path) -> list[str]:
     # A pickle also contains other texts: those that name no installed package drop out here.
     tops = {name.partition(".")[0] for name in names}
     packages = {p for top in tops if top.isidentifier() and (p := find_package(top)) is not None}
-    try:
-        release = importlib.metadata.version("magical-thinking")
-    except importlib.metadata.PackageNotFoundError:
-        release = __version__
-    return [f"magical-thinking=={release}", *(f"{name}=={version}" for name, version in sorted(packages))]
+    release = read_versions()["magical-thinking"]
+    ours = (
+        f"magical-thinking=={release}" if release else "magical-thinking"
+    )  # none: run from its source
+    return [ours, *(f"{name}=={version}" for name, version in sorted(packages))]
 
 
 def _score_rows(scores: Any) -> Iterator[tuple[str, ...]]:
