@@ -111,9 +111,7 @@ def find_requirements(folder: Path) -> list[str]:
     tops = {name.partition(".")[0] for name in names}
     packages = {p for top in tops if top.isidentifier() and (p := find_package(top)) is not None}
     release = read_versions()["magical-thinking"]
-    ours = (
-        f"magical-thinking=={release}" if release else "magical-thinking"
-    )  # none: run from its source
+    ours = f"magical-thinking=={release}" if release else "magical-thinking"  # none: run from its source
     return [ours, *(f"{name}=={version}" for name, version in sorted(packages))]
 
 
