@@ -101,6 +101,14 @@ def test_a_name_near_a_profile_without_a_file_is_told_so(empty: Small) -> None:
     assert "did you mean 'prefect'" in error.value.hint
 
 
+def test_a_profile_with_a_file_is_listed_once(empty: Small) -> None:
+    empty.write("profiles/prefect.toml", "")
+    with pytest.raises(UsageError) as error:
+        read_configuration(empty.root, "prefct")
+    assert str(error.value).count("dask") == 1
+    assert str(error.value).endswith("There are: prefect, dask.")
+
+
 def test_what_a_built_in_profile_breaks_names_it(empty: Small) -> None:
     empty.write("settings.toml", "policy = 3\n")
     with pytest.raises(SettingsError, match=r"policy is a group of settings \(in settings.toml\)"):

@@ -118,7 +118,7 @@ def _read_profile(root: Path, profile: str, contents: dict[Path, bytes]) -> Laye
     files = list_profiles(root)
     is_near = get_close_matches(profile, BUILT_IN_PROFILES, n=1)
     hint = "" if files or is_near else f"write profiles/{profile}.toml, or leave --profile out."
-    raise UsageError.unknown("profile", profile, [*files, *BUILT_IN_PROFILES], hint=hint)
+    raise UsageError.unknown("profile", profile, [*dict.fromkeys([*files, *BUILT_IN_PROFILES])], hint=hint)
 
 
 def list_profiles(root: Path) -> list[str]:
