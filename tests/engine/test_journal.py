@@ -168,8 +168,8 @@ def test_more_runs_than_the_clock_has_ticks(journal: Journal, monkeypatch: pytes
 def test_what_else_lies_among_the_runs_is_passed_over(journal: Journal) -> None:
     for name in ("zzz", "2999-01-01", "9999-99-99-999999-fffab"):
         (journal.folder / name).mkdir(parents=True)
-    first, second = begun(journal), begun(journal)
-    assert journal.names()[:2] == [second, first]
+    runs = [begun(journal) for _ in range(20)]
+    assert journal.names() == runs[::-1]
 
 
 def test_several_processes_may_begin_at_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,11 +208,15 @@ def _next_run_prefix(names: Iterable[str]) -> str:
     now = time.time()
     moment = dt.datetime.fromtimestamp(now)
     fraction = int(now % 1 * 4096)  # three hexadecimal digits, which order the runs of one second
-    newest = _RUN_NAME.fullmatch(max((n for n in names if _RUN_NAME.fullmatch(n)), default=""))
-    if newest and (f"{moment:{_TIME_FORMAT}}", f"{fraction:03x}") <= newest.groups():
+    for name in sorted(names, reverse=True):
+        newest = _RUN_NAME.fullmatch(name)
+        if not newest:
+            continue
         with suppress(ValueError, OverflowError):  # a folder that is only named like a run
             last, ticks = dt.datetime.strptime(newest[1], _TIME_FORMAT), int(newest[2], 16) + 1
-            moment, fraction = last + dt.timedelta(seconds=ticks // 4096), ticks % 4096
+            if (f"{moment:{_TIME_FORMAT}}", f"{fraction:03x}") <= newest.groups():
+                moment, fraction = last + dt.timedelta(seconds=ticks // 4096), ticks % 4096
+            break
     return f"{moment:{_TIME_FORMAT}}-{fraction:03x}"
 
 
