@@ -12,7 +12,7 @@ from magical.errors import BrokenPromise, join_names
 from magical.events import current_sink, keep
 from magical.library.metrics.diagnostics import make_diagnostics
 from magical.library.metrics.scores import Scores
-from magical.library.metrics.table_metrics import score_labels, score_probabilities, score_regression
+from magical.library.metrics.table_metrics import resample_metrics
 from magical.library.prediction_task import PROBABILITY_PREFIX
 from magical.library.remarks import warn
 from magical.refs import find_links
@@ -72,11 +72,16 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
             hint="give rows whose outcome is known.",
         )
     names = [c for c in predictions.columns if c.startswith(PROBABILITY_PREFIX)]
-    if names:
-        result = score_probabilities(complete, target, names)
-    else:
-        result = (score_labels if target.is_class else score_regression)(complete, target)
-    scores = Scores(**result._asdict(), target=target.name, part=part, rows=complete.height)
+    result = resample_metrics(complete, target, names)
+    scores = Scores(
+        task=result.task,
+        metrics=result.summarize(),
+        positive=result.positive,
+        rarest=result.rarest,
+        target=target.name,
+        part=part,
+        rows=complete.height,
+    )
     if scores.is_wide:
         warn(
             f"the intervals are wide: {scores.rarest} of {scores.rows:,} {part} rows are of the rarest class."

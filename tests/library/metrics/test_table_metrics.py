@@ -10,7 +10,7 @@ from sklearn import metrics as known
 from library.conftest import Run
 from magical.contracts.schema import Column
 from magical.errors import BrokenPromise
-from magical.library.metrics.table_metrics import score_labels, score_probabilities, score_regression
+from magical.library.metrics.table_metrics import resample_metrics
 
 BINARY = ["probability_no", "probability_yes"]
 ANSWER = Column("y", "str", role="target")
@@ -34,35 +34,35 @@ def test_numbers() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(size=300)
     predicted = truth + rng.normal(size=300) / 3
-    found = score_regression(pl.DataFrame({"y": truth, "prediction": predicted}), PRICE)
-    assert (found.task, found.positive, list(found.metrics)) == ("regression", "", ["rmse", "mae", "r2"])
-    assert found.metrics["rmse"].value == pytest.approx(known.root_mean_squared_error(truth, predicted))
-    assert found.metrics["r2"].value == pytest.approx(known.r2_score(truth, predicted))
-    assert all(s.low < s.value < s.high for s in found.metrics.values())
+    found = resample_metrics(pl.DataFrame({"y": truth, "prediction": predicted}), PRICE)
+    assert (found.task, found.positive, list(found.summarize())) == ("regression", "", ["rmse", "mae", "r2"])
+    assert found.summarize()["rmse"].value == pytest.approx(known.root_mean_squared_error(truth, predicted))
+    assert found.summarize()["r2"].value == pytest.approx(known.r2_score(truth, predicted))
+    assert all(s.low < s.value < s.high for s in found.summarize().values())
 
 
 def test_a_large_mean_does_not_swallow_the_variance() -> None:
     truth = np.arange(20.0)
-    found = score_regression(numbers([*(truth + 1e9)], [*(truth + 1e9 + 1)]), PRICE)
-    assert found.metrics["r2"].value == pytest.approx(known.r2_score(truth, truth + 1))
+    found = resample_metrics(numbers([*(truth + 1e9)], [*(truth + 1e9 + 1)]), PRICE)
+    assert found.summarize()["r2"].value == pytest.approx(known.r2_score(truth, truth + 1))
 
 
 def test_whole_numbers_are_scored_as_floats() -> None:
-    found = score_regression(numbers([1, 2, 4], [1, 3, 3]), Column("y", "int"))
-    assert found.metrics["mae"].value == pytest.approx(2 / 3)
+    found = resample_metrics(numbers([1, 2, 4], [1, 3, 3]), Column("y", "int"))
+    assert found.summarize()["mae"].value == pytest.approx(2 / 3)
 
 
 def test_a_truth_that_never_varies_has_no_r2() -> None:
-    assert list(score_regression(numbers([2, 2, 2], [1, 2, 3]), PRICE).metrics) == ["rmse", "mae"]
+    assert list(resample_metrics(numbers([2, 2, 2], [1, 2, 3]), PRICE).summarize()) == ["rmse", "mae"]
 
 
 def test_two_classes() -> None:
     rows = chances()
-    found = score_probabilities(rows, ANSWER, BINARY)
+    found = resample_metrics(rows, ANSWER, BINARY)
     truth, yes = (rows["y"] == "yes").to_numpy(), rows[BINARY[1]].to_numpy()
     picked = (rows["prediction"] == "yes").to_numpy()
     assert (found.task, found.positive) == ("binary", "yes")
-    assert {name: score.value for name, score in found.metrics.items()} == pytest.approx(
+    assert {name: score.value for name, score in found.summarize().items()} == pytest.approx(
         {
             "roc_auc": known.roc_auc_score(truth, yes),
             "average_precision": known.average_precision_score(truth, yes),
@@ -74,20 +74,20 @@ def test_two_classes() -> None:
             "recall": known.recall_score(truth, picked),
         }
     )
-    assert next(iter(found.metrics)) == "roc_auc"
+    assert next(iter(found.summarize())) == "roc_auc"
 
 
 def test_the_last_column_of_probabilities_is_the_positive_class() -> None:
     rows = chances()
-    found = score_probabilities(rows, ANSWER, BINARY[::-1])
+    found = resample_metrics(rows, ANSWER, BINARY[::-1])
     assert found.positive == "no"
-    area = score_probabilities(rows, ANSWER, BINARY).metrics["roc_auc"].value
-    assert found.metrics["roc_auc"].value == pytest.approx(area)
+    area = resample_metrics(rows, ANSWER, BINARY).summarize()["roc_auc"].value
+    assert found.summarize()["roc_auc"].value == pytest.approx(area)
 
 
 def test_with_more_scores_than_bins_the_value_is_exact() -> None:
     rows = chances(5000)
-    area = score_probabilities(rows, ANSWER, BINARY).metrics["roc_auc"]
+    area = resample_metrics(rows, ANSWER, BINARY).summarize()["roc_auc"]
     exact = known.roc_auc_score(rows["y"] == "yes", rows[BINARY[1]])
     assert area.value == pytest.approx(exact, rel=1e-12)
     assert area.low < exact < area.high
@@ -102,9 +102,9 @@ def test_many_classes() -> None:
         {"y": [names[i] for i in truth], "prediction": [names[i] for i in picked]}
         | {f"probability_{n}": chance[:, i] for i, n in enumerate(names)}
     )
-    found = score_probabilities(rows, ANSWER, rows.columns[2:])
+    found = resample_metrics(rows, ANSWER, rows.columns[2:])
     assert (found.task, found.positive) == ("multiclass", "")
-    assert {name: score.value for name, score in found.metrics.items()} == pytest.approx(
+    assert {name: score.value for name, score in found.summarize().items()} == pytest.approx(
         {
             "log_loss": known.log_loss(truth, chance),
             "accuracy": known.accuracy_score(truth, picked),
@@ -119,60 +119,64 @@ def test_a_class_without_rows_has_no_part_in_the_area() -> None:
         {"y": ["a", "b", "a"], "prediction": ["a", "b", "b"], "probability_a": [0.8, 0.2, 0.4]}
         | {"probability_b": [0.1, 0.7, 0.5], "probability_c": [0.1, 0.1, 0.1]}
     )
-    assert score_probabilities(rows, ANSWER, rows.columns[2:]).metrics["roc_auc_ovr"].value == 1
+    assert resample_metrics(rows, ANSWER, rows.columns[2:]).summarize()["roc_auc_ovr"].value == 1
 
 
 def test_one_class_in_the_rows_leaves_out_what_needs_two() -> None:
     rows = chances().filter(pl.col("y") == "yes")
-    found = score_probabilities(rows, ANSWER, BINARY).metrics
+    found = resample_metrics(rows, ANSWER, BINARY).summarize()
     assert "roc_auc" not in found
     assert found["accuracy"].value == (rows["prediction"] == "yes").mean()
 
 
 def test_a_class_that_was_not_in_train_is_a_wrong_prediction_and_a_warning(run: Run) -> None:
     rows = chances(20).with_columns(y=pl.lit("maybe"))
-    found = score_probabilities(rows, ANSWER, BINARY)
+    found = resample_metrics(rows, ANSWER, BINARY)
     assert found.task == "multiclass"
-    assert found.metrics["accuracy"].value == 0
-    assert np.isfinite(found.metrics["log_loss"].value)
+    assert found.summarize()["accuracy"].value == 0
+    assert np.isfinite(found.summarize()["log_loss"].value)
     assert run.warnings == ["maybe of y were not in train: each is counted as a wrong prediction."]
 
 
 def test_a_prediction_without_a_probability_is_refused() -> None:
     rows = chances(20).with_columns(prediction=pl.lit("odd"))
     with pytest.raises(BrokenPromise, match="a prediction is none of the classes no, yes") as error:
-        score_probabilities(rows, ANSWER, BINARY)
+        resample_metrics(rows, ANSWER, BINARY)
     assert "probability_CLASS" in error.value.hint
 
 
 def test_booleans_are_classes() -> None:
     rows = chances().with_columns(pl.col("y", "prediction") == "yes")
     rows = rows.rename({BINARY[0]: "probability_False", BINARY[1]: "probability_True"})
-    found = score_probabilities(rows, Column("y", "bool"), rows.columns[2:])
-    assert (found.positive, found.metrics) == ("True", score_probabilities(chances(), ANSWER, BINARY).metrics)
+    found = resample_metrics(rows, Column("y", "bool"), rows.columns[2:])
+    assert (found.positive, found.summarize()) == (
+        "True",
+        resample_metrics(chances(), ANSWER, BINARY).summarize(),
+    )
 
 
 def test_labels_of_two_classes_are_in_the_order_of_the_choices() -> None:
     rows = numbers(["yes", "yes", "no", "no"], ["yes", "no", "no", "no"])
-    found = score_labels(rows, ANSWER)
+    found = resample_metrics(rows, ANSWER)
     assert (found.task, found.positive) == ("binary", "yes")
-    assert list(found.metrics) == ["accuracy", "f1", "precision", "recall"]
-    assert (found.metrics["precision"].value, found.metrics["recall"].value) == (1, 0.5)
-    chosen = score_labels(rows, Column("y", "str", choices=("yes", "never", "no")))
+    assert list(found.summarize()) == ["accuracy", "f1", "precision", "recall"]
+    assert (found.summarize()["precision"].value, found.summarize()["recall"].value) == (1, 0.5)
+    chosen = resample_metrics(rows, Column("y", "str", choices=("yes", "never", "no")))
     assert chosen.positive == "no"
-    assert chosen.metrics["recall"].value == 1
+    assert chosen.summarize()["recall"].value == 1
 
 
 def test_labels_of_many_classes() -> None:
     truth, picked = ["a", "b", "c", "a"], ["a", "b", "b", "d"]
-    found = score_labels(numbers(truth, picked), ANSWER)
-    assert (found.task, list(found.metrics)) == ("multiclass", ["accuracy", "f1_macro"])
+    found = resample_metrics(numbers(truth, picked), ANSWER)
+    assert (found.task, list(found.summarize())) == ("multiclass", ["accuracy", "f1_macro"])
     f1 = known.f1_score(truth, picked, average="macro", zero_division=0)
-    assert found.metrics["f1_macro"].value == pytest.approx(f1)
+    assert found.summarize()["f1_macro"].value == pytest.approx(f1)
 
 
 def test_the_same_rows_give_the_same_intervals() -> None:
-    assert score_probabilities(chances(), ANSWER, BINARY) == score_probabilities(chances(), ANSWER, BINARY)
+    first, second = (resample_metrics(chances(), ANSWER, BINARY) for _ in range(2))
+    assert first.summarize() == second.summarize()
 
 
 def rare(positives: int, count: int = 60) -> pl.DataFrame:
@@ -192,24 +196,24 @@ def rare(positives: int, count: int = 60) -> pl.DataFrame:
 @pytest.mark.parametrize(("positives", "least"), [(1, 0.75), (3, 0.5), (10, 0.25), (29, 0.1)])
 def test_a_score_that_hangs_on_few_rows_of_a_class_has_a_wide_interval(positives: int, least: float) -> None:
     column = Column("y", "bool", role="target")
-    found = score_probabilities(rare(positives), column, ["probability_False", "probability_True"])
+    found = resample_metrics(rare(positives), column, ["probability_False", "probability_True"])
     assert found.rarest == positives
     for name in ("roc_auc", "average_precision", "f1", "precision", "recall"):
-        score = found.metrics[name]
+        score = found.summarize()[name]
         assert (score.value, score.high) == (1, 1), name
         assert score.high - score.low > least, name
-    labels = score_labels(rare(positives), column)
+    labels = resample_metrics(rare(positives), column)
     assert labels.rarest == positives
-    assert labels.metrics["recall"].high - labels.metrics["recall"].low > least
+    assert labels.summarize()["recall"].high - labels.summarize()["recall"].low > least
 
 
 def test_with_thirty_rows_of_each_class_the_interval_is_the_bootstraps() -> None:
     column = Column("y", "bool", role="target")
-    found = score_probabilities(rare(30), column, ["probability_False", "probability_True"])
+    found = resample_metrics(rare(30), column, ["probability_False", "probability_True"])
     assert found.rarest == 30
-    assert found.metrics["roc_auc"].low == 1
+    assert found.summarize()["roc_auc"].low == 1
 
 
 def test_numbers_have_no_rarest_class() -> None:
     table = pl.DataFrame({"y": [1.0, 2.0, 4.0], "prediction": [1.0, 2.5, 4.0]})
-    assert score_regression(table, Column("y", "float", role="target")).rarest is None
+    assert resample_metrics(table, Column("y", "float", role="target")).rarest is None

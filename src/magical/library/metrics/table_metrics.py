@@ -23,7 +23,7 @@ from magical.library.prediction_task import PROBABILITY_PREFIX, encode_classes
 from magical.library.rare_classes import FEW_ROWS, count_rarest
 from magical.library.remarks import warn
 
-__all__ = ["EvaluationResult", "score_labels", "score_probabilities", "score_regression"]
+__all__ = ["ResampledMetrics", "resample_metrics"]
 
 BOOTSTRAP_SEED = 1979
 # All between 0 and 1. They hang on the rows of one class; accuracy and the losses on all rows.
@@ -32,33 +32,29 @@ _METRICS_OF_CLASSES = {
 }  # fmt: skip
 
 
-class EvaluationResult(NamedTuple):
-    """The metrics of one table by name, the primary metric first, and for ``binary`` the positive class.
+class ResampledMetrics(NamedTuple):
+    """The metrics of one table of predictions: on the table itself, and on each resample of its rows.
+
+    Two tables of predictions for the same rows have the same resamples, so their entries are paired.
 
     Attributes:
+        values: by metric, the primary one first: entry 0 of all rows, the others of the resamples.
+        positive: the positive class, for ``binary``.
         rarest: the rows of the rarest class; None if the target is a number.
     """
 
     task: str
-    metrics: dict[str, Score]
+    values: dict[str, Array]
     positive: str = ""
     rarest: int | None = None
 
-
-def score_regression(rows: pl.DataFrame, target: Column) -> EvaluationResult:
-    """Score predicted numbers: ``rows`` have the target and ``prediction``, without nulls."""
-    truth = rows.get_column(target.name).cast(pl.Float64).to_numpy()
-    error = rows.get_column("prediction").cast(pl.Float64).to_numpy() - truth
-    centred = truth - truth.mean()  # a large mean would swallow the variance in the sum of squares
-    values = np.column_stack([np.ones(len(error)), np.abs(error), error**2, centred, centred**2])
-    return EvaluationResult(
-        "regression",
-        _compute_intervals(compute_residual_metrics(Resamples(len(error), BOOTSTRAP_SEED).sums(values))),
-    )
+    def summarize(self) -> dict[str, Score]:
+        """Return each metric with its interval: entry 0, and the middle 95 % of the resamples."""
+        return _compute_intervals(self.values, self.rarest)
 
 
-def score_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> EvaluationResult:
-    """Score predicted classes and their probabilities.
+def resample_metrics(rows: pl.DataFrame, target: Column, names: Sequence[str] = ()) -> ResampledMetrics:
+    """Compute the metrics of predictions on all rows and on 500 resamples of them.
 
     Args:
         rows: a table with the target, ``prediction`` and the probabilities, without nulls.
@@ -67,7 +63,27 @@ def score_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]
 
     Raises:
         BrokenPromise: a predicted class has no probability.
+
+    Example:
+        >>> rows = pl.DataFrame({"price": [1.0, 2.0, 3.0], "prediction": [1.0, 2.0, 4.0]})
+        >>> resample_metrics(rows, Column("price", "float", role="target")).values["mae"].shape
+        (501,)
     """
+    if names:
+        return _resample_probabilities(rows, target, names)
+    return (_resample_labels if target.is_class else _resample_numbers)(rows, target)
+
+
+def _resample_numbers(rows: pl.DataFrame, target: Column) -> ResampledMetrics:
+    truth = rows.get_column(target.name).cast(pl.Float64).to_numpy()
+    error = rows.get_column("prediction").cast(pl.Float64).to_numpy() - truth
+    centred = truth - truth.mean()  # a large mean would swallow the variance in the sum of squares
+    values = np.column_stack([np.ones(len(error)), np.abs(error), error**2, centred, centred**2])
+    sums = Resamples(len(error), BOOTSTRAP_SEED).sums(values)
+    return ResampledMetrics("regression", compute_residual_metrics(sums))
+
+
+def _resample_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> ResampledMetrics:
     classes, probabilities = _read_probabilities(rows, target, names)
     truth = encode_classes(rows.get_column(target.name), classes)
     predicted = encode_classes(rows.get_column("prediction"), classes)
@@ -86,7 +102,7 @@ def score_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]
         metrics = _score_ranking(resamples, probabilities[:, 1], truth == 1)
         metrics |= {"log_loss": logs / count, "brier": squares / count, "accuracy": by_class["accuracy"]}
         metrics |= {name: by_class[name][:, 1] for name in ("f1", "precision", "recall")}
-        return EvaluationResult("binary", _compute_intervals(metrics, rarest), classes[-1], rarest)
+        return ResampledMetrics("binary", metrics, classes[-1], rarest)
     metrics = {
         "log_loss": logs / count,
         "accuracy": by_class["accuracy"],
@@ -96,11 +112,10 @@ def score_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]
     ranked = [c for c in range(size) if 0 < (truth == c).sum() < len(truth)]
     if areas := [_score_ranking(resamples, probabilities[:, c], truth == c)["roc_auc"] for c in ranked]:
         metrics["roc_auc_ovr"] = np.mean(areas, axis=0)
-    return EvaluationResult("multiclass", _compute_intervals(metrics, rarest), rarest=rarest)
+    return ResampledMetrics("multiclass", metrics, rarest=rarest)
 
 
-def score_labels(rows: pl.DataFrame, target: Column) -> EvaluationResult:
-    """Score predicted classes without probabilities: ``rows`` have the target and ``prediction``."""
+def _resample_labels(rows: pl.DataFrame, target: Column) -> ResampledMetrics:
     texts = rows.select(pl.col(target.name, "prediction").cast(pl.String))
     seen = set(texts[target.name]) | set(texts["prediction"])
     classes = [*(str(c) for c in target.choices if str(c) in seen)]
@@ -110,9 +125,9 @@ def score_labels(rows: pl.DataFrame, target: Column) -> EvaluationResult:
     metrics, rarest = {"accuracy": by_class["accuracy"]}, count_rarest(texts[target.name])
     if len(classes) == 2:
         metrics |= {name: by_class[name][:, 1] for name in ("f1", "precision", "recall")}
-        return EvaluationResult("binary", _compute_intervals(metrics, rarest), classes[-1], rarest)
+        return ResampledMetrics("binary", metrics, classes[-1], rarest)
     metrics["f1_macro"] = by_class["f1"].mean(axis=1)
-    return EvaluationResult("multiclass", _compute_intervals(metrics, rarest), rarest=rarest)
+    return ResampledMetrics("multiclass", metrics, rarest=rarest)
 
 
 def _read_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> tuple[list[str], Array]:
