@@ -1,4 +1,4 @@
-"""Csv files block by block, in constant memory: the dialect and the columns are settled by the first block."""
+"""Csv files block by block, in constant memory: the first block settles the dialect and the columns."""
 
 from __future__ import annotations
 
