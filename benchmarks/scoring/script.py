@@ -1,7 +1,8 @@
 """Score a parquet file by a plain script: read, the same steps, the same Pipeline, write.
 
 `python script.py rows N FILE` makes N rows; `python script.py dump MODEL FILE` takes the Pipeline out of a
-registered model; `python script.py score PIPELINE INPUT OUTPUT` scores; `python script.py compare OUTPUT OTHER` compares.
+registered model; `python script.py score PIPELINE INPUT OUTPUT` scores; `python script.py compare OUTPUT OTHER`
+compares.
 """
 
 import sys
