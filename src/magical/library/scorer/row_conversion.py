@@ -20,7 +20,7 @@ from magical.library.scorer.raw_columns import MixedColumn, RawColumns
 from magical.reading.casting import cast, strip_texts
 from magical.reading.date_parsing import parse_times, read_moments
 
-__all__ = ["REJECT_SCHEMA", "ConvertedRows", "convert_rows", "mask_value"]
+__all__ = ["REJECT_SCHEMA", "ConvertedRows", "convert_rows", "mask_value", "state_offsets"]
 
 REJECT_SCHEMA: dict[Any, Any] = {"row": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.String}
 
@@ -74,6 +74,19 @@ def convert_rows(rows: Any, schema: Schema) -> ConvertedRows:
             rejects += _list_rejects(column, sources[column.name], result)
     typed = pl.DataFrame([values[name].alias(name) for name in schema.names])
     return ConvertedRows(typed, pl.concat(rejects).sort("row", maintain_order=True))
+
+
+def state_offsets(typed: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    """State the offset of moments in typed rows: they are in UTC, and without it they would be local times.
+
+    Example:
+        >>> rows = pl.DataFrame({"at": [None]}, schema={"at": pl.Datetime("us")})
+        >>> schema = Schema("Row", (Column("at", "datetime", zone="Europe/Berlin"),))
+        >>> state_offsets(rows, schema).schema["at"]
+        Datetime(time_unit='us', time_zone='UTC')
+    """
+    names = [c.name for c in schema.columns if c.zone and c.name in typed.columns]
+    return typed.with_columns(pl.col(names).dt.replace_time_zone("UTC")) if names else typed
 
 
 def mask_value(value: Any) -> str | None:
