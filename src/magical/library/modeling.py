@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,11 +11,12 @@ import polars as pl
 
 from magical.contracts.contract import Contract, schema_of
 from magical.contracts.promises import Frame, contract_of
-from magical.contracts.schema import Column, Schema, to_snake_case
+from magical.contracts.schema import Column, Schema
 from magical.contracts.tables import to_polars
 from magical.contracts.validation import MAX_EXAMPLES, Failure
 from magical.errors import BrokenPromise, WiringError, join_names, shorten
 from magical.events import keep
+from magical.library.column_matching import match_columns, suggest_alias
 from magical.library.key_matching import enforce_keys, find_relations, with_key_types
 from magical.library.remarks import warn
 from magical.library.type_advice import suggest_type, write_hint
@@ -101,49 +100,16 @@ def model_data(raw: Frame, contract: type[C], *parents: Frame, max_uncastable: f
 
 def _match_columns(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
     """Map the name of each column of the schema to the name of its raw column."""
-    matches: dict[str, str] = {}
-    missing, raw, by_snake = [], set(table.columns), defaultdict(list)
-    for name in table.columns:
-        by_snake[to_snake_case(name)].append(name)
-    for column in schema.columns:
-        names = _find_candidates(raw, by_snake, column)
-        if len(names) > 1:
-            raise BrokenPromise(
-                f"model_data: {join_names(map(repr, names), 4)} could all be {schema.name}.{column.name}.",
-                hint=f'choose one with Field(alias="{names[0]}") in {schema.name}{_format_source(schema)}, '
-                "or rename one of them in the source.",
-            )
-        if names:
-            matches[column.name] = names[0]
-        else:
-            missing.append(column.alias or column.name)
-    if missing:
+    matches, lost = match_columns(table.columns, schema, label="model_data")
+    if lost:
+        missing = [column.alias or column.name for column in lost]
         unused = [n for n in table.columns if n not in matches.values()]
         raise BrokenPromise(
             f"model_data promised Frame[{schema.name}], and the source lacks {join_names(missing, 6)}.",
             f"  it has {join_names(table.columns, 15)}",
-            hint=_suggest_alias(missing, table.columns, unused, schema),
+            hint=suggest_alias(missing, table.columns, unused, f"{schema.name}{_format_source(schema)}"),
         )
     return matches
-
-
-def _suggest_alias(
-    missing: Sequence[str], columns: Sequence[str], unused: Sequence[str], schema: Schema
-) -> str:
-    place = f"{schema.name}{_format_source(schema)}"
-    if len(columns) == 1 < len(missing):
-        return "is the source one column? If not, say how it is written: ingest(..., Reading(delimiter=...))."
-    if near := difflib.get_close_matches(missing[0], unused, n=1):
-        return f'did you mean {near[0]!r}? If so, set Field(alias="{near[0]}") in {place}.'
-    return f'if a column has another name in the source, set Field(alias="...") in {place}.'
-
-
-def _find_candidates(names: set[str], by_snake: Mapping[str, list[str]], column: Column) -> list[str]:
-    """Find the names of the raw columns that a column may mean; more than one is ambiguous."""
-    by_alias, by_name = ([n] if n and n in names else [] for n in (column.alias, column.name))
-    chosen = by_alias or by_name or by_snake.get(column.name, [])
-    # A column with the field's own name beside the one with its alias is ambiguous too.
-    return chosen + [n for n in by_name if n not in chosen]
 
 
 def _collect_failures(column: Column, source: pl.Series, failed: pl.Series, rule: str) -> list[Failure]:
