@@ -14,7 +14,7 @@ from magical.library.metrics.metrics import LOWER_IS_BETTER, METRICS_BY_TASK
 from magical.library.metrics.scorer_names import SCORER_TASKS, UNFIT_SCORERS
 from magical.settings import FunctionReference, Settings, import_string
 
-__all__ = ["Metric", "build_misfit_error", "check_metrics", "find_deciding"]
+__all__ = ["Metric", "build_misfit_error", "check_metrics", "find_deciding", "list_tasks"]
 
 _OURS = tuple(dict.fromkeys(name for names in METRICS_BY_TASK.values() for name in names))
 
@@ -159,7 +159,7 @@ def check_metrics(metrics: Sequence[Metric], table: Schema | None) -> None:
         target = table.by_name.get(table.target or "") if table is not None else None
         if table is None or target is None:
             continue
-        if not metric.fits(tasks := _possible_tasks(target)):
+        if not metric.fits(tasks := list_tasks(target)):
             raise build_misfit_error(metric, target.name, target.type_text, tasks)
         _check_weights(metric, table)
 
@@ -176,8 +176,13 @@ def build_misfit_error(metric: Metric, target: str, type_text: str, tasks: Seque
     )
 
 
-def _possible_tasks(target: Column) -> tuple[str, ...]:
-    """Return the tasks that a target may be; the number of classes of a text is known only from its rows."""
+def list_tasks(target: Column) -> tuple[str, ...]:
+    """List the tasks that a target may be; the number of classes of a text is known only from its rows.
+
+    Example:
+        >>> list_tasks(Column("answer", "bool")), list_tasks(Column("city", "str"))
+        (('binary',), ('binary', 'multiclass'))
+    """
     if not target.is_class:
         return ("regression",)
     if target.type == "bool" or len(target.choices) == 2:
