@@ -15,7 +15,7 @@ from magical.contracts.dtypes import DTYPES
 from magical.contracts.model import Model
 from magical.contracts.schema import Column, Schema
 from magical.contracts.tables import coerce_table, to_polars
-from magical.contracts.validation import filter as filter_rows
+from magical.contracts.validation import list_broken_rows
 from magical.errors import BrokenPromise, StoreError, shorten
 from magical.library.scorer.code_bundle import CodeBundle
 from magical.library.scorer.model_files import (
@@ -35,10 +35,30 @@ from magical.scoring_path import ScoringPath
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Scorer"]
+__all__ = ["ScoredRows", "Scorer"]
 
 SCORER_FORMAT = 1
 _FILE, _CODE = "scorer.json", "code"
+
+
+_REJECTS: dict[Any, Any] = {"row": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.String}
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """Rows that were scored, in the order of the input.
+
+    Attributes:
+        typed: each row in the types of the contract; values that could not be converted are null.
+        predictions: ``prediction``, ``probability_CLASS`` for each class, and ``reason``, the cause why a row
+            has no prediction.
+        rejects: one line for each failure of a rejected row: ``row`` from 0, ``column``, ``rule``, and
+            ``value`` with its letters as x and its digits as 9. A row that a step dropped is no reject.
+    """
+
+    typed: pl.DataFrame
+    predictions: pl.DataFrame
+    rejects: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -68,7 +88,16 @@ class Scorer:
         """Predict each row; ``reason`` says why a row has no prediction.
 
         Args:
-            rows: polars or pandas, with the typed columns; nullable columns and the target may be missing.
+            rows: a table with the columns of a row; nullable ones and the target may be missing.
+
+        Raises:
+            BrokenPromise: a column is missing or of another type, or rows alone cannot be scored.
+            StepError: a step failed.
+        """
+        return self.score_rows(rows).predictions
+
+    def score_rows(self, rows: Any) -> ScoredRows:
+        """Predict each row like ``score``; return the typed rows and the rejects as well.
 
         Raises:
             BrokenPromise: a column is missing or of another type, or rows alone cannot be scored.
@@ -76,9 +105,18 @@ class Scorer:
         """
         if self.refusal:
             raise BrokenPromise(f"A row alone cannot be scored: {self.refusal}")
-        table = add_row_numbers(self._prepare_rows(rows))
-        rejected = filter_rows(table, _drop_id_roles(self.chain.row_schema)).rejected
-        rejected = rejected.select(ROW_COLUMN, "reason")
+        typed = self._prepare_rows(rows)
+        broken = list_broken_rows(typed, _drop_id_roles(self.chain.row_schema))
+        rejects = _mask_values(broken, typed)
+        reasons = broken.group_by("row", maintain_order=True).agg(
+            pl.format("{} {}", "column", "rule").str.join("; ").alias("reason")
+        )
+        return ScoredRows(typed, self._predict_rows(typed, reasons), rejects)
+
+    def _predict_rows(self, typed: pl.DataFrame, reasons: pl.DataFrame) -> pl.DataFrame:
+        """Predict the rows that have no reason to be rejected."""
+        table = add_row_numbers(typed)
+        rejected = reasons.select(table[ROW_COLUMN].gather(reasons["row"]), "reason")
         valid = table.join(rejected, on=ROW_COLUMN, how="anti", maintain_order="left")
         if valid.is_empty():  # steps may fail on an empty table
             schema = {c.name: DTYPES.get(c.type, pl.Null) for c in self.model.schema.columns}
@@ -195,6 +233,14 @@ def _convert_column(series: pl.Series, column: Column) -> pl.Series:
         if is_date
         else f"send it as a {'truth value' if column.type == 'bool' else 'number'}.",
     )
+
+
+def _mask_values(broken: pl.DataFrame, typed: pl.DataFrame) -> pl.DataFrame:
+    """Add the masked value to each failure; it is null for a rule across columns."""
+    pairs = broken.select("row", "column").rows()
+    values = [str(typed[column][row]) if column in typed.columns else None for row, column in pairs]
+    masked = pl.Series("value", values, dtype=pl.String).str.replace_all(r"\p{L}", "x")
+    return broken.with_columns(masked.str.replace_all(r"\p{N}", "9")).cast(_REJECTS)
 
 
 def _drop_id_roles(schema: Schema) -> Schema:
