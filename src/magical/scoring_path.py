@@ -210,7 +210,7 @@ class _Tracer:
         return link
 
     def _trace_row_source(self, source: Link) -> RowSource:
-        """Trace typed rows back to the step that reads them, through the steps on raw rows between the two."""
+        """Trace typed rows back to the step that reads them, through the steps on raw rows."""
         raws = [link for link in self.graph.by_name[source.node].links if self._is_raw(link)]
         found: dict[Link, None] = {}
         steps: dict[str, PathStep] = {}

@@ -138,7 +138,7 @@ def _add_scoring_parts(graph: Graph, node: Node, identities: Mapping[str, NodeId
     parts, where = dict(identity.parts), dict(identity.where)
     path = derive_scoring_path(graph, node.name)
     code = ("code:", "argument:", "package:")
-    labels = {step.node.name: code for step in (*path.rows.steps, *path.steps)}
+    labels: dict[str, tuple[str, ...]] = {step.node.name: code for step in (*path.rows.steps, *path.steps)}
     # Nor need another alias, mark or `Reading` change the rows of the run.
     labels |= {path.rows.raw.node: ("argument:reading",), path.source.node: ("gives",)}
     for name in (n for n in labels if n in identities):

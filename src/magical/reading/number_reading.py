@@ -233,6 +233,7 @@ def read_numbers(texts: pl.Series, column: Column, evidence: TableEvidence | Non
         "'1.498' is 1.498 if the point is the decimal mark, and 1498 if it stands between thousands"
     """
     parts = split_affixes(texts)
+    other_unit: pl.Series | None
     if column.settled:
         other_unit, unit, conflict = find_unsettled_unit(parts, column.unit), column.unit, ""
     else:
