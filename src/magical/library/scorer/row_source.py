@@ -64,7 +64,7 @@ def load_shown_marks(context: StepContext, source: Link) -> Mapping[str, Mapping
     """Load how the texts of each column were written, which ``model_data`` kept in the run."""
     record = context.records.get(source.node)
     artifact = record.kept.get("settled") if record else None
-    return dict(context.store.load(artifact, Promise("value"))) if artifact else {}
+    return dict(context.store.load(artifact, Promise("value", dict))) if artifact else {}
 
 
 def settle_row(row: Schema, shown: Mapping[str, Mapping[str, str]]) -> Schema:
