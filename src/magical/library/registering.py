@@ -42,6 +42,7 @@ from magical.library.scorer.promotion_gate import (
     find_blockers,
     tabulate_criteria,
 )
+from magical.library.scorer.row_conversion import state_offsets
 from magical.library.scorer.row_source import load_shown_marks, settle_row
 from magical.library.scorer.scorer import Scorer
 from magical.refs import Link
@@ -249,7 +250,7 @@ class _Registration:
             columns = {c.name: DTYPES.get(c.type, pl.Null) for c in self.model.schema.columns}
             return self.test_rows.table if self.test_rows is not None else pl.DataFrame(schema=columns)
         table: pl.DataFrame = self._load_value(self.path.source)
-        return table.select(self.path.typed.names).head(_BATCH_ROWS)
+        return state_offsets(table.select(self.path.typed.names).head(_BATCH_ROWS), self.path.typed)
 
     def _load_value(self, link: Link) -> Any:
         """Load the value of a link from this run."""

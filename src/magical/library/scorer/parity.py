@@ -14,6 +14,7 @@ from magical.library.evaluating import evaluate
 from magical.library.metrics.metrics import is_better
 from magical.library.remarks import mute_events
 from magical.library.scorer.promotion_gate import Criterion, format_distinct
+from magical.library.scorer.row_conversion import state_offsets
 from magical.library.scorer.scorer import Scorer
 from magical.refs import Link
 from magical.scoring_path import ScoringPath
@@ -62,6 +63,7 @@ def find_held_out(context: StepContext, path: ScoringPath, model: Link) -> HeldO
         rows = rows[int(path.source.item)] if path.source.item else rows
         columns = [c for c in path.typed.names if c in rows.columns]
         typed = _find_typed_rows(rows.select(columns), path.typed.ids, table, parts.assignment)
+        typed = typed if typed is None else state_offsets(typed, path.typed)
     return HeldOutRows(table, typed, _find_predictions(context, path, model, table))
 
 
