@@ -1,7 +1,7 @@
 """The steps of the standard workflow, from a raw file to a registered model.
 
 Names are imported when first used, so a project pays only for the steps that it calls.
-Door: this module, `part_assignment`, `rare_classes`, `sources`.
+Door: this module, `part_assignment`, `rare_classes`, `scorer`, `scoring`, `sources`.
 """
 
 from __future__ import annotations
