@@ -15,7 +15,15 @@ from magical.contracts.dtypes import DTYPES
 from magical.contracts.model import Model
 from magical.contracts.schema import Column, Schema
 from magical.engine.journal import git_state
-from magical.engine.protocols import Registry, StepContext, Submission, Version, current_step
+from magical.engine.protocols import (
+    SCORING_TAG,
+    Registry,
+    StepContext,
+    Submission,
+    Version,
+    current_step,
+    format_scoring,
+)
 from magical.errors import MagicalError, RegistryError, did_you_mean, join_names
 from magical.events import keep
 from magical.library.metrics.metrics import PRIMARY
@@ -33,6 +41,7 @@ from magical.library.scorer.parity import (
 )
 from magical.library.scorer.promotion_gate import (
     METRICS,
+    TARGET_CRITERION,
     Criterion,
     check_class_rows,
     check_findings,
@@ -42,6 +51,7 @@ from magical.library.scorer.promotion_gate import (
 )
 from magical.library.scorer.row_source import load_shown_marks, settle_row
 from magical.library.scorer.scorer import Scorer
+from magical.library.scorer.scoring_steps import TargetRead
 from magical.refs import Link
 from magical.scoring_path import derive_scoring_path
 from magical.settings import Settings
@@ -182,8 +192,10 @@ class _Registration:
         """Save the scorer, load it again, and check that it gives the predictions that were evaluated."""
         scorer = Scorer.from_path(self.path, self.model, self._load_value)
         self.package = scorer.save(self.folder, key=self.context.key, root=self.context.root)
+        before = len(self.criteria)
         try:
             self._verify_predictions()
+            self.scoring = format_scoring(find_blockers(self.criteria[before:]))
         finally:
             self.package.unload()  # or the copies of the project's modules would stay in this process
 
@@ -199,6 +211,10 @@ class _Registration:
             with mute_events():  # the steps emitted the same events in the run
                 batch = loaded.predict(rows)
                 row_parity = check_row_parity(loaded, rows, batch)
+        except TargetRead as error:
+            criterion = Criterion(TARGET_CRITERION, "no step reads it", "read", False, error.lines[0])
+            self.criteria.append(criterion)
+            return
         except MagicalError as error:
             self.criteria.append(check_run_parity(error, self.test_rows))
             return
@@ -237,7 +253,7 @@ class _Registration:
             outputs=_build_output_schema(self.model),
             example=example,
             requirements=find_requirements(self.folder),
-            tags=build_tags(provenance, self.scores, self.criteria),
+            tags={**build_tags(provenance, self.scores, self.criteria), SCORING_TAG: self.scoring},
             description=card,
             origin=self.model.origin,
         )

@@ -15,6 +15,7 @@ from magical.library.metrics.metrics import LOWER_IS_BETTER
 __all__ = [
     "CLASS_CRITERION",
     "METRICS",
+    "TARGET_CRITERION",
     "Criterion",
     "check_class_rows",
     "check_findings",
@@ -43,6 +44,7 @@ METRICS = (
 """All metrics that ``evaluate`` computes."""
 
 CLASS_CRITERION = "rows of the rarest class"
+TARGET_CRITERION = "blind to the target"
 
 _AUDIT_RULES = {
     "LEAK002": "overlap",

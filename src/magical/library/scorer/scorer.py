@@ -177,6 +177,7 @@ class Scorer:
             "refusal": self.refusal,
             "raw_rows": self.raw_rows.to_json(),
             "typed": schema_to_json(self.chain.row_schema),
+            "targets": self.chain.targets,
             "source": wire_to_json(self.chain.source),
             "result": wire_to_json(self.chain.result),
             "moves": [files.step_to_json(step) for step in self.chain.steps],
@@ -215,7 +216,8 @@ class Scorer:
         source, result = wire_from_json(data["source"]), wire_from_json(data["result"])
         assert isinstance(source, Link)
         assert isinstance(result, Link)
-        chain = ScoringChain(schema_from_json(data["typed"]), source, steps, result, frozen)
+        typed, targets = schema_from_json(data["typed"]), tuple(data["targets"])
+        chain = ScoringChain(typed, source, steps, result, frozen, targets)
         return cls(model, chain, data["refusal"], RawRows.from_json(data["raw_rows"]))
 
     def _prepare_rows(self, rows: Any) -> pl.DataFrame:
