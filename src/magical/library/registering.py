@@ -237,7 +237,7 @@ class _Registration:
         """Build the submission to the registry: the scorer, its schemas, the card, tags and requirements."""
         for cache in self.folder.rglob("__pycache__"):  # bytecode names paths of this machine
             shutil.rmtree(cache)
-        provenance, inputs = self._collect_provenance(), self.path.typed
+        provenance, inputs = self._collect_provenance(name), self.path.typed
         example = self._sample_rows().head(_EXAMPLE_ROWS)
         card = write_card(self.model, inputs, self.scores, self.criteria, provenance)
         (self.folder / "card.md").write_text(card, encoding="utf-8")
@@ -275,13 +275,13 @@ class _Registration:
             return value
         return value[int(link.item)] if link.item.isdecimal() else getattr(value, link.item)
 
-    def _collect_provenance(self) -> Provenance:
+    def _collect_provenance(self, name: str) -> Provenance:
         context, source = self.context, self.path.source
         key = context.keys.get(source.node, "")
         record = context.store.find_record(key) if key else None
         data = record.result.item(source.item).content if record else ""
         git = git_state(context.root)
-        return Provenance(context.graph.workflow, context.run, context.key, data, git, str(source))
+        return Provenance(context.graph.workflow, context.run, context.key, data, git, str(source), name)
 
 
 def _load_scorer(folder: Path) -> Scorer:

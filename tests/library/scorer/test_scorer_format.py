@@ -87,5 +87,5 @@ def test_a_pipeline_of_other_versions_that_cannot_be_loaded_is_explained(saved: 
 def test_damage_is_no_matter_of_versions(saved: Path, tmp_path: Path) -> None:
     folder = change(saved, tmp_path / "scorer")
     next(folder.glob("pipeline.*")).write_bytes(b"of another form")
-    with pytest.raises(StoreError, match="cannot be loaded here(.|\n)*Hint: its files are damaged"):
+    with pytest.raises(StoreError, match=r"cannot be loaded here(.|\n)*Hint: its files are damaged"):
         Scorer.load(folder)
