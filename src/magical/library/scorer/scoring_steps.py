@@ -17,7 +17,7 @@ from magical.contracts.tables import convert_kind, convert_pandas, format_kinds,
 from magical.errors import BrokenPromise, MagicalError, StepError, shorten
 from magical.library.remarks import mute_events
 from magical.refs import Link, Wire, find_links
-from magical.scoring_path import ScoringPath
+from magical.scoring_path import PathStep, ScoringPath
 
 __all__ = ["ROW_COLUMN", "ScoringChain", "ScoringStep", "TargetRead", "add_row_numbers"]
 
@@ -52,6 +52,14 @@ class ScoringStep:
     promise: Promise
     table_kinds: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def from_path(cls, step: PathStep) -> ScoringStep:
+        """Make the step of a scoring path."""
+        node, call = step.node, step.call
+        kinds = {n: format_kinds(call.step.parameter_promises[n]) for n in step.inputs}
+        function = call.step.function
+        return cls(node.name, node.step, function, call.arguments, step.inputs, step.promise, kinds)
+
 
 @dataclass(frozen=True)
 class ScoringChain:
@@ -76,16 +84,21 @@ class ScoringChain:
     @classmethod
     def from_path(cls, path: ScoringPath, load_value: Callable[[Link], Any]) -> ScoringChain:
         """Make the chain of a scoring path; ``load_value`` loads a value of the training run."""
-        steps = []
-        for step in path.steps:
-            node, call = step.node, step.call
-            kinds = {n: format_kinds(call.step.parameter_promises[n]) for n in step.inputs}
-            function = call.step.function
-            steps.append(
-                ScoringStep(node.name, node.step, function, call.arguments, step.inputs, step.promise, kinds)
-            )
+        steps = tuple(map(ScoringStep.from_path, path.steps))
         frozen = {link: load_value(link) for link in path.frozen}
-        return cls(path.typed, path.source, tuple(steps), path.result, frozen, path.targets)
+        return cls(path.typed, path.source, steps, path.result, frozen, path.targets)
+
+    def transform_table(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Execute the steps on a table whose rows need not keep their identity.
+
+        Raises:
+            StepError: a step failed.
+        """
+        results: dict[str, Any] = {}
+        for step in self.steps:
+            results[step.name] = self._execute_step(step, table, results)
+        result: pl.DataFrame = self._find_value(self.result, table, results)
+        return result
 
     def transform_rows(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Execute the steps; return the model's features, and the numbers of dropped rows with the reason.
