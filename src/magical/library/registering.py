@@ -15,7 +15,15 @@ from magical.contracts.dtypes import DTYPES
 from magical.contracts.model import Model
 from magical.contracts.schema import Column, Schema
 from magical.engine.journal import git_state
-from magical.engine.protocols import Registry, StepContext, Submission, Version, current_step
+from magical.engine.protocols import (
+    SCORING_TAG,
+    Registry,
+    StepContext,
+    Submission,
+    Version,
+    current_step,
+    format_scoring,
+)
 from magical.errors import MagicalError, RegistryError, WiringError, did_you_mean, join_names
 from magical.events import keep
 from magical.graph import Graph, Node
@@ -35,6 +43,7 @@ from magical.library.scorer.parity import (
     find_held_out,
 )
 from magical.library.scorer.promotion_gate import (
+    TARGET_CRITERION,
     Criterion,
     check_class_rows,
     check_findings,
@@ -45,6 +54,7 @@ from magical.library.scorer.promotion_gate import (
 from magical.library.scorer.row_conversion import state_offsets
 from magical.library.scorer.row_source import load_shown_marks, settle_row
 from magical.library.scorer.scorer import Scorer
+from magical.library.scorer.scoring_steps import TargetRead
 from magical.refs import Link
 from magical.scoring_path import derive_scoring_path
 from magical.settings import Settings
@@ -181,8 +191,10 @@ class _Registration:
         """Save the scorer, load it again, and check that it gives the predictions that were evaluated."""
         scorer = Scorer.from_path(self.path, self.model, self._load_value)
         self.package = scorer.save(self.folder, key=self.context.key, root=self.context.root)
+        before = len(self.criteria)
         try:
             self._verify_predictions()
+            self.scoring = format_scoring(find_blockers(self.criteria[before:]))
         finally:
             self.package.unload()  # or the copies of the project's modules would stay in this process
 
@@ -198,6 +210,10 @@ class _Registration:
             with mute_events():  # the steps emitted the same events in the run
                 batch = loaded.predict(rows)
                 row_parity = check_row_parity(loaded, rows, batch)
+        except TargetRead as error:
+            criterion = Criterion(TARGET_CRITERION, "no step reads it", "read", False, error.lines[0])
+            self.criteria.append(criterion)
+            return
         except MagicalError as error:
             self.criteria.append(check_run_parity(error, self.test_rows))
             return
@@ -221,7 +237,7 @@ class _Registration:
         """Build the submission to the registry: the scorer, its schemas, the card, tags and requirements."""
         for cache in self.folder.rglob("__pycache__"):  # bytecode names paths of this machine
             shutil.rmtree(cache)
-        provenance, inputs = self._collect_provenance(), self.path.typed
+        provenance, inputs = self._collect_provenance(name), self.path.typed
         example = self._sample_rows().head(_EXAMPLE_ROWS)
         card = write_card(self.model, inputs, self.scores, self.criteria, provenance)
         (self.folder / "card.md").write_text(card, encoding="utf-8")
@@ -237,7 +253,7 @@ class _Registration:
             outputs=_build_output_schema(self.model),
             example=example,
             requirements=find_requirements(self.folder),
-            tags=build_tags(provenance, self.scores, self.criteria),
+            tags={**build_tags(provenance, self.scores, self.criteria), SCORING_TAG: self.scoring},
             description=card,
             origin=self.model.origin,
         )
@@ -259,13 +275,13 @@ class _Registration:
             return value
         return value[int(link.item)] if link.item.isdecimal() else getattr(value, link.item)
 
-    def _collect_provenance(self) -> Provenance:
+    def _collect_provenance(self, name: str) -> Provenance:
         context, source = self.context, self.path.source
         key = context.keys.get(source.node, "")
         record = context.store.find_record(key) if key else None
         data = record.result.item(source.item).content if record else ""
         git = git_state(context.root)
-        return Provenance(context.graph.workflow, context.run, context.key, data, git, str(source))
+        return Provenance(context.graph.workflow, context.run, context.key, data, git, str(source), name)
 
 
 def _load_scorer(folder: Path) -> Scorer:

@@ -169,7 +169,13 @@ class MlflowRegistry:
             return self._to_version(client.get_model_version(name, aliases["champion"]), aliases)
 
     def alias(self, version: Version, alias: str = "champion") -> None:
-        """Point an alias at a version; a tag of the model lists all champions in order, for ``rollback``."""
+        """Point an alias at a version; a tag of the model lists all champions in order, for ``rollback``.
+
+        Raises:
+            RegistryError: the alias is ``champion``, and the version cannot predict.
+        """
+        if alias == "champion":
+            version.require_predictions()
         with wrap_mlflow_errors(self.uri, f"give {version.name} version {version.number} the alias {alias}"):
             client = self._client()
             before = self._champions(client, version.name) if alias == "champion" else [version.number]
@@ -181,7 +187,7 @@ class MlflowRegistry:
         """Point the alias ``champion`` back at the version that had it before.
 
         Raises:
-            RegistryError: no version had it before.
+            RegistryError: no version had it before, or that one cannot predict.
         """
         with wrap_mlflow_errors(self.uri, f"look up the champions of {name}"):
             client = self._client()
@@ -189,6 +195,7 @@ class MlflowRegistry:
             versions = {str(v.version): v for v in found}
             champions = [n for n in self._champions(client, name) if n in versions]  # some may be deleted
             if len(champions) > 1:
+                self._to_version(versions[champions[-2]], {}).require_predictions()
                 client.set_registered_model_alias(name, "champion", champions[-2])
                 self._note_champions(client, name, champions[:-1])
                 return self._to_version(versions[champions[-2]], self._aliases(client, name))

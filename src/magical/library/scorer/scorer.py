@@ -97,7 +97,7 @@ class Scorer:
     def from_path(cls, path: ScoringPath, model: Model, load_value: Callable[[Link], Any]) -> Scorer:
         """Make the scorer of a model; ``load_value`` loads a value of the training run."""
         chain = ScoringChain.from_path(path, load_value)
-        return cls(model, chain, path.refusal, RawRows.from_path(path))
+        return cls(model, chain, path.refusal, RawRows.from_path(path, chain.frozen))
 
     def predict(self, rows: Any) -> pl.DataFrame:
         """Predict each row: ``prediction`` and, for classes, ``probability_CLASS``; null if rejected."""
@@ -164,7 +164,7 @@ class Scorer:
         """
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        needed = [step.step.partition(":")[0] for step in self.chain.steps]
+        needed = [step.step.partition(":")[0] for step in (*self.raw_rows.chain.steps, *self.chain.steps)]
         needed += [type(step).__module__ for _, step in getattr(self.model.pipeline, "steps", ())]
         package = CodeBundle.write(folder / _CODE, root, key, needed)
         files = StepFiles(folder, package)
@@ -174,8 +174,9 @@ class Scorer:
             "package": package.name,
             "modules": package.modules,
             "refusal": self.refusal,
-            "raw_rows": self.raw_rows.to_json(),
+            "raw_rows": self.raw_rows.to_json(files),
             "typed": schema_to_json(self.chain.row_schema),
+            "targets": self.chain.targets,
             "source": wire_to_json(self.chain.source),
             "result": wire_to_json(self.chain.result),
             "moves": [files.step_to_json(step) for step in self.chain.steps],
@@ -210,12 +211,14 @@ class Scorer:
             files = StepFiles(folder, package)
             frozen = files.read_values()  # first: the steps take their pickled arguments from here
             steps = tuple(files.step_from_json(m) for m in data["moves"])
+            raw_rows = RawRows.from_json(data["raw_rows"], files, frozen)
             model = load_model(data["model"], folder, package.unpickle)
         source, result = wire_from_json(data["source"]), wire_from_json(data["result"])
         assert isinstance(source, Link)
         assert isinstance(result, Link)
-        chain = ScoringChain(schema_from_json(data["typed"]), source, steps, result, frozen)
-        return cls(model, chain, data["refusal"], RawRows.from_json(data["raw_rows"]))
+        typed, targets = schema_from_json(data["typed"]), tuple(data["targets"])
+        chain = ScoringChain(typed, source, steps, result, frozen, targets)
+        return cls(model, chain, data["refusal"], raw_rows)
 
 
 def _mask_values(broken: pl.DataFrame, typed: pl.DataFrame, rejects: pl.DataFrame) -> pl.DataFrame:
