@@ -14,7 +14,7 @@ from magical.contracts.promises import attached_promise
 from magical.contracts.schema import Column
 from magical.engine.protocols import Registry, Version
 from magical.errors import MagicalError, RegistryDown, join_names, shorten
-from magical.library.metrics.metrics import LOWER_IS_BETTER
+from magical.library.metrics.metric_settings import Metric
 from magical.library.metrics.table_metrics import resample_metrics
 from magical.library.prediction_task import PROBABILITY_PREFIX
 from magical.library.rare_classes import count_rarest
@@ -54,7 +54,7 @@ class ComparisonRules:
         min_class_rows: the least number of compared rows of the rarest class.
     """
 
-    metric: str
+    metric: Metric
     margin: float = 0.0
     replace_equal: bool = False
     min_rows: int = 0
@@ -134,9 +134,8 @@ def compare_with_champion(
         raise
     except Exception as error:  # an old model may fail in any way; that must not stop the registration
         line = error.lines[0] if isinstance(error, MagicalError) else shorten(error, 120)
-        return ChampionComparison(
-            champion.number, rules.metric, "not comparable", reason=line.removesuffix(".")
-        )
+        reason = line.removesuffix(".")
+        return ChampionComparison(champion.number, rules.metric.name, "not comparable", reason=reason)
 
 
 def judge_predictions(
@@ -160,21 +159,22 @@ def judge_predictions(
         units: the number of units in each table.
 
     Raises:
-        BrokenPromise: a predicted class has no probability.
-        NotComparable: the metric cannot be computed on these rows.
+        BrokenPromise: a predicted class has no probability, or the metric cannot be computed.
+        NotComparable: the metric is undefined on these rows.
+        StepError: the function of a metric of the project fails.
     """
     names = [c for c in tables[0].columns if c.startswith(PROBABILITY_PREFIX)]
     with mute_events():
         value, other = (_compute_metric(table, target, names, rules.metric) for table in tables)
-    gains = _orient(rules.metric) * (value - other)
+    gains = value - other if rules.metric.direction == "maximize" else other - value
     drawn = gains[1:][np.isfinite(gains[1:])]  # a resample without a class has no such metric
     if not np.isfinite(gains[0]) or not len(drawn):
-        raise NotComparable(f"{rules.metric} cannot be computed on these rows")
+        raise NotComparable(f"{rules.metric.name} cannot be computed on these rows")
     low, high = (float(bound) for bound in np.percentile(drawn, [2.5, 97.5]))
     margin = rules.margin + _ROUNDING * max(abs(value[0]), abs(other[0]))
     verdict: Verdict = "better" if low > margin else "worse" if high < -margin else "equal"
     numbers = float(value[0]), float(other[0]), float(gains[0]), low, high
-    return ChampionComparison(version, rules.metric, verdict, *numbers, units=units)
+    return ChampionComparison(version, rules.metric.name, verdict, *numbers, units=units)
 
 
 class NotComparable(MagicalError):
@@ -194,13 +194,13 @@ def _predict_both(
     _check_task(champion.model, model)
     unseen = _find_unseen_rows(seen, rows.units)
     table, typed, units = (t.filter(unseen) for t in (rows.table, rows.typed_rows, rows.units.test))
-    truth = table.select(model.target)
     # The champion gets typed rows: its own steps may compute other features than those of the test part.
     pair = (model.predict(table), champion.predict(typed))
     # A row that one of the two rejects would compare them on different rows.
-    known = [t.to_series().is_not_null() for t in (truth, *(p.select("prediction") for p in pair))]
-    common = known[0] & known[1] & known[2]
-    new, old = (truth.hstack(p).filter(common) for p in pair)
+    common = table[model.target].is_not_null()
+    for predictions in pair:
+        common &= predictions["prediction"].is_not_null()
+    new, old = (table.drop(p.columns, strict=False).hstack(p).filter(common) for p in pair)
     return (new, old), units.filter(common).n_unique()
 
 
@@ -245,14 +245,6 @@ def _target_column(rows: HeldOutRows | None, model: Model) -> Column:
     return promise.schema.column(model.target)
 
 
-def _compute_metric(rows: pl.DataFrame, target: Column, names: list[str], metric: str) -> NDArray[Any]:
+def _compute_metric(rows: pl.DataFrame, target: Column, names: list[str], metric: Metric) -> NDArray[Any]:
     """Compute a metric on all rows, and on each resample of them."""
-    result = resample_metrics(rows, target, names)
-    if metric not in result.values:
-        raise NotComparable(f"{metric} is not computed for {result.task}")
-    return result.values[metric]
-
-
-def _orient(metric: str) -> int:
-    """Return 1 if a higher value of a metric is better, -1 if a lower one is."""
-    return -1 if metric in LOWER_IS_BETTER else 1
+    return resample_metrics(rows, target, names, (metric,)).values[metric.name]
