@@ -8,6 +8,7 @@ from magical.contracts.model import Candidate, Model
 from magical.contracts.promises import Frame
 from magical.errors import BrokenPromise, join_names
 from magical.events import emit
+from magical.library.candidate_table import keep_candidates
 from magical.library.prediction_task import Task
 from magical.library.training import compute_model_loss
 from magical.steps import step
@@ -31,7 +32,7 @@ def select(models: list[Model], validation: Frame[C]) -> Model:
         validation: rows that no model was fitted on.
 
     Returns:
-        The winner, with the other candidates and their scores.
+        The winner, with the other candidates and their scores, which are also kept as ``candidates``.
 
     Raises:
         BrokenPromise: ``models`` is empty, or the models predict different targets.
@@ -67,7 +68,7 @@ def select(models: list[Model], validation: Frame[C]) -> Model:
     scored = [_make_candidate(m, loss) for m, loss in zip(models, losses, strict=True)]
     beaten = tuple(scored[i] for i in order if i != winner)
     emit(f"{scored[winner].name} is best: " + join_names(f"{c.name} {c.score:.4g}" for c in scored))
-    return replace(models[winner], chosen=scored[winner], candidates=beaten)
+    return keep_candidates(replace(models[winner], chosen=scored[winner], candidates=beaten))
 
 
 def _is_linear(model: Model) -> bool:

@@ -13,6 +13,7 @@ from magical.contracts.model import Candidate, Model
 from magical.contracts.promises import Frame, Pipeline, contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
+from magical.library.candidate_table import keep_candidates
 from magical.library.experiments import Experiment
 from magical.library.metrics.metrics import loss
 from magical.library.prediction_task import Examples, Task, infer_task, make_examples
@@ -146,4 +147,5 @@ def train(train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experi
         'linear'
     """
     trainer = prepare_trainer(train, validation, preprocessing)
-    return trainer.build_model(experiment, trainer.fit(experiment, experiment.defaults(trainer.task.kind)))
+    fit = trainer.fit(experiment, experiment.defaults(trainer.task.kind))
+    return keep_candidates(trainer.build_model(experiment, fit))
