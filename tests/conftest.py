@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 import magical.masking
 from projects import Small, flow
 
-pytest_plugins = ["magical.testing", "pytester", "servers", "edits.fixtures"]
+pytest_plugins = ["magical.testing", "pytester", "servers", "edits.fixtures", "scored_shop"]
 
 # How long an example takes says something of the machine, not of the code.
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])

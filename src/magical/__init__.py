@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # the same names as in `_HOMES`, for type checkers and editor
     from magical.events import emit, keep, scratch
     from magical.project import load
     from magical.project.looking import look
+    from magical.project.scoring import ScoreOptions
     from magical.settings import InputPath, OutputPath, Secret, Settings
     from magical.steps import Receipt, step
     from magical.wishes import wish
@@ -54,6 +55,7 @@ _HOMES = {
     "magical.events": ("emit", "keep", "scratch"),
     "magical.project": ("load",),
     "magical.project.looking": ("look",),
+    "magical.project.scoring": ("ScoreOptions",),
     "magical.settings": ("InputPath", "OutputPath", "Secret", "Settings"),
     "magical.steps": ("Receipt", "step"),
     "magical.wishes": ("wish",),
@@ -79,6 +81,7 @@ __all__ = [
     "Pipeline",
     "PositiveInt",
     "Receipt",
+    "ScoreOptions",
     "Secret",
     "Settings",
     "Target",

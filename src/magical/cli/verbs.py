@@ -430,3 +430,71 @@ def look_command(
     with _reading_as_words():
         seen = look(source, reading, max_rows=None if every else MAX_ROWS)
     options.print_answer(seen.to_json() if options.as_json else {}, lambda: seen.to_text(find_width()))
+
+
+@verb(
+    _SETTINGS,
+    click.option(
+        "--model",
+        required=True,
+        metavar="NAME[@ALIAS]",
+        help="The champion of NAME, NAME@ALIAS, NAME/VERSION, or a model's folder.",
+    ),
+    click.option(
+        "--input", "source", required=True, metavar="FILE", help="The rows: a file, a folder or a pattern."
+    ),
+    click.option("--output", required=True, metavar="FILE", help="The predictions: .parquet or .csv."),
+    click.option(
+        "--keep", multiple=True, metavar="COLUMN", help="Repeat a column of the input; again for more."
+    ),
+    click.option(
+        "--max-rejects",
+        default="1%",
+        metavar="SHARE",
+        help="The largest share or number of rejected rows; 1% unless given, and two always.",
+    ),
+    click.option(
+        "--chunk-rows",
+        type=click.IntRange(min=1),
+        default=100_000,
+        metavar="N",
+        help="Rows in memory at a time; 100000 unless given.",
+    ),
+    click.option(
+        "--replace", "replaces", is_flag=True, help="Write over predictions of another model or input."
+    ),
+    click.option(
+        "--registry", default="", metavar="URI", help="The registry, if it is not that of the project."
+    ),
+)
+def score_command(
+    options: SharedOptions,
+    words: tuple[str, ...],
+    model: str,
+    source: str,
+    output: str,
+    keep: tuple[str, ...],
+    registry: str,
+    **given: Any,
+) -> None:
+    """Score new rows by a registered model, with its own code; KEY=VALUE says how FILE is written."""
+    from pathlib import Path
+
+    from magical.project.looking import parse_reading
+    from magical.project.scoring import ScoreOptions, find_model, open_registry, score_rows
+    from magical.report.progress import RowProgress
+
+    how = ScoreOptions(
+        max_rejects=given["max_rejects"],
+        chunk_rows=given["chunk_rows"],
+        replace=given["replaces"],
+        reading=parse_reading(words),
+        on_progress=RowProgress().on_rows,
+    )
+    try:
+        with _reading_as_words(), contextlib.redirect_stdout(sys.stderr):  # what steps print is no answer
+            loaded = find_model(model, lambda: open_registry(registry, options.open_context))
+            scoring = score_rows(source, loaded, Path(output).expanduser(), keep, how)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"Stopped: nothing was written to {output}.") from None
+    options.print_answer(scoring.to_json(), lambda: str(scoring))

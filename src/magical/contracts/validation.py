@@ -33,6 +33,7 @@ __all__ = [
     "filter",
     "find_duplicates",
     "find_failures",
+    "list_broken_rows",
     "validate",
 ]
 
@@ -330,6 +331,28 @@ def filter(table: Any, contract: type[BaseModel] | Schema) -> FilterResult:
     """
     frame = to_polars(table)
     schema = contract if isinstance(contract, Schema) else schema_of(contract)
+    broken = list_broken_rows(frame, schema)
+    reasons = (
+        broken.group_by("row")
+        .agg(pl.format("{} {}", "column", "rule").str.join("; ").alias("reason"))
+        .sort("row")
+    )
+    is_good = pl.repeat(True, frame.height, eager=True).scatter(reasons["row"], False)
+    rejected = frame.filter(~is_good).with_columns(reasons["reason"])
+    return FilterResult(frame.filter(is_good), rejected)
+
+
+def list_broken_rows(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    """List each requirement that each row breaks: ``row`` from 0, ``column`` or name of a rule, ``rule``.
+
+    Raises:
+        BrokenPromise: a column is missing or of another type.
+
+    Example:
+        >>> schema = Schema("S", (Column("n", "int", bounds={"ge": 0}),))
+        >>> list_broken_rows(pl.DataFrame({"n": [1, -2]}), schema).rows()
+        [(1, 'n', 'must be >= 0')]
+    """
     dtypes = frame.schema
     structural = [f for c in schema.columns if (f := _find_column_failure(c, dtypes, frame.height))]
     if structural:
@@ -340,28 +363,19 @@ def filter(table: Any, contract: type[BaseModel] | Schema) -> FilterResult:
         )
     checks = [k for c in schema.columns for k in build_column_checks(c, dtypes[c.name])]
     checks += build_unique_checks(schema, set()) + build_rule_checks(schema)
-    reason = _rejection_reasons(frame, schema, checks)
-    good, rejected = frame.filter(reason == ""), frame.with_columns(reason.alias("reason"))
-    return FilterResult(good, rejected.filter(reason != ""))
-
-
-def _rejection_reasons(frame: pl.DataFrame, schema: Schema, checks: list[Check]) -> pl.Series:
-    """List, for each row, the requirements that it breaks; an empty string if it breaks none."""
-    batches = []
-    for start in range(0, len(checks), 100):  # in batches: polars is slow to plan one long concatenation
-        batch = checks[start : start + 100]
-        texts = [pl.when(c.broken).then(pl.lit(f"{c.name} {c.requirement}")) for c in batch]
-        reasons = pl.concat_str(texts, separator="; ", ignore_nulls=True)
-        try:
-            # A rule may give one value for all rows: the column of empty texts repeats it in each row.
-            batches.append(frame.lazy().select(pl.repeat("", pl.len()) + reasons).collect().to_series())
-        except pl.exceptions.PolarsError as error:
-            raise _computation_error(frame, schema, checks) or error from None
-    if not batches:
-        return pl.repeat("", frame.height, eager=True)
-    columns = [series.replace("", None).alias(str(i)) for i, series in enumerate(batches)]
-    joined = pl.concat_str(pl.all(), separator="; ", ignore_nulls=True)
-    return pl.DataFrame(columns).select(joined).to_series()
+    parts = [pl.DataFrame(schema={"row": pl.Int64, "column": pl.String, "rule": pl.String})]
+    # A rule may give one value for all rows: the column of full height repeats it in each row.
+    height = pl.repeat(False, pl.len()).alias(_ROW)
+    exprs = [c.broken.alias(str(i)) for i, c in enumerate(checks)]
+    try:
+        broken = frame.lazy().select(height, *exprs).drop(_ROW).collect()
+    except pl.exceptions.PolarsError as error:
+        raise _computation_error(frame, schema, checks) or error from None
+    for check, series in zip(checks, broken, strict=True):
+        if series.any():
+            rows = series.arg_true().cast(pl.Int64).alias("row").to_frame()
+            parts.append(rows.with_columns(column=pl.lit(check.name), rule=pl.lit(check.requirement)))
+    return pl.concat(parts).sort("row", maintain_order=True)
 
 
 def _count_rows(table: pl.DataFrame | pl.LazyFrame) -> int:

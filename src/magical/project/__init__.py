@@ -2,7 +2,7 @@
 
 `project` has the verbs of the command as methods; each verb's work is in a module or folder of its own.
 Door: `checking`, `gc`, `inspection`, `loading`, `looking`, `project_context`, `replay`, `reproduce`,
-`run_setup`, `scaffold`, `servers`.
+`run_setup`, `scaffold`, `scoring`, `servers`.
 """
 
 from magical.project.project import Project, load

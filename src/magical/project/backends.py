@@ -13,7 +13,13 @@ from magical.stores.local.store import LocalStore
 from magical.system.atomic_files import wrap_disk_errors
 from magical.system.file_locks import ensure_token, read_token
 
-__all__ = ["ProjectRegistryIdentity", "open_store", "prepare_database_uri"]
+__all__ = [
+    "ProjectRegistryIdentity",
+    "find_database",
+    "find_registry_uri",
+    "open_store",
+    "prepare_database_uri",
+]
 
 _DATABASE_FILE, _ID_FILE = "mlflow.db", "mlflow.id"
 _ID_LENGTH = 32
@@ -46,6 +52,26 @@ def prepare_database_uri(root: Path, home: Path) -> str:
         if not (home / _DATABASE_FILE).exists():
             (home / _ID_FILE).unlink(missing_ok=True)
     return f"{_SQLITE_PREFIX}{home / _DATABASE_FILE}"
+
+
+def find_registry_uri(home: Path, tracking: TrackingSettings) -> str:
+    """Return the address of a project's model registry, without making anything there.
+
+    Example:
+        >>> find_registry_uri(Path("/shop/.magical"), TrackingSettings())
+        'sqlite:////shop/.magical/mlflow.db'
+    """
+    return tracking.registry_uri or tracking.uri or f"{_SQLITE_PREFIX}{home / _DATABASE_FILE}"
+
+
+def find_database(uri: str) -> Path | None:
+    """Return the file of a database; None for the address of a server.
+
+    Example:
+        >>> find_database("sqlite:///shop/mlflow.db"), find_database("http://127.0.0.1:5000")
+        (PosixPath('shop/mlflow.db'), None)
+    """
+    return Path(uri.removeprefix(_SQLITE_PREFIX)) if uri.startswith(_SQLITE_PREFIX) else None
 
 
 class ProjectRegistryIdentity:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from prefect import Flow
 
     from magical.project.reproduce.outcome import Reproduction
+    from magical.project.scoring import ScoreOptions, Scoring
     from magical.project.sync import SyncReport
     from magical.views.picture import Picture
 
@@ -227,6 +228,36 @@ class Project:
         from magical.project.reproduce.reproduce import reproduce_run
 
         return reproduce_run(self.context(), run, settings)
+
+    def score(
+        self,
+        source: Any,
+        model: str = "",
+        output: str | Path | None = None,
+        keep: Sequence[str] = (),
+        options: ScoreOptions | None = None,
+    ) -> Scoring:
+        """Score new rows by a registered model: each gets a prediction, or is rejected with its reasons.
+
+        Args:
+            source: a path that ``ingest`` reads, or a table of polars or pandas; the target may be absent.
+            model: ``NAME``, ``NAME@ALIAS``, ``NAME/VERSION``, or a model's folder; by default the champion of
+                the workflow's own name.
+            output: the file of predictions, parquet or csv; None to have them in memory only.
+            keep: columns of the source that the predictions repeat.
+            options: how it is done, such as the share of rows that may be rejected.
+
+        Raises:
+            UsageError: there is no such model, or the source or the output cannot be used.
+            BrokenPromise: too many rows are rejected.
+            StepError: a step of the model failed.
+        """
+        from magical.project.scoring import ScoreOptions, find_model, open_registry, score_rows
+
+        name = model or self.graph().workflow
+        loaded = find_model(name, lambda: open_registry("", self.context))
+        path = None if output is None else Path(output)
+        return score_rows(source, loaded, path, keep, options or ScoreOptions())
 
     def flow(self) -> Flow[..., None]:
         """Create a Prefect flow of the same name as the workflow, with its settings as parameters."""

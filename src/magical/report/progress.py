@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TextIO
 
 from magical.errors import strip_control_characters
@@ -19,7 +20,7 @@ from magical.events import (
     StepStarted,
 )
 
-__all__ = ["Console"]
+__all__ = ["Console", "RowProgress"]
 
 _COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2"}
 
@@ -85,3 +86,29 @@ def _first_line(message: str) -> str:
     """Return the first line of a message, with the second if the first ends in a colon."""
     first, *rest = message.splitlines()
     return f"{first} {rest[0].strip()}" if first.endswith(":") and rest else first
+
+
+class RowProgress:
+    """One line in a terminal with the rows that are done; nothing is printed when the output is piped.
+
+    Args:
+        stream: stderr by default.
+
+    Example:
+        >>> RowProgress(sys.stdout).on_rows(100_000, 200_000)
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._started = time.perf_counter()
+
+    def on_rows(self, rows: int, total: int) -> None:
+        """Print the rows that are done, of all if that is known, and the rows a second so far."""
+        if not self._stream.isatty():
+            return
+        of = f" of {total:,}" if total else ""
+        rate = rows / max(time.perf_counter() - self._started, 1e-9)
+        # Without a line feed: the next line overwrites it.
+        end = "\r\x1b[2K" if rows == total else "\r"
+        self._stream.write(f"\r\x1b[2K… {rows:,}{of} rows, {rate:,.0f} rows/s{end}")
+        self._stream.flush()

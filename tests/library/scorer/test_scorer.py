@@ -372,3 +372,20 @@ def test_texts_of_whole_numbers_and_truth_values_have_one_reading(simple: Played
         scorer.predict(two.with_columns(member=pl.Series(["ja", "perhaps"])))
     with pytest.raises(BrokenPromise, match="income"):  # a single 1.498 has no column to ask
         scorer.predict(two.with_columns(income=pl.Series(["1.498", "2.5"])))
+
+
+def test_rows_that_were_scored_come_with_their_types_and_their_masked_rejects(simple: Played) -> None:
+    _, rows = run_and_rows(simple)
+    bad = rows.head(3).with_columns(
+        born=pl.Series([1500, 1950, 1500]), education=pl.Series(["Abi 2", None, None])
+    )
+    scored = simple.scorer().score_rows(bad)
+    assert scored.typed.height == scored.predictions.height == 3
+    assert scored.rejects.drop("rule").rows() == [
+        (0, "born", "9999"),
+        (0, "education", "xxx 9"),
+        (2, "born", "9999"),
+    ]
+    assert scored.rejects["rule"][2] == "must be >= 1890"
+    assert scored.predictions["prediction"].is_null().to_list() == [True, False, True]
+    assert scored.predictions["reason"][2] == "born must be >= 1890"

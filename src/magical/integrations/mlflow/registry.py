@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.models import ModelSignature
 
-__all__ = ["MlflowRegistry", "build_signature", "save_submission"]
+__all__ = ["MlflowRegistry", "build_signature", "find_model_data", "save_submission"]
 
 _RESULT_TYPES = {"int": "long", "float": "double", "bool": "boolean", "str": "string"}
 
@@ -52,6 +52,29 @@ def save_submission(submission: Submission, folder: Path) -> None:
         pip_requirements=list(submission.requirements),
         metadata={"magical": {"key": submission.key, "inputs": inputs}},
     )
+
+
+def find_model_data(model: Path, name: str) -> Path:
+    """Return the submitted folder in an MLflow model's folder.
+
+    Args:
+        model: the folder with the file ``MLmodel``.
+        name: the model's name, for messages.
+
+    Raises:
+        RegistryError: it holds no such folder.
+    """
+    with prepare_mlflow(""):
+        from mlflow.models import Model
+
+    model = model.resolve()
+    with wrap_mlflow_errors(str(model), f"read {name}"):
+        data = str(Model.load(model).flavors.get("python_function", {}).get("data", ""))
+    folder = (model / data).resolve()
+    # The path comes from a file of the registry, and must not lead out of the model's folder.
+    if not data or not folder.is_relative_to(model) or not folder.is_dir():
+        raise RegistryError(f"{name} holds no folder of data.", hint="it was not registered by magical.")
+    return folder
 
 
 def build_signature(inputs: Schema, outputs: Schema) -> ModelSignature:
@@ -204,18 +227,8 @@ class MlflowRegistry:
         with wrap_mlflow_errors(self.uri, f"give the files of {version.name} version {version.number}"):
             client = self._client()
             source = client.get_model_version(version.name, version.number).source or ""
-            model = (self._find_local(client, source) or self._download(source)).resolve()
-            from mlflow.models import Model
-
-            data = str(Model.load(model).flavors.get("python_function", {}).get("data", ""))
-        folder = (model / data).resolve()
-        # The path comes from a file of the registry, and must not lead out of the model's folder.
-        if not data or not folder.is_relative_to(model) or not folder.is_dir():
-            raise RegistryError(
-                f"{version.name} version {version.number} holds no folder of data.",
-                hint="it was not registered by magical.",
-            )
-        return folder
+            model = self._find_local(client, source) or self._download(source)
+            return find_model_data(model, f"{version.name} version {version.number}")
 
     def _client(self) -> MlflowClient:
         with prepare_mlflow(self.uri):

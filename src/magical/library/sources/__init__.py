@@ -1,6 +1,6 @@
 """The kinds of sources that `ingest` reads, each in a module of its own, and the settings of a reading.
 
-Door: `database`, `raw_table`, `reader`, `reading_settings`, `settled_reading`.
+Door: `chunked_source`, `database`, `raw_table`, `reader`, `reading_settings`, `settled_reading`.
 """
 
 from magical.library.sources.reading_settings import Reading

@@ -23,7 +23,7 @@ from magical.reading.csv_dialect import (
 )
 from magical.reading.encodings import decode_text
 
-__all__ = ["read_csv"]
+__all__ = ["blank_nulls", "drop_empty_rows", "parse_lines", "read_csv"]
 
 
 def read_csv(data: bytes, name: str, reading: Reading) -> RawTable:
@@ -54,19 +54,29 @@ def read_csv(data: bytes, name: str, reading: Reading) -> RawTable:
     facts = _describe_source(decoded.encoding, dialect, ends.name) | ({"compression": kind} if kind else {})
     remarks = [remark for remark in (packed, decoded.remark, dialect.remark) if remark]
     lines = cut_lines(dialect, name, reading)
-    raw = _parse(lines, name)
+    raw = parse_lines(lines, name)
     table, named = _name_columns(raw, lines.has_header, name, reading.nulls)
     remarks += [*lines.remarks, *named]
-    if table.width and table.to_series(-1).null_count():  # else no row can be empty
-        empty = pl.all_horizontal(pl.all().is_null())
-        count = table.select(empty.sum()).item()
-        if count:
-            remarks.append(f"{name}: {count:,} rows without any value are left out.")
-            table = table.filter(~empty)
+    filled = drop_empty_rows(table)
+    if filled.height < table.height:
+        remarks.append(f"{name}: {table.height - filled.height:,} rows without any value are left out.")
+        table = filled
     if reading.skip_footer is None:
         table, totals = drop_totals(table, name)
         remarks += totals
     return RawTable(table, tuple(remarks), facts | lines.facts)
+
+
+def drop_empty_rows(table: pl.DataFrame) -> pl.DataFrame:
+    """Drop the rows without any value.
+
+    Example:
+        >>> drop_empty_rows(pl.DataFrame({"a": ["1", None], "b": [None, None]})).height
+        1
+    """
+    if not table.width or not table.to_series(-1).null_count():  # then no row can be empty
+        return table
+    return table.filter(~pl.all_horizontal(pl.all().is_null()))
 
 
 def _describe_source(encoding: str, dialect: Dialect, line_ends: str) -> dict[str, str]:
@@ -78,8 +88,12 @@ def _describe_source(encoding: str, dialect: Dialect, line_ends: str) -> dict[st
     }
 
 
-def _parse(lines: CsvLines, name: str) -> pl.DataFrame:
-    """Read the records as rows of texts, the header first; an empty field is null."""
+def parse_lines(lines: CsvLines, name: str) -> pl.DataFrame:
+    """Read the records as rows of texts, the header first; an empty field is null.
+
+    Raises:
+        InputError: there are no rows, or a line is malformed.
+    """
     dialect = lines.rows()
     if not dialect.text or dialect.text.isspace():
         raise InputError(
@@ -106,15 +120,20 @@ def _name_columns(
     """Return the rows below the header with its names, and remarks; without a header, columns are counted."""
     if not has_header:
         numbered = dict(zip(raw.columns, (f"column_{i}" for i in range(1, raw.width + 1)), strict=True))
-        return _blank_nulls(raw.rename(numbered), nulls), []
+        return blank_nulls(raw.rename(numbered), nulls), []
     header = raw.row(0)
     rows, repeated = drop_repeated_headers(raw[1:], header, name)
-    table, named = name_columns(_blank_nulls(rows, nulls), header, name)
+    table, named = name_columns(blank_nulls(rows, nulls), header, name)
     return table, named + repeated
 
 
-def _blank_nulls(table: pl.DataFrame, nulls: tuple[str, ...]) -> pl.DataFrame:
-    """Make fields null that the author calls missing, with or without blanks around them."""
+def blank_nulls(table: pl.DataFrame, nulls: tuple[str, ...]) -> pl.DataFrame:
+    """Make fields null that the author calls missing, with or without blanks around them.
+
+    Example:
+        >>> blank_nulls(pl.DataFrame({"a": ["-", "1"]}), ("-",))["a"].to_list()
+        [None, '1']
+    """
     if not nulls:
         return table
     return table.with_columns(pl.when(~pl.all().str.strip_chars().is_in(nulls)).then(pl.all()))

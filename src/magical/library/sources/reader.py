@@ -24,11 +24,21 @@ from magical.reading.encodings import reject_binary
 from magical.reading.number_reading import normalize_marks
 from magical.settings import InputPath
 
-__all__ = ["find_missing_extra", "read_source"]
+__all__ = [
+    "COMMON_OPTIONS",
+    "concatenate",
+    "find_missing_extra",
+    "is_csv",
+    "list_tables",
+    "read_file",
+    "read_source",
+]
 
 _NOTHING_SAID = Reading()
 # What the reading of all kinds knows; the other options are those of texts with lines.
-_COMMON = {"decimal", "thousands", "nulls", "file_column"}
+COMMON_OPTIONS = frozenset(("decimal", "thousands", "nulls", "file_column"))
+"""The options of ``Reading`` that every kind of file has."""
+
 _WORKBOOK = {"header", "skip_after_header", "skip_footer", "sheet"}
 
 
@@ -53,19 +63,43 @@ def read_source(source: Any, reading: Reading = _NOTHING_SAID) -> RawTable:
 
 def _read_files(source: str | Path, reading: Reading) -> RawTable:
     path = source if isinstance(source, InputPath) else InputPath(source)
-    files = find_source_files(path)
-    known = {name: file for name, file in files.items() if file.suffix in _READERS}
-    if not known:
-        raise _unknown_kind(path.text, list(files.values()))
-    raws = {name: _read_file(file, reading) for name, file in known.items()}
-    left_out = [name for name in files if name not in known]
-    remarks = [f"{path.text}: {join_names(left_out, 4)} is no table and is left out."] if left_out else []
+    known, remarks = list_tables(path)
+    raws = {name: read_file(file, reading) for name, file in known.items()}
     if reading.file_column:
         raws = {name: _add_name(raw, name, reading.file_column) for name, raw in raws.items()}
     if len(raws) == 1:
         raw = next(iter(raws.values()))
         return RawTable(raw.table, (*raw.remarks, *remarks), raw.facts)
-    return RawTable(_concatenate(raws, path.text), (*_summarise_remarks(raws), *remarks), _join_facts(raws))
+    return RawTable(concatenate(raws, path.text), (*_summarise_remarks(raws), *remarks), _join_facts(raws))
+
+
+def list_tables(source: InputPath) -> tuple[dict[str, SourceFile], list[str]]:
+    """Find the files of a source that can be read, by their names in it, and remark on others.
+
+    Raises:
+        InputError: there is none.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("a.csv", "a.txt.bak"):
+        ...     (folder / name).touch()
+        >>> known, remarks = list_tables(InputPath(folder))
+        >>> list(known), len(remarks)
+        (['a.csv'], 1)
+    """
+    files = find_source_files(source)
+    known = {name: file for name, file in files.items() if file.suffix in _READERS}
+    if not known:
+        raise _unknown_kind(source.text, list(files.values()))
+    left_out = [name for name in files if name not in known]
+    remarks = [f"{source.text}: {join_names(left_out, 4)} is no table and is left out."] if left_out else []
+    return known, remarks
+
+
+def is_csv(file: SourceFile) -> bool:
+    """Return True if a file is read as csv."""
+    return _READERS.get(file.suffix) is _read_csv
 
 
 def find_missing_extra(source: Any) -> str:
@@ -83,11 +117,15 @@ def find_missing_extra(source: Any) -> str:
     return "pip install 'magical-thinking[excel]'" if is_workbook and find_spec("fastexcel") is None else ""
 
 
-def _read_file(file: SourceFile, reading: Reading) -> RawTable:
-    """Read one file, and make the texts that mean a missing value null."""
+def read_file(file: SourceFile, reading: Reading) -> RawTable:
+    """Read one file, and make the texts that mean a missing value null.
+
+    Raises:
+        InputError: it is missing, empty or malformed, or ``reading`` sets what its kind does not have.
+    """
     reader = _READERS[file.suffix]
     if reader is not _read_csv:
-        allowed = _COMMON | _WORKBOOK if reader is _read_workbook else _COMMON
+        allowed = COMMON_OPTIONS | _WORKBOOK if reader is _read_workbook else COMMON_OPTIONS
         said = {n for n, value in reading if value != getattr(_NOTHING_SAID, n)}
         if unused := sorted(said - allowed):
             raise InputError(
@@ -177,8 +215,12 @@ def _add_name(raw: RawTable, name: str, column: str) -> RawTable:
     return RawTable(raw.table.with_columns(pl.lit(name).alias(column)), raw.remarks, raw.facts)
 
 
-def _concatenate(raws: Mapping[str, RawTable], source: str) -> pl.DataFrame:
-    """Put the rows of all files together; the columns may be in any order."""
+def concatenate(raws: Mapping[str, RawTable], source: str) -> pl.DataFrame:
+    """Put the rows of all files together; the columns may be in any order.
+
+    Raises:
+        InputError: the files differ in their columns or types.
+    """
     names = list(raws)
     first = raws[names[0]].table
     for name in names[1:]:

@@ -9,7 +9,7 @@ import polars as pl
 
 from magical.errors import join_names, shorten
 
-__all__ = ["drop_repeated_headers", "drop_totals", "name_columns"]
+__all__ = ["drop_repeated_headers", "drop_totals", "name_columns", "settle_columns"]
 
 _TOTAL = re.compile(
     r"(grand |sub|sub-|over ?all |column |general )?(totals?|sums?|averages?|avg|means?)"
@@ -49,6 +49,19 @@ def name_columns(
         >>> name_columns(table, ["a", "a"], "a.csv")[0].columns
         ['a', 'a_2']
     """
+    positions, remarks = settle_columns(table, header, name)
+    return pl.DataFrame([table.to_series(i).alias(text) for text, i in positions.items()]), remarks
+
+
+def settle_columns(
+    table: pl.DataFrame, header: Sequence[str | None], name: str
+) -> tuple[dict[str, int], list[str]]:
+    """Return the position of each column that ``name_columns`` keeps, by its new name, and remarks.
+
+    Example:
+        >>> settle_columns(pl.DataFrame({"x": ["1"], "y": ["2"]}), ["a", "a"], "a.csv")[0]
+        {'a': 0, 'a_2': 1}
+    """
     names = [(text or "").strip() for text in header]
     remarks = []
     width = len(names)
@@ -57,19 +70,19 @@ def name_columns(
     if width < len(names):
         count = "column is" if len(names) - width == 1 else f"{len(names) - width} columns are"
         remarks.append(f"{name}: the lines end with a delimiter; the last {count} empty and left out.")
-    taken, kept, same, unnamed = set(names), dict[str, pl.Series](), [], []
+    taken, kept, same, unnamed = set(names), dict[str, int](), [], []
     for i, text in enumerate(names[:width]):
         series = table.to_series(i)
         if not text:
             unnamed.append(i + 1)
-            kept[_free_name("unnamed", i + 1, taken)] = series
+            kept[_free_name("unnamed", i + 1, taken)] = i
         elif text not in kept:
-            kept[text] = series
-        elif series.equals(kept[text], null_equal=True):
+            kept[text] = i
+        elif series.equals(table.to_series(kept[text]), null_equal=True):
             same.append(text)
         else:
             new = _free_name(text, 2, taken)
-            kept[new] = series
+            kept[new] = i
             remarks.append(f"{name}: two columns are called {text}; column {i + 1} is called {new}.")
     if same:
         remarks.append(
@@ -81,7 +94,7 @@ def name_columns(
         called = "it is called" if len(unnamed) == 1 else "they are called"
         new_names = join_names([n for n in kept if n not in names], 4) if not same else ""
         remarks.append(f"{name}: {plural} no name{counts}; {called} {new_names}.")
-    return pl.DataFrame([series.alias(text) for text, series in kept.items()]), remarks
+    return kept, remarks
 
 
 def _free_name(base: str, number: int, taken: set[str]) -> str:
