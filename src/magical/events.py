@@ -290,7 +290,7 @@ def keep(name: str, value: Any) -> None:
 
     Args:
         name: unique within the step.
-        value: a table, or anything that can be written as JSON.
+        value: a table, a figure of matplotlib, seaborn, plotly or altair, or what can be written as JSON.
 
     Example:
         >>> keep("rejected", {"rows": 3})

@@ -119,6 +119,8 @@ def _artifact_text(store: Store, artifact: Artifact) -> str:
         return "\n".join(f"{name}: {item.summary}" for name, item in artifact.items.items())
     if artifact.kind == "object":
         return artifact.summary
+    if artifact.kind == "figure":
+        return f"{artifact.summary}: {store.file(artifact)}"
     if artifact.kind != "table":
         return _format_value(store.load(artifact, Promise("any")))
     rows = artifact.summary.partition(" ")[0].replace(",", "")  # of a summary such as 2,240 × 29
