@@ -109,6 +109,7 @@ def test_plan_why_and_show_say_the_same_before_and_after_the_run(shop: Small) ->
         assert shop.command("why", "announce", "max_age=80").out.startswith(
             "announce: it is left out: register is left out."
         )
+        assert f"register is left out: {REASON}.\n{HINT}\n" in shop.command("check", "max_age=80").out
         drawing = shop.command("show", "max_age=80")
         assert f"register is left out: {REASON}.\n{HINT}\n" in drawing.out
         assert shop.command("show", "max_age=80", "--json").json["states"]["register"] == "left out"
@@ -123,6 +124,7 @@ def test_with_register_they_say_that_it_runs(shop: Small) -> None:
     shown = shop.command("show", "max_age=80", "--register", "--json").json
     assert shown["states"]["register"] == "stale"
     assert shown["notes"] == []
+    assert "left out" not in shop.command("check", "max_age=90").out
 
 
 @pytest.mark.parametrize(
