@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from magical.library.scorer.promotion_gate import (
     find_blockers,
     tabulate_criteria,
 )
+from magical.library.scorer.row_source import load_shown_marks, settle_row
 from magical.library.scorer.scorer import Scorer
 from magical.refs import Link
 from magical.scoring_path import derive_scoring_path
@@ -165,7 +167,8 @@ class _Registration:
 
     def __init__(self, context: StepContext, model: Model, scores: Scores, how: RegisterSettings) -> None:
         self.context, self.model, self.scores, self.how = context, model, scores, how
-        self.path = derive_scoring_path(context.graph, context.node.name)
+        path = derive_scoring_path(context.graph, context.node.name)
+        self.path = replace(path, typed=settle_row(path.typed, load_shown_marks(context, path.source)))
         self.folder = context.scratch() / "model"
         self.criteria: list[Criterion] = [
             *check_thresholds(how.require, scores),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from magical.contracts.model import Model
 from magical.contracts.schema import Column, Schema
 from magical.contracts.tables import coerce_table, to_polars
 from magical.contracts.validation import list_broken_rows
-from magical.errors import BrokenPromise, StoreError, shorten
+from magical.errors import BrokenPromise, MagicalError, shorten
 from magical.library.scorer.code_bundle import CodeBundle
 from magical.library.scorer.model_files import (
     load_model,
@@ -26,8 +26,17 @@ from magical.library.scorer.model_files import (
     wire_from_json,
     wire_to_json,
 )
+from magical.library.scorer.row_source import RawRows
+from magical.library.scorer.scorer_format import (
+    SCORER_FILE,
+    SCORER_FORMAT,
+    describe_writer,
+    explain_failure,
+    read_scorer_file,
+)
 from magical.library.scorer.scoring_steps import ROW_COLUMN, ScoringChain, add_row_numbers
 from magical.library.scorer.step_files import StepFiles
+from magical.library.sources import Reading
 from magical.reading.casting import cast
 from magical.refs import Link
 from magical.scoring_path import ScoringPath
@@ -37,9 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ScoredRows", "Scorer"]
 
-SCORER_FORMAT = 1
-_FILE, _CODE = "scorer.json", "code"
-
+_CODE = "code"
+_NO_ROWS = RawRows()
 
 _REJECTS: dict[Any, Any] = {"row": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.String}
 
@@ -69,16 +77,29 @@ class Scorer:
         model: the fitted model.
         chain: the steps from typed rows to the model's features.
         refusal: the reason why a row alone cannot be scored, or empty.
+        raw_rows: the source that its rows came from in the run.
     """
 
     model: Model
     chain: ScoringChain
     refusal: str = ""
+    raw_rows: RawRows = _NO_ROWS
+
+    @property
+    def reading(self) -> Reading:
+        """What the workflow says of its source, for a new file of the same kind."""
+        return self.raw_rows.reading
+
+    @property
+    def row_schema(self) -> Schema:
+        """The contract of a row, without the target, with the marks that the run settled."""
+        return self.chain.row_schema
 
     @classmethod
     def from_path(cls, path: ScoringPath, model: Model, load_value: Callable[[Link], Any]) -> Scorer:
         """Make the scorer of a model; ``load_value`` loads a value of the training run."""
-        return cls(model, ScoringChain.from_path(path, load_value), path.refusal)
+        chain = ScoringChain.from_path(path, load_value)
+        return cls(model, chain, path.refusal, RawRows.from_path(path))
 
     def predict(self, rows: Any) -> pl.DataFrame:
         """Predict each row: ``prediction`` and, for classes, ``probability_CLASS``; null if rejected."""
@@ -150,9 +171,11 @@ class Scorer:
         files = StepFiles(folder, package)
         data = {
             "format": SCORER_FORMAT,
+            "written_by": describe_writer(),
             "package": package.name,
             "modules": package.modules,
             "refusal": self.refusal,
+            "raw_rows": self.raw_rows.to_json(),
             "typed": schema_to_json(self.chain.row_schema),
             "source": wire_to_json(self.chain.source),
             "result": wire_to_json(self.chain.result),
@@ -161,7 +184,7 @@ class Scorer:
         }
         # After the steps: what JSON could not express was collected while they were converted.
         files.write_values(self.chain.frozen)
-        (folder / _FILE).write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
+        (folder / SCORER_FILE).write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
         return package
 
     @classmethod
@@ -169,18 +192,20 @@ class Scorer:
         """Load a scorer; this imports the project's modules that were saved with it.
 
         Raises:
-            StoreError: the folder holds no scorer, or one of another format.
+            StoreError: the folder holds no scorer, or one of a format or versions that do not fit.
         """
+        data = read_scorer_file(folder)
         try:
-            data = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise StoreError(
-                f"{folder} holds no scorer: {error}.", hint="was it registered by magical?"
-            ) from None
-        if data["format"] != SCORER_FORMAT:
-            raise StoreError(
-                f"{folder} holds a scorer of format {data['format']}, and {SCORER_FORMAT} is known."
-            )
+            return cls._from_json(data, folder)
+        except MagicalError:
+            raise
+        except Exception as error:  # a pickle, a module or an estimator of another version may raise anything
+            if (explained := explain_failure(data, error)) is None:
+                raise
+            raise explained from None
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any], folder: Path) -> Scorer:
         package = CodeBundle(data["package"], tuple(data["modules"]))
         with package.make_importable(folder / _CODE):
             files = StepFiles(folder, package)
@@ -191,7 +216,7 @@ class Scorer:
         assert isinstance(source, Link)
         assert isinstance(result, Link)
         chain = ScoringChain(schema_from_json(data["typed"]), source, steps, result, frozen)
-        return cls(model, chain, data["refusal"])
+        return cls(model, chain, data["refusal"], RawRows.from_json(data["raw_rows"]))
 
     def _prepare_rows(self, rows: Any) -> pl.DataFrame:
         """Convert rows to the typed columns; nullable ones may be missing, dates may be texts."""
