@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from magical.engine.run import RunResult
-from magical.errors import UsageError
+from magical.errors import UsageError, join_names
 from magical.events import StepCached, StepLeftOut
 from magical.graph import Graph
 from magical.integrations.prefect.cards import PrefectCards, escape_markdown, make_model_link
@@ -60,13 +60,16 @@ def set_up_prefect(context: ProjectContext, graph: Graph) -> tuple[PrefectRunner
     return runner, PrefectCards(runner, read_value, describe, lambda v: make_model_link(v, pages))
 
 
-def build_flow(body: Callable[..., Any], name: str, variable: str, module: str) -> Flow[..., Any]:
+def build_flow(
+    body: Callable[..., Any], name: str, variable: str, module: str, word: str = "setting"
+) -> Flow[..., Any]:
     """Build a flow that takes parameters by name, and starts a server if none is set up.
 
     Args:
         body: a function whose parameters are keywords.
         name: the flow's name on Prefect's pages.
         variable: the global of ``module`` that has the flow, so that Prefect finds it again.
+        word: what an error calls a parameter.
 
     Raises:
         UsageError: Prefect is not installed.
@@ -80,7 +83,7 @@ def build_flow(body: Callable[..., Any], name: str, variable: str, module: str) 
         """A flow that starts a server if none is set up."""
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            _check_arguments(parameters, args, kwargs)
+            _check_arguments(parameters, args, kwargs, word)
             with ensure_prefect_server():
                 return super().__call__(*args, **kwargs)
 
@@ -127,14 +130,21 @@ def create_flow(
     return build_flow(body, graph.workflow, graph.workflow, module)
 
 
-def _check_arguments(names: Collection[str], args: Sequence[object], settings: Mapping[str, object]) -> None:
-    """Refuse positional arguments and unknown settings, in one line instead of Prefect's page."""
+def _check_arguments(
+    parameters: Mapping[str, inspect.Parameter],
+    args: Sequence[object],
+    given: Mapping[str, object],
+    word: str,
+) -> None:
+    """Refuse positional, unknown and missing arguments, in one line instead of Prefect's page."""
+    example = f"such as {next(iter(parameters), '')}=…"
     if args:
-        raise UsageError(
-            f"A flow takes its settings by name, got {args[0]!r}.", hint=f"such as {next(iter(names), '')}=…"
-        )
-    if others := settings.keys() - {*names, "return_state", "wait_for"}:
-        raise UsageError.unknown("setting", min(others), names)
+        raise UsageError(f"A flow takes its {word}s by name, got {args[0]!r}.", hint=example)
+    if others := given.keys() - {*parameters, "return_state", "wait_for"}:
+        raise UsageError.unknown(word, min(others), parameters)
+    required = [name for name, p in parameters.items() if p.default is inspect.Parameter.empty]
+    if missing := [name for name in required if name not in given]:
+        raise UsageError(f"The flow needs {join_names(missing)}.", hint=example)
 
 
 def _create_parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:

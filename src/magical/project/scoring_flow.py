@@ -77,14 +77,16 @@ def create_scoring_flow(
     body.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [_create_parameter(name, field, defaults) for name, field in ScoringParameters.model_fields.items()]
     )
-    return build_flow(body, f"{workflow}-score", _VARIABLE, module)
+    return build_flow(body, f"{workflow}-score", _VARIABLE, module, "parameter")
 
 
 def _create_parameter(name: str, field: FieldInfo, defaults: Mapping[str, Any]) -> inspect.Parameter:
     default = inspect.Parameter.empty if field.is_required() else field.default
-    hint = Annotated[(field.annotation, Field(description=field.description))]
     return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name, default), annotation=hint
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=defaults.get(name, default),
+        annotation=Annotated[(field.annotation, *field.metadata, Field(description=field.description))],
     )
 
 
