@@ -16,9 +16,12 @@ from magical.contracts.model import Model
 from magical.contracts.schema import Column, Schema
 from magical.engine.journal import git_state
 from magical.engine.protocols import Registry, StepContext, Submission, Version, current_step
-from magical.errors import MagicalError, RegistryError, did_you_mean, join_names
+from magical.errors import MagicalError, RegistryError, WiringError, did_you_mean, join_names
 from magical.events import keep
-from magical.library.metrics.metrics import PRIMARY
+from magical.graph import Graph, Node
+from magical.library.evaluating import evaluate
+from magical.library.metrics.metric_settings import list_tasks
+from magical.library.metrics.metrics import METRICS_BY_TASK, PRIMARY
 from magical.library.metrics.scores import Scores
 from magical.library.prediction_task import prediction_columns
 from magical.library.remarks import mute_events
@@ -32,7 +35,6 @@ from magical.library.scorer.parity import (
     find_held_out,
 )
 from magical.library.scorer.promotion_gate import (
-    METRICS,
     Criterion,
     check_class_rows,
     check_findings,
@@ -58,9 +60,11 @@ class RegisterSettings(Settings):
 
     Attributes:
         name: the name of the registered model; by default the workflow's name.
-        require: a bound for each metric: at least, or at most for ``log_loss``, ``brier``, ``rmse``, ``mae``.
-        metric: the metric that compares the model with the champion on the same test rows; by default
-            ``roc_auc`` for two classes, ``log_loss`` for more, ``rmse`` for numbers.
+        require: a bound for each metric that ``evaluate`` computes, those of the settings included: at least,
+            or at most if a lower value is better, such as for ``log_loss`` and ``rmse``.
+        metric: the metric that compares the model with the champion on the same test rows; by default the
+            first of the settings, or else ``roc_auc`` for two classes, ``log_loss`` for more, ``rmse`` for
+            numbers.
         min_class_rows: the least number of scored rows of the rarest class. With fewer than 5, even a perfect
             model can hardly be told from chance.
 
@@ -78,15 +82,9 @@ class RegisterSettings(Settings):
     @classmethod
     def _check_bounds(cls, require: dict[str, float]) -> dict[str, float]:
         for name, bound in require.items():
-            _check_metric_name(name)
             if not math.isfinite(bound):
                 raise ValueError(f"{name} must be bounded by a number")
         return require
-
-    @field_validator("metric")
-    @classmethod
-    def _check_metric(cls, metric: str | None) -> str | None:
-        return metric if metric is None else _check_metric_name(metric)
 
 
 @step(writes="world")
@@ -206,7 +204,8 @@ class _Registration:
 
     def compare_champion(self, registry: Registry, champion: Version | None) -> None:
         """Compare the model with the present champion, unless that is the model itself."""
-        metric = self.how.metric or PRIMARY.get(self.model.task, "rmse")
+        usual = self.scores.primary if self.scores.project_metrics else PRIMARY.get(self.model.task, "rmse")
+        metric = self.how.metric or usual
         if champion is not None and champion.key == self.context.key:
             criterion = Criterion(CHAMPION_CRITERION, metric, "it is the champion", True)
         elif self.how.metric and metric not in self.scores.metrics:
@@ -298,7 +297,24 @@ def _build_output_schema(model: Model) -> Schema:
     return Schema("Prediction", (*columns, Column("reason", "str", nullable=True)))
 
 
-def _check_metric_name(metric: str) -> str:
-    if metric not in METRICS:
-        raise ValueError(f"names no metric {metric!r}; {did_you_mean(metric, METRICS)}")
-    return metric
+def _check_metric_names(graph: Graph, node: Node) -> None:
+    """Raise a WiringError while drawing, if a metric of the gate is none that ``evaluate`` computes."""
+    link, how = node.inputs.get("scores"), node.call.arguments.get("how") if node.call else None
+    source = graph.by_name[link.node].call if isinstance(link, Link) else None
+    # A step of the project may compute what it likes: only the scores tell, and the gate looks at them.
+    if source is None or source.step is not evaluate or not isinstance(how, RegisterSettings):
+        return
+    schema = source.input_promises["table"].schema if "table" in source.input_promises else None
+    target = schema.by_name.get(schema.target or "") if schema else None
+    tasks = list_tasks(target) if target else tuple(METRICS_BY_TASK)
+    names = [*(m.name for m in source.arguments["metrics"]), *(n for t in tasks for n in METRICS_BY_TASK[t])]
+    known = list(dict.fromkeys(names))
+    for name in filter(None, [*how.require, how.metric]):
+        if name not in known:
+            raise WiringError(
+                f"{node.name} ({node.where}) asks for the metric {name!r}, which evaluate does not compute.",
+                hint=f"{did_you_mean(name, known)} Others belong in evaluate(..., metrics=...).",
+            )
+
+
+register.check_graph = _check_metric_names

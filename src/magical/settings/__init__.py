@@ -1,15 +1,17 @@
 """Settings of a project: strict, layered, and equal after a round trip through JSON.
 
 `base` has the classes that authors derive from; `layers` merges class, files and command line.
-Door: `base`, `layer_names`, `layers`, `paths`, `secrets`.
+Door: `base`, `function_references`, `layer_names`, `layers`, `paths`, `secrets`.
 """
 
 from magical.settings.base import Settings, TaggedSettings, import_string, to_json
+from magical.settings.function_references import FunctionReference
 from magical.settings.paths import CommandLineText, InputPath, OutputPath, find_paths
 from magical.settings.secrets import Secret
 
 __all__ = [
     "CommandLineText",
+    "FunctionReference",
     "InputPath",
     "OutputPath",
     "Secret",
