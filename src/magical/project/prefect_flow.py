@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from magical.errors import UsageError, join_names
 from magical.events import StepCached, StepLeftOut
 from magical.graph import Graph
 from magical.integrations.prefect.cards import PrefectCards, escape_markdown, make_model_link
-from magical.integrations.prefect.flow_run import resolve_server
+from magical.integrations.prefect.flow_run import read_deployment_parameters, resolve_server
 from magical.integrations.prefect.prefect_runner import PrefectRunner
 from magical.integrations.prefect.reconcile import OpenFlowRuns, reconcile_flow_runs
 from magical.masking import mask_values
@@ -118,9 +119,8 @@ def create_flow(
     file_settings = context.configuration.load_settings(workflow.settings).settings
 
     def body(**settings: Any) -> None:
-        # Pass only settings that differ from the deployment's: a run with such a setting registers nothing.
-        changed = {k: v for k, v in to_json(settings).items() if v != to_json(defaults[k])}
-        _report_result(run(context.reopen({**drop_masked(changed), "policy": {"runner": "prefect"}})))
+        overrides = {**_select_changed(settings, defaults), "policy": {"runner": "prefect"}}
+        _report_result(run(context.reopen(overrides, deployment=_read_deployment(flow, defaults))))
 
     signature = inspect.Signature(
         [_create_parameter(name, field, getattr(file_settings, name)) for name, field in fields.items()]
@@ -145,6 +145,25 @@ def _check_arguments(
     required = [name for name, p in parameters.items() if p.default is inspect.Parameter.empty]
     if missing := [name for name in required if name not in given]:
         raise UsageError(f"The flow needs {join_names(missing)}.", hint=example)
+
+
+def _select_changed(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Select the settings that differ from the defaults; all others are read from the files again."""
+    changed = {k: v for k, v in to_json(settings).items() if v != to_json(defaults.get(k))}
+    return drop_masked(changed)
+
+
+def _read_deployment(flow: Flow[..., None], defaults: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read the settings of the deployment: production, as the files are; None for a flow that was called."""
+    from prefect.exceptions import ParameterBindError, ParameterTypeError
+
+    stored = read_deployment_parameters()
+    if stored is None:
+        return None
+    # Converted as Prefect does with the parameters of each run, to which they are compared.
+    with contextlib.suppress(ParameterBindError, ParameterTypeError):  # stored by an older release
+        stored = flow.validate_parameters(stored)
+    return _select_changed(stored, defaults)
 
 
 def _create_parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
 from magical.engine.journal import RunSummary
 from magical.engine.plan import FRESH, LEFT_OUT, RUN, NodePlan
-from magical.errors import InputError, StoreError
+from magical.errors import InputError, StoreError, join_names
 from magical.graph import Graph, Node
 from magical.views.picture import Picture, build_picture
 from magical.views.state_marks import StepStatus
@@ -33,7 +33,16 @@ def draw_states(
     except (InputError, StoreError) as error:
         note = error.with_message(*error.lines, "So it is not known which steps are fresh.")
         return build_picture(graph, notes=(str(note),))
-    return build_picture(graph, find_states(graph, plans, runs))
+    return build_picture(graph, find_states(graph, plans, runs), tuple(_exploring_notes(plans)))
+
+
+def _exploring_notes(plans: Mapping[str, NodePlan]) -> Iterator[str]:
+    """Name the steps that are left out because a run with these settings explores."""
+    left_out = [plan for plan in plans.values() if plan.hint]
+    if left_out:
+        names = join_names(plan.name for plan in left_out)
+        verb = "is" if len(left_out) == 1 else "are"
+        yield f"{names} {verb} left out: {left_out[0].reason}.\nHint: {left_out[0].hint}"
 
 
 def find_states(
