@@ -127,7 +127,8 @@ def create_flow(
     )
     defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
     body.__signature__, body.__doc__ = signature, workflow.__doc__  # type: ignore[attr-defined]
-    return build_flow(body, graph.workflow, graph.workflow, module)
+    flow = build_flow(body, graph.workflow, graph.workflow, module)
+    return flow
 
 
 def _check_arguments(
