@@ -282,6 +282,16 @@ class Project:
         module = str(sys._getframe(1).f_globals.get("__name__", "__main__"))
         return create_flow(self.context(), module, lambda called: run_drawing(called, called.draw()))
 
+    def scoring_flow(self) -> Flow[..., dict[str, Any]]:
+        """Create a Prefect flow that scores new rows, named after the workflow: ``campaign-score``.
+
+        It must be the global ``score`` of its module, since Prefect finds it there again.
+        """
+        from magical.project.scoring_flow import create_scoring_flow
+
+        module = str(sys._getframe(1).f_globals.get("__name__", "__main__"))
+        return create_scoring_flow(self.context(), module, self.score)
+
     def registry(self) -> Registry:
         """Open the model registry: the project's own, unless ``[tracking]`` names another."""
         return self.context().registry()
