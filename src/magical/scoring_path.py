@@ -12,7 +12,7 @@ from magical.errors import join_names
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Wire, find_links, map_links
 
-__all__ = ["PathStep", "ScoringPath", "derive_scoring_path", "drop_target"]
+__all__ = ["PathStep", "RowSource", "ScoringPath", "derive_scoring_path", "drop_target"]
 
 _TABLE_KINDS = ("table", "lazy", "pandas", "parts")
 _NO_LINK = Link("")
@@ -36,12 +36,38 @@ class PathStep:
 
 
 @dataclass(frozen=True)
+class RowSource:
+    """The source of the raw rows that become typed rows, and the steps between the two.
+
+    Attributes:
+        raw: the rows as they are read: the result of ``ingest``, or of a step of the project.
+        step: the import string of the step that reads them.
+        reading: what the author said of the source, for ``ingest``; else None.
+        steps: the steps that raw rows pass before they become typed rows, in order.
+        result: the raw rows behind these steps.
+        refusal: the reason why other raw rows cannot pass these steps; empty if they can.
+    """
+
+    raw: Link = _NO_LINK
+    step: str = ""
+    reading: Any = None
+    steps: tuple[PathStep, ...] = ()
+    result: Link = _NO_LINK
+    refusal: str = ""
+
+
+_NO_ROWS = RowSource()
+
+
+@dataclass(frozen=True)
 class ScoringPath:
     """The steps between the typed rows and the model, without splits, fits and training-only steps.
 
     Attributes:
         source: the result with the typed rows.
         typed: the contract of a row to be scored: that of the source, without the target.
+        targets: the target columns of the source, which a new row does not have.
+        rows: where these rows came from in the run.
         steps: in execution order.
         result: the table that the model predicts from.
         frozen: values of the training run, not tables, that steps of the path take.
@@ -56,6 +82,8 @@ class ScoringPath:
     frozen: tuple[Link, ...] = ()
     split: str = ""
     refusal: str = ""
+    targets: tuple[str, ...] = ()
+    rows: RowSource = _NO_ROWS
 
 
 def derive_scoring_path(graph: Graph, name: str) -> ScoringPath:
@@ -113,11 +141,18 @@ class _Tracer:
                 f"its features are made from {len(self.sources)} tables ({join_names(self.sources)})."
             )
         source, schema = next(iter(self.sources.items()))
-        # The walk went upstream; the steps run in the order of the graph.
-        order = {n.name: i for i, n in enumerate(self.graph.nodes)}
-        steps = tuple(sorted(self.steps.values(), key=lambda s: order[s.node.name]))
-        typed = schema.without(schema.names_with_role("target"))
-        return ScoringPath(source, typed, steps, served, tuple(self.frozen), self.split)
+        targets = schema.names_with_role("target")
+        rows, steps = self._trace_row_source(source), self._sort(self.steps)
+        return ScoringPath(
+            source,
+            schema.without(targets),
+            steps,
+            served,
+            tuple(self.frozen),
+            self.split,
+            targets=tuple(targets),
+            rows=rows,
+        )
 
     def _find_model_node(self, name: str) -> str:
         for link in self.graph.node(name).links:
@@ -184,6 +219,49 @@ class _Tracer:
             self._check_inputs(node, call, inputs)
             self.steps[node.name] = PathStep(node, call, inputs, drop_target(call.promise))
         return link
+
+    def _trace_row_source(self, source: Link) -> RowSource:
+        """Trace typed rows back to the step that reads them, through the steps on raw rows."""
+        raws = [link for link in self.graph.by_name[source.node].links if self._is_raw(link)]
+        found: dict[Link, None] = {}
+        steps: dict[str, PathStep] = {}
+        try:
+            results = [self._add_raw_steps(link, steps, found) for link in raws] or [source]
+        except _NoScoringPath as refused:
+            return RowSource(refusal=str(refused))
+        if len(found) > 1:
+            return RowSource(refusal=f"its rows come from {len(found)} sources ({join_names(found)})")
+        raw = next(iter(found), source)
+        node, call = self._get_call(raw.node)
+        return RowSource(raw, node.step, call.arguments.get("reading"), self._sort(steps), results[0])
+
+    def _add_raw_steps(self, link: Link, steps: dict[str, PathStep], found: dict[Link, None]) -> Link:
+        """Add the steps that make a raw table, and its source; return the link to the table when scoring."""
+        link = self._skip_training_steps(link)
+        node, call = self._get_call(link.node)
+        if not any(map(self._is_raw, node.links)):
+            found[link] = None
+        elif node.name not in steps:
+
+            def resolve(wired: Link) -> Link:
+                if self._is_raw(wired):
+                    return self._add_raw_steps(wired, steps, found)
+                if self._is_table(wired):
+                    raise _NoScoringPath(f"{node.name} makes its raw rows from {wired}, too")
+                self.frozen[wired] = None
+                return wired
+
+            inputs = {n: map_links(w, resolve) for n, w in node.inputs.items()}
+            steps[node.name] = PathStep(node, call, inputs, call.promise)
+        return link
+
+    def _is_raw(self, link: Link) -> bool:
+        return self._is_table(link) and self.graph.promise_of(link).schema is None
+
+    def _sort(self, steps: Mapping[str, PathStep]) -> tuple[PathStep, ...]:
+        """Return steps in the order of the graph: the walk went upstream."""
+        order = {n.name: i for i, n in enumerate(self.graph.nodes)}
+        return tuple(sorted(steps.values(), key=lambda s: order[s.node.name]))
 
     def _resolve_input(self, link: Link) -> Link:
         if self._is_table(link):

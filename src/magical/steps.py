@@ -73,6 +73,8 @@ class Step(Generic[P, R]):
         training_only: True if scoring leaves it out.
         promises: computes the schema of its result from the schemas (of lists: tuples of schemas) and values
             of its arguments; or None.
+        check_graph: called with the drawn graph and the node of a call, to raise for what cannot be right in
+            view of other steps; or None.
     """
 
     def __init__(self, function: Callable[P, R], facts: Mapping[str, Any]) -> None:
@@ -84,6 +86,7 @@ class Step(Generic[P, R]):
         self.random: bool = facts["random"]
         self.training_only: bool = facts["training_only"]
         self.promises: Callable[..., Any] | None = facts["promises"]
+        self.check_graph: Callable[[Any, Any], None] | None = None
 
     def __repr__(self) -> str:
         return f"<step {self.name} ({self.where})>"

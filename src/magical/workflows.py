@@ -204,6 +204,9 @@ class _WorkflowGraphBuilder:
                 f"{self.workflow.name} ({source_location(self.workflow.function)}) calls no step.",
                 hint="call one, and return what it gives.",
             )
+        for node in graph.nodes:
+            if node.call is not None and node.call.step.check_graph is not None:
+                node.call.step.check_graph(graph, node)
         return replace(graph, findings=tuple(check_wiring(graph)))
 
 

@@ -165,9 +165,55 @@ def test_a_mass_of_nulls_in_a_column_that_is_all_missing_is_none() -> None:
 
 
 def test_nothing_is_kept_where_all_can_be_cast(run: Run) -> None:
-    model_data(raw(), Customer)
+    model_data(raw(Income=["10", ""]), Customer)
     assert run.kept == {}
     assert run.events == []
+
+
+def test_what_the_texts_show_of_how_they_are_written_is_kept_for_new_rows(run: Run) -> None:
+    class Sale(Contract):
+        price: float
+        share: float
+        visits: int
+        stated: Annotated[float, Decimal(",")]
+        day: date
+        plain: float
+        whole: int
+
+    columns = {
+        "price": ["1.234,5", "7"],
+        "share": ["12 %", "5 %"],
+        "visits": ["3.663", "7"],
+        "day": ["13/04/2024"] * 2,
+    }
+    model_data(
+        pl.DataFrame({**columns, "stated": ["1,5"] * 2, "plain": ["1.5"] * 2, "whole": ["7"] * 2}), Sale
+    )
+    assert run.kept["settled"] == {
+        "price": {"decimal": ",", "thousands": "."},
+        "share": {"unit": "%"},
+        "visits": {"thousands": "."},
+        "day": {"order": "day"},
+        "plain": {"decimal": "."},
+    }
+
+
+@pytest.mark.parametrize("columns", [{}, {"Response": "1"}])
+def test_rows_whose_target_is_not_known_are_typed_without_it(columns: dict[str, str]) -> None:
+    table = raw().drop("response").with_columns(**{n: pl.lit(v) for n, v in columns.items()})
+    typed = model_data(table, Customer, target=False)
+    assert typed.columns == ["id", "income", "education", "enrolled", "Kids"]
+    assert contract_of(typed).target is None
+
+
+def test_a_missing_target_is_an_error_that_names_the_way_for_new_rows() -> None:
+    with pytest.raises(
+        BrokenPromise, match=r"lacks response(.|\n)*model_data\(raw, Customer, target=False\)"
+    ):
+        model_data(raw().drop("response"), Customer)
+    with pytest.raises(BrokenPromise) as error:
+        model_data(raw().drop("response", "Income"), Customer)
+    assert "target=False" not in str(error.value)
 
 
 def test_where_null_is_forbidden_it_fails_with_examples_and_rows() -> None:

@@ -21,12 +21,18 @@ from magical.library.part_assignment import (
 shares = st.floats(0.05, 0.45)
 
 
+def in_order(rows: int) -> Any:
+    return np.arange(rows, dtype=np.uint64)
+
+
 def sizes(parts: object) -> dict[str, int]:
     return {str(k): v for k, v in pl.Series(np.asarray(parts).tolist()).value_counts().iter_rows()}
 
 
 def test_by_share_the_borders_belong_to_the_next_part() -> None:
-    assert assign_by_share(np.array([0.0, 0.2, 0.4, 1.0]), 0.2, 0.2).tolist() == [
+    assert assign_by_share(
+        np.array([0.0, 0.2, 0.4, 1.0]), np.array([0.9, 0.0, 0.25, 0.9]), 0.2, 0.2
+    ).tolist() == [
         "test",
         "validation",
         "train",
@@ -39,8 +45,9 @@ def test_by_quota_sizes_are_exact_and_no_class_is_forgotten(
     counts: list[int], validation: float, test: float, seed: int
 ) -> None:
     classes = pl.Series(np.repeat([f"c{i}" for i in range(len(counts))], counts).tolist())
-    hashes = np.random.default_rng(seed).permutation(len(classes)).astype(np.uint64)
-    parts = assign_by_quota(hashes, classes, validation, test)
+    rng = np.random.default_rng(seed)
+    for_test, for_rest = (rng.permutation(len(classes)).astype(np.uint64) for _ in range(2))
+    parts = assign_by_quota(for_test, for_rest, classes, validation, test)
     found = sizes(parts)
     n = len(classes)
     lifted = len(counts)  # a small class may have one row more than its share
@@ -55,19 +62,21 @@ def test_by_quota_sizes_are_exact_and_no_class_is_forgotten(
 
 def test_by_quota_is_exact_where_classes_are_large() -> None:
     classes = pl.Series(["a"] * 333 + ["b"] * 667)
-    found = sizes(assign_by_quota(np.arange(1000, dtype=np.uint64), classes, 0.2, 0.2))
+    found = sizes(assign_by_quota(in_order(1000), in_order(1000), classes, 0.2, 0.2))
     assert found == {"test": 200, "validation": 200, "train": 600}
 
 
 def test_by_quota_equal_hashes_stay_together() -> None:
     hashes = np.array([1, 1, 1, 2, 3, 4, 5, 6, 7, 8], dtype=np.uint64)
-    parts = assign_by_quota(hashes, pl.Series(["a"] * 10), 0.2, 0.2)
+    parts = assign_by_quota(hashes, in_order(10), pl.Series(["a"] * 10), 0.2, 0.2)
     assert set(parts[:3]) == {"test"}
+    parts = assign_by_quota(in_order(10)[::-1], hashes, pl.Series(["a"] * 10), 0.2, 0.2)
+    assert set(parts[:3]) == {"validation"}
 
 
 def test_a_class_of_one_or_two_rows_is_in_train() -> None:
     classes = pl.Series(["a"] * 50 + ["b"] * 2 + ["c"])
-    parts = assign_by_quota(np.arange(53, dtype=np.uint64), classes, 0.2, 0.2)
+    parts = assign_by_quota(in_order(53), in_order(53), classes, 0.2, 0.2)
     assert "train" in parts[50:52]
     assert "test" not in parts[50:]
     assert parts[52] == "train"

@@ -8,7 +8,7 @@ from library.tables import houses, people
 from magical import Model
 from magical.errors import BrokenPromise
 from magical.library import Boosting, Linear, SplitSettings, select, split, train, transform
-from magical.library.training import compute_model_loss
+from magical.library.training import compute_model_score
 
 PEOPLE = split(people(), SplitSettings(seed=1))
 BOOSTED = Boosting(rounds=20)
@@ -23,7 +23,7 @@ def test_the_best_on_these_rows_wins_whatever_was_scored_before() -> None:
     models = [fitted("linear", Linear()), fitted("boosted", BOOSTED)]
     lied = [replace(m, chosen=replace(m.chosen, score=s)) for m, s in zip(models, (9.0, 0.0), strict=True)]  # type: ignore[type-var]
     best = select(lied, PEOPLE.validation)
-    losses = {m.chosen.name: compute_model_loss(m, PEOPLE.validation) for m in models}  # type: ignore[union-attr]
+    losses = {m.chosen.name: compute_model_score(m, PEOPLE.validation) for m in models}  # type: ignore[union-attr]
     assert best.chosen is not None
     assert best.chosen.name == min(losses, key=lambda n: losses[n])
     assert best.chosen.score == losses[best.chosen.name]
@@ -46,7 +46,7 @@ def test_ties_go_to_the_first_and_those_beaten_come_best_first() -> None:
 def test_ties_go_to_the_linear_model(monkeypatch: pytest.MonkeyPatch) -> None:
     from magical.library import selecting
 
-    monkeypatch.setattr(selecting, "compute_model_loss", lambda model, table: 0.5)
+    monkeypatch.setattr(selecting, "compute_model_score", lambda model, table, metric: 0.5)
     models = [fitted("boosted", BOOSTED), fitted("linear", Linear())]
     assert select(models, PEOPLE.validation).chosen.name == "linear"  # type: ignore[union-attr]
 

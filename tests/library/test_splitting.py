@@ -85,6 +85,41 @@ def test_another_validation_share_moves_nothing_into_or_out_of_test(seed: int, s
         assert one.test.equals(other.test)
 
 
+@pytest.mark.parametrize("kind", ["random", "stratified", "group"])
+@given(seed=seeds, other=seeds, test_seed=seeds)
+@settings(max_examples=10)
+def test_another_seed_moves_nothing_into_or_out_of_test(
+    kind: Any, seed: int, other: int, test_seed: int
+) -> None:
+    table = people(800)
+    one, two = (split(table, SplitSettings(kind=kind, seed=s, test_seed=test_seed)) for s in (seed, other))
+    assert one.test.equals(two.test)
+    assert one.validation.equals(two.validation) is (seed == other)
+
+
+@pytest.mark.parametrize("kind", ["random", "stratified", "group"])
+def test_another_test_seed_cuts_another_test(kind: Any) -> None:
+    table = people(800)
+    one, two = (split(table, SplitSettings(kind=kind, test_seed=s)) for s in (0, 1))
+    assert 0 < two.test.filter(pl.col("id").is_in(one.test["id"].implode())).height < one.test.height / 2
+
+
+def test_equal_seeds_cut_validation_independently_of_test() -> None:
+    """With test cut at 5 %, a validation part that followed its order would hold the next 5 % of the ids."""
+    table = people(4000)
+    for kind in ("random", "stratified"):
+        parts = split(table, SplitSettings(kind=kind, test=0.05, validation=0.05, seed=3, test_seed=3))
+        wider = split(table, SplitSettings(kind=kind, test=0.1, validation=0.05, seed=3, test_seed=3))
+        moved = wider.test.filter(pl.col("id").is_in(parts.validation["id"].implode())).height
+        assert moved < 0.2 * parts.validation.height
+
+
+def test_a_split_by_time_ignores_both_seeds() -> None:
+    table = people()
+    one = split(table, SplitSettings(kind="time"))
+    assert parts_of(split(table, SplitSettings(kind="time", seed=5, test_seed=9))) == parts_of(one)
+
+
 @given(seed=seeds)
 @settings(max_examples=10)
 def test_stratified_sizes_and_shares_are_exact(seed: int) -> None:

@@ -20,7 +20,7 @@ from library.tables import houses, people, pupils
 from magical import Model, Parts
 from magical.errors import BrokenPromise
 from magical.library import Boosting, Experiment, Linear, SplitSettings, split, train, transform, tune
-from magical.library.training import FitResult, compute_model_loss
+from magical.library.training import FitResult, compute_model_score
 from magical.library.tuning import _TrialLog
 
 TABLES = {"binary": people, "multiclass": pupils, "regression": houses}
@@ -61,7 +61,7 @@ def test_a_model_knows_its_task_features_and_score(task: str, experiment: Experi
     assert model.chosen is not None
     assert model.chosen.name == experiment.name
     assert model.chosen.metric == ("rmse" if task == "regression" else "log_loss")
-    assert model.chosen.score == pytest.approx(compute_model_loss(model, p.validation), rel=1e-12)
+    assert model.chosen.score == pytest.approx(compute_model_score(model, p.validation), rel=1e-12)
     assert model.target not in model.features
     assert not {"id", "joined", "family", "name", "constant"} & set(model.features)
 

@@ -36,6 +36,11 @@ class Column:
         max_orphans: for a key, the share of rows that may refer to no parent.
         zone: the time zone of its moments without an offset in the source.
         zone_twice: ``earliest`` or ``latest`` of two moments with one local time; empty to refuse them.
+        unit: the unit or currency of its numbers in the source.
+        order: ``day`` or ``month``, whichever comes first in its dates in the source; empty for neither.
+        settled: ``source`` if its marks are those that a source showed in a run, ``contract`` if the contract
+            states them and the source showed the unit. Then each text is read by itself: other texts of the
+            column decide nothing, and marks or units that the run did not see are refused.
         examples: values that a pretended column is drawn from.
         inner: for a list, the type of its members.
         parents: for a key, the columns of the parent's id; empty if the parent is given by name only.
@@ -60,6 +65,9 @@ class Column:
     max_orphans: float = 0.0
     zone: str = ""
     zone_twice: Literal["", "earliest", "latest"] = ""
+    unit: str = ""
+    order: Literal["", "day", "month"] = ""
+    settled: Literal["", "contract", "source"] = ""
     description: str = ""
     examples: tuple[Any, ...] = ()
     inner: str = ""
@@ -94,6 +102,9 @@ class Column:
             "max_orphans": self.max_orphans,
             "zone": self.zone,
             "zone_twice": self.zone_twice,
+            "unit": self.unit,
+            "order": self.order,
+            "settled": self.settled,
             "inner": self.inner,
         }
         # Without empty entries, so that a field that is added later does not change existing keys.
@@ -212,8 +223,9 @@ class Schema:
 
     def without_constraints(self) -> Schema:
         """Return what a step's body may read: names, types, choices and roles, without bounds and rules."""
-        texts = ("alias", "format", "decimal", "thousands", "zone", "zone_twice", "description", "sample")
-        none: dict[str, Any] = {"bounds": {}, "examples": (), "parents": (), **dict.fromkeys(texts, "")}
+        marks = ("alias", "format", "decimal", "thousands", "zone", "zone_twice", "unit", "order", "settled")
+        texts = dict.fromkeys((*marks, "description", "sample"), "")
+        none: dict[str, Any] = {"bounds": {}, "examples": (), "parents": (), **texts}
         columns = (replace(c, max_orphans=0.0, **none) for c in self.columns)
         return Schema(self.name, tuple(columns))
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from magical.contracts.contract import schema_of
 from magical.keys.packages import is_project
-from magical.settings import InputPath, OutputPath, Secret, import_string, to_json
+from magical.settings import FunctionReference, InputPath, OutputPath, Secret, import_string, to_json
 from magical.settings.paths import ReplacementGroup
 
 __all__ = ["encode_argument", "parse_argument_kind", "split_file_marks", "strip_type_marks"]
@@ -62,6 +62,9 @@ def encode_argument(value: Any, paths: list[str], roots: list[Any]) -> str:
         if isinstance(item, InputPath):
             paths.append(item.location)
             return "(content)"
+        if isinstance(item, FunctionReference) and item:
+            roots.append(item.load())
+            return str(item)
         if _table_package(item):
             return {f"{_MARK}table": _digest_table(item)}
         if isinstance(item, type) and issubclass(item, BaseModel):

@@ -136,9 +136,15 @@ def _add_scoring_parts(graph: Graph, node: Node, identities: Mapping[str, NodeId
     # Their code is registered with the model, so it is part of the key even if their results stay the same.
     identity = identities[node.name]
     parts, where = dict(identity.parts), dict(identity.where)
-    for name in [step.node.name for step in derive_scoring_path(graph, node.name).steps]:
-        labels = ("code:", "argument:", "package:")
-        inner = {k: v for k, v in identities[name].parts.items() if k.startswith(labels)}
+    path = derive_scoring_path(graph, node.name)
+    code = ("code:", "argument:", "package:")
+    labels: dict[str, tuple[str, ...]] = {step.node.name: code for step in (*path.rows.steps, *path.steps)}
+    # Nor need another alias, mark or `Reading` change the rows of the run.
+    labels |= {path.rows.raw.node: ("argument:reading",), path.source.node: ("gives",)}
+    for name in (n for n in labels if n in identities):
+        inner = {k: v for k, v in identities[name].parts.items() if k.startswith(labels[name])}
+        if not inner:
+            continue
         parts[f"scoring:{name}"] = hashlib.sha256(_dump(inner).encode()).hexdigest()[:32]
         where[f"scoring:{name}"] = graph.by_name[name].where
     return replace(identity, parts=parts, where=where)

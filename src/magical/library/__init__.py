@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from magical.library.experiments import Boosting, Experiment, Linear, boosting, linear
     from magical.library.featurizing import featurize
     from magical.library.ingesting import ingest, ingest_sql
+    from magical.library.metrics.metric_settings import Metric
     from magical.library.metrics.scores import Score, Scores
     from magical.library.modeling import model_data
     from magical.library.predicting import predict
@@ -34,6 +35,7 @@ _EXPORTS = {
     "predicting": ("predict",),
     "preprocessing": ("transform",),
     "registering": ("RegisterSettings", "register"),
+    "metrics.metric_settings": ("Metric",),
     "metrics.scores": ("Score", "Scores"),
     "selecting": ("select",),
     "ingesting": ("ingest", "ingest_sql"),
@@ -50,6 +52,7 @@ __all__ = [
     "Database",
     "Experiment",
     "Linear",
+    "Metric",
     "Reading",
     "RegisterSettings",
     "Score",

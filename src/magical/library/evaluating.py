@@ -1,5 +1,6 @@
 """The step ``evaluate``: score predictions, each number with its interval."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import polars as pl
@@ -11,6 +12,7 @@ from magical.engine.protocols import current_step
 from magical.errors import BrokenPromise, join_names
 from magical.events import current_sink, keep
 from magical.library.metrics.diagnostics import make_diagnostics
+from magical.library.metrics.metric_settings import Metric, check_metrics
 from magical.library.metrics.scores import Scores
 from magical.library.metrics.table_metrics import resample_metrics
 from magical.library.prediction_task import PROBABILITY_PREFIX
@@ -23,8 +25,15 @@ __all__ = ["evaluate"]
 C = TypeVar("C", bound=Contract)
 
 
-@step
-def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
+def _check_evaluation(
+    predictions: object, table: Schema | None, part: str, metrics: Sequence[Metric]
+) -> None:
+    """Check the metrics while the workflow is drawn."""
+    check_metrics(metrics, table)
+
+
+@step(promises=_check_evaluation)
+def evaluate(predictions: Frame, table: Frame[C], part: str = "", metrics: tuple[Metric, ...] = ()) -> Scores:
     """Compare predictions with the true target.
 
     Two classes: ``roc_auc``, ``average_precision``, ``log_loss`` (natural logarithm), ``brier``,
@@ -34,17 +43,23 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
     Each metric has the 95 % interval of a percentile bootstrap over rows (Efron 1979), 500 resamples, seeded.
     Rows without a target or a prediction are dropped and counted. If a class has fewer than 30 rows, its
     metrics get at least the interval of a share of so many rows (Wilson 1927), and a warning calls them wide.
+    The metrics of the settings come first, with intervals from the same resamples, or the first of them for
+    many rows, at least 100. One that is undefined on these rows is left out, with a warning.
 
     Args:
         predictions: the result of ``predict``.
         table: the predicted rows with their target; matched by id, else by position.
         part: the name of the part; by default that of the split that ``table`` comes from, else ``test``.
+        metrics: the metrics of the settings; the first is shown first.
 
     Returns:
         The scores. Tables for the report are kept: ``confusion``, ``curve``, ``calibration`` and ``worst``.
 
     Raises:
-        BrokenPromise: the two tables have different rows, no row is complete, or the contract has no target.
+        BrokenPromise: the two tables have different rows, no row is complete, the contract has no target, or
+            a metric cannot be computed.
+        StepError: the function of a metric raises, or returns no number.
+        WiringError: a metric does not fit the target. Found while drawing, if the contract tells.
 
     Example:
         >>> from magical import Target
@@ -72,24 +87,32 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
             hint="give rows whose outcome is known.",
         )
     names = [c for c in predictions.columns if c.startswith(PROBABILITY_PREFIX)]
-    result = resample_metrics(complete, target, names)
+    check_metrics(metrics, schema)
+    result = resample_metrics(complete, target, names, metrics)
     scores = Scores(
         task=result.task,
         metrics=result.summarize(),
+        project_metrics=metrics,
         positive=result.positive,
         rarest=result.rarest,
         target=target.name,
         part=part,
         rows=complete.height,
     )
-    if scores.is_wide:
-        warn(
-            f"the intervals are wide: {scores.rarest} of {scores.rows:,} {part} rows are of the rarest class."
-        )
+    _warn_doubtful(scores)
     if current_sink.get() is not None:
         for name, value in make_diagnostics(complete, target, names, schema.ids).items():
             keep(name, value)
     return scores
+
+
+def _warn_doubtful(scores: Scores) -> None:
+    """Warn of wide intervals, and of metrics of the settings that are undefined on these rows."""
+    if undefined := [m.name for m in scores.project_metrics if m.name not in scores.metrics]:
+        warn(f"{join_names(undefined)} cannot be computed on these rows, and is left out.")
+    if scores.is_wide:
+        rows = f"{scores.rarest} of {scores.rows:,} {scores.part} rows"
+        warn(f"the intervals are wide: {rows} are of the rarest class.")
 
 
 def _find_part() -> str:

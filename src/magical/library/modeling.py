@@ -32,32 +32,43 @@ _FEW_VALUES = 3  # fewer values than these are no mass, however small the table
 
 
 def _promise_rows(
-    raw: object, contract: type[Contract], parents: Sequence[Schema | None], max_uncastable: float
-) -> type[Contract]:
+    raw: object,
+    contract: type[Contract],
+    parents: Sequence[Schema | None],
+    target: bool,
+    max_uncastable: float,
+) -> Schema:
     """Check the arguments of ``model_data`` while the workflow is drawn, and return its contract."""
     if not 0 <= max_uncastable <= 1:
         raise WiringError(
             f"model_data: max_uncastable is {max_uncastable}, which is no share of values.",
             hint="give a number between 0 and 1.",
         )
-    find_relations(schema_of(contract), parents)
-    return contract
+    schema = schema_of(contract)
+    find_relations(schema, parents)
+    return schema if target else schema.without(schema.names_with_role("target"))
 
 
 @step(promises=_promise_rows)
-def model_data(raw: Frame, contract: type[C], *parents: Frame, max_uncastable: float = 0.05) -> Frame[C]:
+def model_data(
+    raw: Frame, contract: type[C], *parents: Frame, target: bool = True, max_uncastable: float = 0.05
+) -> Frame[C]:
     """Convert a raw table to the columns and types of a contract.
 
     A column is found by the field's alias, else by its exact name, else by its name in snake case (``Income``
     and ``INCOME`` are ``income``). A value that cannot be cast becomes null and is counted (kept as
     ``uncastable``). Numbers and dates that another reader could read in another way are remarked (kept as
-    ``readings``). Columns without a field keep their raw names, behind the others.
+    ``readings``). Columns without a field keep their raw names, behind the others. The marks of numbers and
+    the order of day and month that the texts show are kept as ``settled``: a registered model reads new rows
+    by them.
 
     Args:
         raw: the rows; columns of texts are cast.
         contract: the contract of each row.
         parents: typed tables that keys of the contract refer to. A row whose key is no id of its parent is an
             orphan: an error, unless the key allows some by ``Orphans(share)`` (kept as ``orphans``).
+        target: False for rows whose target is not known: the result then has no target column, and that of
+            the source, if there is one, is left out.
         max_uncastable: the largest share of a column's values that may become null; two always may.
 
     Returns:
@@ -80,13 +91,16 @@ def model_data(raw: Frame, contract: type[C], *parents: Frame, max_uncastable: f
         [{'id': 7, 'income': None, 'enrolled': '2012', 'Kids': '2'}]
     """
     known = [contract_of(p) for p in parents]
-    _promise_rows(raw, contract, known, max_uncastable)
-    table, schema = to_polars(raw), with_key_types(schema_of(contract), known)
+    promised = _promise_rows(raw, contract, known, target, max_uncastable)
+    table, schema = to_polars(raw), with_key_types(promised, known)
+    if not target:
+        table = _drop_columns(table, schema_of(contract), "target")
     evidence, matches = TableEvidence(table), _match_columns(table, schema)
     sources = {name: table.get_column(raw_name) for name, raw_name in matches.items()}
     casts = {c.name: cast(sources[c.name], c, evidence) for c in schema.columns}
     _raise_conflict([*casts.values()], schema)
     _report_readings([*casts.values()])
+    _keep_settled(casts, schema)
     advise = partial(_suggest_fix, schema=schema, sources=sources, evidence=evidence)
     _check_casts(casts, sources, schema, max_uncastable, advise)
     # A raw column may have the name of a field that another column filled: the raw one is dropped.
@@ -98,16 +112,26 @@ def model_data(raw: Frame, contract: type[C], *parents: Frame, max_uncastable: f
     return typed
 
 
+def _drop_columns(table: pl.DataFrame, schema: Schema, role: str) -> pl.DataFrame:
+    """Drop the raw columns that the schema's columns of a role mean."""
+    columns = tuple(schema.column(name) for name in schema.names_with_role(role))
+    matches, _ = match_columns(table.columns, replace(schema, columns=columns), label="model_data")
+    return table.drop(matches.values())
+
+
 def _match_columns(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
     """Map the name of each column of the schema to the name of its raw column."""
-    matches, lost = match_columns(table.columns, schema, label="model_data")
-    if lost:
-        missing = [column.alias or column.name for column in lost]
+    matches, missing = match_columns(table.columns, schema, label="model_data")
+    if missing:
+        names = [c.alias or c.name for c in missing]
         unused = [n for n in table.columns if n not in matches.values()]
+        hint = suggest_alias(names, table.columns, unused, f"{schema.name}{_format_source(schema)}")
+        if all(c.role == "target" for c in missing):
+            hint += f" Rows whose target is not known: model_data(raw, {schema.name}, target=False)."
         raise BrokenPromise(
-            f"model_data promised Frame[{schema.name}], and the source lacks {join_names(missing, 6)}.",
+            f"model_data promised Frame[{schema.name}], and the source lacks {join_names(names, 6)}.",
             f"  it has {join_names(table.columns, 15)}",
-            hint=suggest_alias(missing, table.columns, unused, f"{schema.name}{_format_source(schema)}"),
+            hint=hint,
         )
     return matches
 
@@ -180,6 +204,18 @@ def _annotate(column: Column, mark: str) -> str:
     kind = {"duration": "timedelta"}.get(column.type, column.type)
     hint = f"Annotated[{kind}, {mark}]{' | None' if column.nullable else ''}"
     return f"{column.name}: {column.role.capitalize()}[{hint}]" if column.role else f"{column.name}: {hint}"
+
+
+def _keep_settled(casts: Mapping[str, CastResult], schema: Schema) -> None:
+    """Keep as ``settled`` how the texts of each column are written, where the contract does not say it."""
+    settled = {}
+    for column in schema.columns:
+        states_marks = bool(column.decimal or column.thousands)
+        shown = casts[column.name].settled.items()
+        if marks := {n: mark for n, mark in shown if not (states_marks and n in ("decimal", "thousands"))}:
+            settled[column.name] = marks
+    if settled:
+        keep("settled", settled)
 
 
 def _report_readings(casts: list[CastResult]) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from magical.contracts.dtypes import dtype_kind
 from magical.errors import BrokenPromise
 
-__all__ = ["assign_by_quota", "assign_by_share", "assign_by_time", "hash_rows", "scale_hashes"]
+__all__ = ["Hashes", "assign_by_quota", "assign_by_share", "assign_by_time", "hash_rows", "scale_hashes"]
 
 Hashes = NDArray[np.uint64]
 
@@ -21,42 +21,55 @@ _NULL = np.uint64(0x6E756C6C6E756C6C)  # 64 bits that stand for a missing value
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # the step of splitmix64
 
 
-def assign_by_share(fractions: NDArray[Any], validation: float, test: float) -> NDArray[Any]:
-    """Assign each row by its number from 0 to 1: the lowest are test, the next validation, the rest train.
+def assign_by_share(
+    for_test: NDArray[Any], for_rest: NDArray[Any], validation: float, test: float
+) -> NDArray[Any]:
+    """Assign each row by two numbers from 0 to 1: the first cuts test, the second validation from the rest.
 
     Example:
-        >>> assign_by_share(np.array([0.1, 0.3, 0.9]), 0.2, 0.2).tolist()
+        >>> assign_by_share(np.array([0.1, 0.3, 0.9]), np.array([0.1, 0.2, 0.3]), 0.2, 0.2).tolist()
         ['test', 'validation', 'train']
     """
-    # Test comes first, so that another share of validation does not move a row into or out of test.
-    return np.where(fractions < test, "test", np.where(fractions < test + validation, "validation", "train"))
+    # Validation is a share of all rows, and is cut from those that test leaves.
+    of_rest = validation / (1 - test)
+    return np.where(for_test < test, "test", np.where(for_rest < of_rest, "validation", "train"))
 
 
-def assign_by_quota(hashes: Hashes, classes: pl.Series, validation: float, test: float) -> NDArray[Any]:
+def assign_by_quota(
+    for_test: Hashes, for_rest: Hashes, classes: pl.Series, validation: float, test: float
+) -> NDArray[Any]:
     """Assign the rows of each class in the order of their hashes, so that each part gets its share of it.
 
-    Sizes are exact to the row; a class of three or more rows has one in each part. Rows with equal hashes
-    stay together.
+    The first hashes choose test, the second choose validation from the rest. Sizes are exact to the row; a
+    class of three or more rows has one in each part. Rows with equal hashes stay together.
 
     Example:
-        >>> assign_by_quota(np.arange(10), pl.Series(["a"] * 5 + ["b"] * 5), 0.2, 0.2).tolist()
+        >>> order, classes = np.arange(10), pl.Series(["a"] * 5 + ["b"] * 5)
+        >>> assign_by_quota(order, order, classes, 0.2, 0.2).tolist()
         ['test', 'validation', 'train', 'train', 'train', 'test', 'validation', 'train', 'train', 'train']
     """
     codes = classes.cast(pl.String).rank("dense").to_numpy().astype(np.int64) - 1
     counts = np.bincount(codes)
     # In each class, test leaves at least two rows for the other parts, and validation one for train.
-    for_test = _compute_quotas(counts, test, counts - 2)
-    for_validation = _compute_quotas(counts, validation, counts - for_test - 1)
+    in_test = _rank_in_class(for_test, codes) < _compute_quotas(counts, test, counts - 2)[codes]
+    rest = codes[~in_test]
+    quotas = _compute_quotas(counts, validation, np.bincount(rest, minlength=len(counts)) - 1)
+    parts = np.where(in_test, "test", "validation")
+    parts[~in_test] = np.where(_rank_in_class(for_rest[~in_test], rest) < quotas[rest], "validation", "train")
+    return parts
+
+
+def _rank_in_class(hashes: Hashes, codes: NDArray[Any]) -> NDArray[Any]:
+    """Rank each row by its hash among those of its class, from 0; rows of equal hash get the lowest rank."""
+    counts = np.bincount(codes)
     order = np.lexsort((hashes, codes))
-    starts = np.cumsum(counts) - counts
     # Rows of equal hash are equal rows: all get the rank of the first, and so the same part.
     new = np.ones(len(order), dtype=bool)
     new[1:] = (hashes[order][1:] != hashes[order][:-1]) | (codes[order][1:] != codes[order][:-1])
     first = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
     rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = first - starts[codes[order]]
-    edge = for_test[codes]
-    return np.where(rank < edge, "test", np.where(rank < edge + for_validation[codes], "validation", "train"))
+    rank[order] = first - (np.cumsum(counts) - counts)[codes[order]]
+    return rank
 
 
 def assign_by_time(times: pl.Series, validation: float, test: float) -> tuple[NDArray[Any], dict[str, Any]]:

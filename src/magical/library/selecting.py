@@ -1,15 +1,20 @@
 """The step ``select``: choose the best of several models on validation."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from magical.contracts.contract import Contract
 from magical.contracts.model import Candidate, Model
 from magical.contracts.promises import Frame
+from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, join_names
 from magical.events import emit
+from magical.library.candidate_table import keep_candidates
+from magical.library.metrics.metric_settings import Metric, check_metrics, find_deciding
 from magical.library.prediction_task import Task
-from magical.library.training import compute_model_loss
+from magical.library.training import compute_model_score
 from magical.steps import step
 
 __all__ = ["select"]
@@ -19,22 +24,32 @@ C = TypeVar("C", bound=Contract)
 TIE_TOLERANCE = 1e-9  # a smaller relative difference of losses may be rounding
 
 
-@step
-def select(models: list[Model], validation: Frame[C]) -> Model:
-    """Choose the model with the lowest loss on validation; of equally good models, the simplest.
+def _check_selection(models: object, validation: Schema | None, metrics: Sequence[Metric]) -> None:
+    """Check the metrics while the workflow is drawn."""
+    check_metrics(metrics, validation)
 
-    Every model is scored on these rows: by log loss for classes, by the root mean squared error for numbers.
-    A linear model is simpler than any other; among equally simple models, the first in the list wins.
+
+@step(promises=_check_selection)
+def select(models: list[Model], validation: Frame[C], metrics: tuple[Metric, ...] = ()) -> Model:
+    """Choose the model with the best score on validation; of equally good models, the simplest.
+
+    Every model is scored on these rows, by the first of ``metrics``; without one by log loss for classes, by
+    the root mean squared error for numbers. A linear model is simpler than any other; among equally simple
+    models, the first in the list wins.
 
     Args:
         models: fitted models of the same target.
         validation: rows that no model was fitted on.
+        metrics: the metrics of the settings; the first decides.
 
     Returns:
-        The winner, with the other candidates and their scores.
+        The winner, with the other candidates and their scores, which are also kept as ``candidates``.
 
     Raises:
-        BrokenPromise: ``models`` is empty, or the models predict different targets.
+        BrokenPromise: ``models`` is empty, the models predict different targets, or the metric is undefined
+            for all of them.
+        StepError: the function of the metric raises, or returns no number.
+        WiringError: a metric does not fit the target. Found while drawing, if the contract tells.
 
     Example:
         >>> import polars as pl
@@ -60,14 +75,28 @@ def select(models: list[Model], validation: Frame[C]) -> Model:
             hint="compare models of one target only.",
         )
     # Score all again here: models may have been tuned on different rows, so their own scores do not compare.
-    losses = [compute_model_loss(m, validation) for m in models]
+    deciding = find_deciding(metrics)
+    scores = [compute_model_score(m, validation, deciding) for m in models]
+    losses = _to_losses(scores, deciding)
     order = sorted(range(len(models)), key=lambda i: (losses[i], not _is_linear(models[i]), i))
     near = [i for i in order if losses[i] - losses[order[0]] <= TIE_TOLERANCE * abs(losses[order[0]])]
     winner = min(near, key=lambda i: (not _is_linear(models[i]), i))
-    scored = [_make_candidate(m, loss) for m, loss in zip(models, losses, strict=True)]
+    scored = [_make_candidate(m, score, deciding) for m, score in zip(models, scores, strict=True)]
     beaten = tuple(scored[i] for i in order if i != winner)
     emit(f"{scored[winner].name} is best: " + join_names(f"{c.name} {c.score:.4g}" for c in scored))
-    return replace(models[winner], chosen=scored[winner], candidates=beaten)
+    return keep_candidates(replace(models[winner], chosen=scored[winner], candidates=beaten))
+
+
+def _to_losses(scores: list[float], metric: Metric | None) -> list[float]:
+    """Turn scores into numbers that are better when they are lower; an undefined score is the worst."""
+    if metric is None:
+        return scores
+    if not any(map(math.isfinite, scores)):
+        raise BrokenPromise(
+            f"select: {metric.name} is {scores[0]} for all {len(scores)} models.",
+            hint="look at the rows of validation, or choose another metric.",
+        )
+    return [metric.to_loss(s) if math.isfinite(s) else math.inf for s in scores]
 
 
 def _is_linear(model: Model) -> bool:
@@ -75,8 +104,8 @@ def _is_linear(model: Model) -> bool:
     return bool(steps) and hasattr(steps[-1][1], "coef_")
 
 
-def _make_candidate(model: Model, score: float) -> Candidate:
-    """Describe a model with its loss on validation as a candidate."""
-    metric = Task(model.task, model.target).metric  # type: ignore[arg-type]
+def _make_candidate(model: Model, score: float, deciding: Metric | None) -> Candidate:
+    """Describe a model with its score on validation as a candidate."""
+    metric = deciding.name if deciding else Task(model.task, model.target).metric  # type: ignore[arg-type]
     chosen = model.chosen or Candidate("model", score, metric)  # a project's own model may have none
     return Candidate(chosen.name, score, metric, chosen.params)

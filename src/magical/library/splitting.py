@@ -13,6 +13,7 @@ from magical.contracts.tables import partition
 from magical.errors import BrokenPromise
 from magical.events import emit, keep
 from magical.library.part_assignment import (
+    Hashes,
     assign_by_quota,
     assign_by_share,
     assign_by_time,
@@ -24,9 +25,11 @@ from magical.library.remarks import warn
 from magical.settings import Settings
 from magical.steps import step
 
-__all__ = ["SplitSettings", "split"]
+__all__ = ["SplitSettings", "choose_split_kind", "split"]
 
 C = TypeVar("C", bound=Contract)
+
+_SEEDS = 2**63  # added to ``seed``, so that equal seeds cut validation independently of test
 
 
 class SplitSettings(Settings):
@@ -38,17 +41,20 @@ class SplitSettings(Settings):
             else stratified where the target is a class, else random.
         validation: the share of rows for tuning and selection.
         test: the share of rows for the final report.
-        seed: another seed gives another split; a split by time ignores it.
+        seed: another seed gives another validation part; test stays as it is.
+        test_seed: another one gives another test part. Leave it, so that models of different runs are
+            compared on rows that none of them has seen. A split by time ignores both seeds.
 
     Example:
         >>> SplitSettings(validation=0.2, test=0.2, seed=7)
-        SplitSettings(kind=None, validation=0.2, test=0.2, seed=7)
+        SplitSettings(kind=None, validation=0.2, test=0.2, seed=7, test_seed=0)
     """
 
     kind: Literal["random", "stratified", "group", "time"] | None = None
     validation: float = Field(default=0.2, gt=0, lt=1)
     test: float = Field(default=0.2, gt=0, lt=1)
     seed: int = Field(default=0, ge=0, lt=2**63)
+    test_seed: int = Field(default=0, ge=0, lt=2**63)
 
     @model_validator(mode="after")
     def _check_shares(self) -> Self:
@@ -63,10 +69,11 @@ class SplitSettings(Settings):
 def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
     """Divide a table into train, validation and test.
 
-    A row's part depends on its ``Id`` and the seed (random), its group and the seed (group), its ``Id``, the
-    seed and its class's quota (stratified), or its time and the cut (time, kept as ``cut``). So it does not
-    move when rows are shuffled or columns change, and, random or by group, not when rows are added. Rows
-    without an ``Id`` are identified by a digest of the contract's columns. Rows of equal time, and equal
+    A row's part depends on its ``Id`` and the seeds (random), its group and the seeds (group), its ``Id``,
+    the seeds and its class's quota (stratified), or its time and the cut (time, kept as ``cut``). So it does
+    not move when rows are shuffled or columns change, and, random or by group, not when rows are added. Test
+    is cut first, by ``test_seed``: another ``seed`` or share of validation moves no row into or out of it.
+    Rows without an ``Id`` are identified by a digest of the contract's columns. Rows of equal time, and equal
     rows without an ``Id``, stay together. Rows without a target or a time are in no part, and counted. Rows
     in different parts that differ only in their ``Id`` are counted and kept as ``overlap``. A class of fewer
     than 30 rows causes a warning.
@@ -93,7 +100,7 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
         (6, 2, 2)
     """
     schema = contract_of(table)
-    kind = how.kind or _default_kind(schema)
+    kind = choose_split_kind(schema, how)
     assignable = _mark_assignable(table, schema, kind)
     rows = table.filter(assignable) if not assignable.all() else table
     _check_classes(rows, schema, kind)
@@ -115,9 +122,10 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
         ) from None
 
 
-def _default_kind(schema: Schema) -> str:
-    if schema.names_with_role("group"):
-        return "group"
+def choose_split_kind(schema: Schema, how: SplitSettings) -> str:
+    """Return the kind of a split: that of the settings, else the one that suits the contract."""
+    if how.kind or schema.names_with_role("group"):
+        return how.kind or "group"
     return "stratified" if _has_class_target(schema) else "random"
 
 
@@ -174,16 +182,23 @@ def _assign(rows: pl.DataFrame, schema: Schema, kind: str, how: SplitSettings) -
         )
         keep("cut", {name: str(cut) for name, cut in cuts.items()})
         return assigned
-    hashes = hash_rows(rows, schema.ids or schema.names, how.seed)
-    if kind == "group":
-        group = _require_role_column(schema, "group")
-        # Rows without a group are groups of one, or they would all land in the same part.
-        ungrouped = rows.get_column(group).is_null().to_numpy()
-        hashes = np.where(ungrouped, hashes, hash_rows(rows, [group], how.seed))
+    group = _require_role_column(schema, "group") if kind == "group" else ""
+    for_test = _hash_units(rows, schema, group, how.test_seed)
+    for_rest = _hash_units(rows, schema, group, how.seed + _SEEDS)
     if kind == "stratified":
         classes = rows.get_column(str(schema.target))
-        return assign_by_quota(hashes, classes, how.validation, how.test)
-    return assign_by_share(scale_hashes(hashes), how.validation, how.test)
+        return assign_by_quota(for_test, for_rest, classes, how.validation, how.test)
+    return assign_by_share(scale_hashes(for_test), scale_hashes(for_rest), how.validation, how.test)
+
+
+def _hash_units(rows: pl.DataFrame, schema: Schema, group: str, seed: int) -> Hashes:
+    """Hash what a part is cut by: the group if it is named, else the id, else the content of the row."""
+    hashes = hash_rows(rows, schema.ids or schema.names, seed)
+    if not group:
+        return hashes
+    # Rows without a group are groups of one, or they would all land in the same part.
+    ungrouped = rows.get_column(group).is_null().to_numpy()
+    return np.where(ungrouped, hashes, hash_rows(rows, [group], seed))
 
 
 def _report_overlap(rows: pl.DataFrame, schema: Schema, parts: np.ndarray[Any, Any]) -> None:

@@ -14,9 +14,11 @@ from magical.contracts.model import Model
 from magical.contracts.promises import Frame, Pipeline
 from magical.errors import BrokenPromise
 from magical.events import current_sink, keep, scratch
+from magical.library.candidate_table import keep_candidates
 from magical.library.experiments import Experiment
+from magical.library.metrics.metric_settings import Metric
 from magical.library.remarks import log_warnings, progress
-from magical.library.training import FitResult, Trainer, prepare_trainer
+from magical.library.training import FitResult, Trainer, check_training, prepare_trainer
 from magical.steps import step
 from magical.system.state_files import is_plain_file, parse_state, read_plain, remove_entry
 
@@ -30,28 +32,38 @@ TRIAL_BATCH = 4
 LOG_FILE = "trials.jsonl"
 
 
-@step
-def tune(train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experiment: Experiment) -> Model:
-    """Search for the parameters that give an experiment's estimator the lowest loss on validation.
+@step(promises=check_training)
+def tune(
+    train: Frame[C],
+    validation: Frame[C],
+    preprocessing: Pipeline,
+    experiment: Experiment,
+    metrics: tuple[Metric, ...] = (),
+) -> Model:
+    """Search for the parameters that give an experiment's estimator the best score on validation.
 
     The task follows from the target's type in the contract: a bool, a text or a ``Literal`` gives classes
-    (two: ``binary``, more: ``multiclass``), a number without choices gives ``regression``. The search
-    minimises log loss for classes, and the root mean squared error for numbers. The first trial has the
-    experiment's defaults, the others come from Optuna's TPE sampler (Bergstra and others 2011). The
-    sampler proposes trials in batches of four, seeded by study and trial number, and gets their scores in
-    order. Finished trials are logged, so a killed study resumes, with the same result to the last bit.
+    (two: ``binary``, more: ``multiclass``), a number without choices gives ``regression``. The first of
+    ``metrics`` decides, in its direction; without one the search minimises log loss for classes, and the root
+    mean squared error for numbers. The first trial has the experiment's defaults, the others come from
+    Optuna's TPE sampler (Bergstra and others 2011). The sampler proposes trials in batches of four, seeded by
+    study and trial number, and gets their scores in order. Finished trials are logged, so a killed study
+    resumes, with the same result to the last bit.
 
     Args:
         train: rows to fit on.
-        validation: rows to score on; some estimators stop early by it.
+        validation: rows to score on; some estimators stop early by it, by a loss of their own.
         preprocessing: the unfitted Pipeline of ``transform``; it is fitted on train.
         experiment: the estimator, its search space and the number of trials.
+        metrics: the metrics of the settings.
 
     Returns:
         The best fitted model, with its score. All trials are kept as ``trials``.
 
     Raises:
         BrokenPromise: the contract has no target, or no trial ended with a finite score.
+        StepError: the function of the deciding metric raises, or returns no number.
+        WiringError: a metric does not fit the target. Found while drawing, if the contract tells.
 
     Example:
         >>> from magical import Target
@@ -66,26 +78,26 @@ def tune(train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experim
         ('log_loss', (False, True))
     """
     with log_warnings():
-        trainer = prepare_trainer(train, validation, preprocessing)
+        trainer = prepare_trainer(train, validation, preprocessing, metrics)
         best = _search(trainer, experiment)
         if best.estimator is None:  # the log of an earlier attempt has scores, no estimators
             best = trainer.fit(experiment, best.params)
-    return trainer.build_model(experiment, best)
+    return keep_candidates(trainer.build_model(experiment, best))
 
 
 def _search(trainer: Trainer, experiment: Experiment) -> FitResult:
-    """Run all trials, and return the one with the lowest loss; the first of equal ones."""
+    """Run all trials, and return the one with the best score; the first of equal ones."""
     log = _TrialLog(scratch() / LOG_FILE if current_sink.get() is not None else None)
     best, rows = None, []
     for number, fit in enumerate(_run_trials(trainer, experiment, log)):
-        rows.append({"trial": number, trainer.task.metric: fit.score, "seconds": fit.seconds, **fit.params})
-        if math.isfinite(fit.score) and (best is None or fit.score < best.score):
+        rows.append({"trial": number, trainer.metric_name: fit.score, "seconds": fit.seconds, **fit.params})
+        if math.isfinite(fit.score) and (best is None or trainer.to_loss(fit) < trainer.to_loss(best)):
             best = fit
         if best is not None:
-            progress(number + 1, experiment.trials, f"best {trainer.task.metric} {best.score:.4g}")
+            progress(number + 1, experiment.trials, f"best {trainer.metric_name} {best.score:.4g}")
     if best is None:
         raise BrokenPromise(
-            f"{experiment.name}: none of {len(rows)} trials gave a finite {trainer.task.metric}.",
+            f"{experiment.name}: none of {len(rows)} trials gave a finite {trainer.metric_name}.",
             hint="look at the features for infinite numbers, and at the experiment's space.",
         )
     keep("trials", pl.DataFrame(rows, infer_schema_length=None))
@@ -97,7 +109,7 @@ def _run_trials(trainer: Trainer, experiment: Experiment, log: "_TrialLog") -> I
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction="minimize")
+    study = optuna.create_study(direction=trainer.metric.direction if trainer.metric else "minimize")
     defaults = experiment.defaults(trainer.task.kind)
     if defaults:
         study.enqueue_trial(defaults)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -12,7 +13,7 @@ from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
 from magical.reading.date_parsing import parse_times, read_moments
 from magical.reading.missing_texts import is_missing_text
-from magical.reading.number_reading import TableEvidence, has_open_point, read_numbers
+from magical.reading.number_reading import TableEvidence, has_open_point, has_point, read_numbers
 from magical.reading.reading_note import ReadingNote
 
 __all__ = ["CastResult", "cast", "strip_texts"]
@@ -37,6 +38,8 @@ class CastResult(NamedTuple):
         thousands: the mark between thousands that was found.
         said: what else another reader could dispute, such as dates in several forms.
         reason: the cause why values cannot be cast, where it is known.
+        settled: what the texts show of how they are written, as fields of a column: ``decimal``,
+            ``thousands``, ``unit``, ``order``.
     """
 
     values: pl.Series
@@ -48,6 +51,7 @@ class CastResult(NamedTuple):
     thousands: str = ""
     said: str = ""
     reason: str = ""
+    settled: Mapping[str, str] = MappingProxyType({})
 
     @property
     def remark(self) -> str:
@@ -94,6 +98,8 @@ def cast(raw: pl.Series, column: Column, evidence: TableEvidence | None = None) 
         if column.type in ("date", "datetime"):
             notes = read_moments(raw, column)._asdict()
             values = notes.pop("values").cast(wanted).rename(column.name)
+            order = notes.pop("order")
+            notes["settled"] = {"order": order} if order else {}
         else:
             values = _CASTS[column.type](raw, column).cast(wanted).rename(column.name)
     except pl.exceptions.ComputeError as error:  # polars raises for a bad format even with strict=False
@@ -122,6 +128,8 @@ def strip_texts(raw: pl.Series, column: Column) -> pl.Series:
 
 def _cast_plain_numbers(raw: pl.Series, column: Column) -> pl.Series | None:
     """Cast texts that polars reads and that leave one reading, in one pass; None if there are others."""
+    if column.unit:  # a number without its unit is not plain
+        return None
     number = raw.cast(DTYPES["int" if column.type == "int" else "float"], strict=False)
     if number.null_count() > raw.null_count():
         failed = raw.filter(number.is_null() & raw.is_not_null())
@@ -131,9 +139,14 @@ def _cast_plain_numbers(raw: pl.Series, column: Column) -> pl.Series | None:
         return number  # no text with a mark is an integer to polars
     if number.is_infinite().any():
         return None
-    states_point = column.decimal == "." or column.thousands not in ("", ".")
-    if not states_point and (column.decimal or column.thousands or has_open_point(raw)):
-        return None
+    if column.settled == "source":
+        # Each text by itself: one with a single reading decides nothing for the others.
+        if column.decimal != "." and column.thousands != "," and has_point(raw):
+            return None
+    else:
+        states_point = column.decimal == "." or column.thousands not in ("", ".")
+        if not states_point and (column.decimal or column.thousands or has_open_point(raw)):
+            return None
     number = number.fill_nan(None)
     return _to_durations(number) if column.type == "duration" else number
 
@@ -144,7 +157,9 @@ def _cast_number_texts(raw: pl.Series, column: Column, evidence: TableEvidence |
         raw = strip_texts(raw, column)
         plain = _cast_plain_numbers(raw, column)
     if plain is not None:
-        return CastResult(plain.rename(column.name), pl.repeat(False, len(raw), eager=True))
+        settled = {"decimal": "."} if column.type != "int" and has_point(raw) else {}
+        none = pl.repeat(False, len(raw), eager=True)
+        return CastResult(plain.rename(column.name), none, settled=settled)
     reading = read_numbers(raw, column, evidence)
     number = reading.plain.cast(pl.Float64, strict=False)
     number = pl.select(pl.when(number.is_finite()).then(number)).to_series()
@@ -160,7 +175,14 @@ def _cast_number_texts(raw: pl.Series, column: Column, evidence: TableEvidence |
         number = _to_durations(number * seconds) if seconds else _all_null(raw, column)
     number = number.rename(column.name)
     found = (reading.notes, reading.conflict, reading.fixes, reading.decimal, reading.thousands)
-    return CastResult(number, raw.is_not_null() & number.is_null(), *found)
+    shown = zip(("decimal", "thousands", "unit"), reading.shown, strict=True)
+    return CastResult(
+        number,
+        raw.is_not_null() & number.is_null(),
+        *found,
+        reason=reading.reason,
+        settled={name: mark for name, mark in shown if mark},
+    )
 
 
 def _cast_int(raw: pl.Series, column: Column) -> pl.Series:

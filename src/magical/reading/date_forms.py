@@ -92,6 +92,9 @@ class ReadTexts:
         ambiguous: texts that have two readings.
         deciders: a text with the day first, and one with the month first, where a column has both.
         contradictions: texts whose weekday is not that of their date.
+        orders: ``day`` and ``month``, if a text shows that it comes first.
+        settled: the order that is settled, or empty if none is; None if the texts are to decide.
+        refused: texts that have the other order than the settled one.
     """
 
     moments: pl.Series
@@ -101,10 +104,18 @@ class ReadTexts:
     ambiguous: list[str] = field(default_factory=list)
     deciders: list[str] = field(default_factory=list)
     contradictions: list[str] = field(default_factory=list)
+    orders: set[str] = field(default_factory=set)
+    settled: str | None = None
+    refused: list[str] = field(default_factory=list)
 
 
-def read_texts(texts: pl.Series) -> ReadTexts:
+def read_texts(texts: pl.Series, order: str | None = None) -> ReadTexts:
     """Read each text by the one form that it fits; each form after the first costs a pass over what is left.
+
+    Args:
+        texts: null where a value is missing.
+        order: ``day`` or ``month``, if it is settled which comes first; empty if it is settled that nothing
+            decides; None if the texts are to decide for each other.
 
     Example:
         >>> read = read_texts(pl.Series(["Mar 27, 2024", "2024-03-28T10:00:00+0100", "23.03.2024", "soon"]))
@@ -116,6 +127,7 @@ def read_texts(texts: pl.Series) -> ReadTexts:
     read = ReadTexts(
         pl.Series([None], dtype=pl.Datetime("us")).new_from_index(0, len(texts)),
         pl.repeat(False, len(texts), eager=True),
+        settled=order,
     )
     left = pl.DataFrame({"row": pl.int_range(len(texts), eager=True), "text": texts}).drop_nulls()
     for pattern in (_PADDED_ISO, *_PATTERNS):
@@ -212,6 +224,9 @@ def _order_day_and_month(parts: pl.DataFrame, texts: pl.Series, read: ReadTexts)
     is_open = (first <= 12) & (other <= 12) & (first != other)
     by_day, by_month = first.is_between(13, 31) & (other <= 12), other.is_between(13, 31) & (first <= 12)
     is_day_first, is_month_first = bool(by_day.any()), bool(by_month.any())
+    read.orders |= {name for name, is_first in (("day", is_day_first), ("month", is_month_first)) if is_first}
+    if read.settled is not None:
+        return _order_by_settled(parts, texts, read, is_open)
     day_first = other <= 12
     if is_day_first != is_month_first:  # the others follow those that decide
         day_first = pl.repeat(is_day_first, len(parts), eager=True)
@@ -225,6 +240,26 @@ def _order_day_and_month(parts: pl.DataFrame, texts: pl.Series, read: ReadTexts)
         day=pl.when(~is_open).then(pl.when(day_first).then("first").otherwise("other")),
         month=pl.when(day_first).then("other").otherwise("first"),
     )
+
+
+def _order_by_settled(
+    parts: pl.DataFrame, texts: pl.Series, read: ReadTexts, is_open: pl.Series
+) -> pl.DataFrame:
+    """Fill day and month by the settled order; the day is null where it does not fit, or none is settled."""
+    first, other = parts["first"], parts["other"]
+    if read.settled:
+        day, month = (first, other) if read.settled == "day" else (other, first)
+        fits = month <= 12
+        read.refused += texts.filter(~fits & (day <= 12)).head(1).to_list()
+    else:
+        day_first = other <= 12
+        day, month = (
+            pl.select(pl.when(day_first).then(a).otherwise(b)).to_series()
+            for a, b in ((first, other), (other, first))
+        )
+        fits = ~is_open
+        read.ambiguous += texts.filter(is_open).head(100).to_list()
+    return parts.with_columns(day=pl.when(fits).then(day), month=month)
 
 
 def _clock() -> pl.Expr:

@@ -58,6 +58,7 @@ class MomentReading(NamedTuple):
         conflict: two readings between which nothing decides; then ``values`` lacks these texts.
         fixes: the marks of a contract, each of which decides.
         reason: the cause why a value that is present has no reading, where it is known.
+        order: ``day`` or ``month``, whichever comes first as the texts show; empty if they show neither.
     """
 
     values: pl.Series
@@ -66,6 +67,7 @@ class MomentReading(NamedTuple):
     conflict: str = ""
     fixes: tuple[str, ...] = ()
     reason: str = ""
+    order: str = ""
 
 
 def read_moments(raw: pl.Series, column: Column) -> MomentReading:
@@ -90,7 +92,8 @@ def read_moments(raw: pl.Series, column: Column) -> MomentReading:
         texts = raw
     elif kind in ("str", "int"):
         texts = raw.cast(pl.String)
-        read = _read_by_format(texts, column.format) if column.format else read_texts(texts)
+        order = column.order if column.settled else None
+        read = _read_by_format(texts, column.format) if column.format else read_texts(texts, order)
     else:
         return MomentReading(pl.Series([None] * len(raw), dtype=pl.Datetime("us")))
     moments, reason = _localize(read, texts, column)
@@ -99,11 +102,15 @@ def read_moments(raw: pl.Series, column: Column) -> MomentReading:
         if not midnight.all():
             reason = reason or "a time of day is lost in a date"
         moments = pl.select(pl.when(midnight).then(moments)).to_series()
+    if not reason and read.refused:
+        first = "day" if column.order == "day" else "month"
+        reason = f"{read.refused[0]!r} is written otherwise: in the dates of the run the {first} came first"
     if not reason and kind == "str" and moments.null_count() > texts.null_count():
         reason = _explain_failures(texts.filter(moments.is_null()), column.format)
     notes = tuple(_note_readings(read, texts, column))
     said = "; ".join(_describe_doubts(read, texts, column))
-    return MomentReading(moments, notes, said, *_describe_conflict(read), reason)
+    shown = read.orders.pop() if len(read.orders) == 1 else ""
+    return MomentReading(moments, notes, said, *_describe_conflict(read), reason, shown)
 
 
 def parse_times(raw: pl.Series, format: str = "") -> pl.Series:

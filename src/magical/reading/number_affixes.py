@@ -8,7 +8,14 @@ import polars as pl
 
 from magical.reading.reading_note import ReadingNote
 
-__all__ = ["KNOWN_UNITS", "find_other_unit", "note_affixes", "split_affixes"]
+__all__ = [
+    "KNOWN_UNITS",
+    "find_common_affix",
+    "find_other_unit",
+    "find_unsettled_unit",
+    "note_affixes",
+    "split_affixes",
+]
 
 _CURRENCY = (  # K$, M€ and T€ are multiples
     r"(?:[A-Z]{2}|[A-JLN-SU-Z])?\p{Sc}|(?i:eur|usd|gbp|chf|jpy|cny|rmb|inr|brl|pln|sek|nok|dkk|czk|huf|ron|bgn|rub|try"
@@ -47,6 +54,12 @@ KNOWN_UNITS = (
 )
 """Units that may follow a number without a blank; other letters there may be part of a code, such as 12A."""
 _SIMPLE = r"^[+-]?[0-9.,]+$"
+
+
+def _affix() -> pl.Expr:
+    """Express what stands beside a number of ``split_affixes``: its unit, else its currency."""
+    currency = pl.col("currency").str.to_lowercase().str.strip_chars_end(".")
+    return pl.when(pl.col("unit") != "").then("unit").otherwise(currency)
 
 
 def split_affixes(texts: pl.Series) -> pl.DataFrame:
@@ -166,6 +179,37 @@ def find_other_unit(texts: pl.Series, parts: pl.DataFrame) -> tuple[pl.Series | 
         elif kind == "unit":
             return is_bare, units[0], ""
     return None, "", ""
+
+
+def find_common_affix(parts: pl.DataFrame) -> str:
+    """Return the unit that stands beside most numbers with one, else the currency; empty if none has any.
+
+    Example:
+        >>> find_common_affix(split_affixes(pl.Series(["12 kg", "7 kg"])))
+        'kg'
+    """
+    affixes = parts.filter(pl.col("core").is_not_null()).select(_affix()).to_series()
+    common = affixes.filter(affixes != "").mode().sort()
+    return str(common[0]) if len(common) else ""
+
+
+def find_unsettled_unit(parts: pl.DataFrame, unit: str) -> pl.Series:
+    """Return True where a number has another unit or currency than the settled one, each text by itself.
+
+    Args:
+        parts: what ``split_affixes`` returns.
+        unit: the settled unit or currency, from ``find_common_affix``; empty for numbers without any.
+
+    Example:
+        >>> parts = split_affixes(pl.Series(["12 kg", "3 g", "7", "0"]))
+        >>> find_unsettled_unit(parts, "kg").to_list(), find_unsettled_unit(parts, "").to_list()
+        ([False, True, True, False], [True, True, False, False])
+    """
+    is_currency = bool(pl.Series([unit]).str.contains(f"(?i)^(?:{_CURRENCY})$").item())
+    # A zero is one in every unit, and many sources leave the currency out.
+    is_free = (_affix() == "") & (pl.lit(is_currency) | pl.col("core").str.contains(_ZERO))
+    other = pl.col("core").is_not_null() & (_affix() != unit) & ~is_free
+    return parts.select(other.fill_null(False).alias("other")).to_series()
 
 
 def note_affixes(texts: pl.Series, parts: pl.DataFrame, plain: pl.Series) -> list[ReadingNote]:

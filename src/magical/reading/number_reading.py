@@ -15,7 +15,14 @@ import polars as pl
 
 from magical.contracts.schema import Column
 from magical.reading.missing_texts import is_missing_text
-from magical.reading.number_affixes import KNOWN_UNITS, find_other_unit, note_affixes, split_affixes
+from magical.reading.number_affixes import (
+    KNOWN_UNITS,
+    find_common_affix,
+    find_other_unit,
+    find_unsettled_unit,
+    note_affixes,
+    split_affixes,
+)
 from magical.reading.reading_note import ReadingNote
 
 __all__ = [
@@ -23,6 +30,7 @@ __all__ = [
     "TableEvidence",
     "could_be_codes",
     "has_open_point",
+    "has_point",
     "normalize_marks",
     "read_numbers",
 ]
@@ -70,6 +78,8 @@ class NumberReading:
         notes: examples of what was read in a way that is not plain.
         conflict: two readings between which nothing decides; then ``plain`` lacks these texts.
         fixes: the marks of a contract, each of which decides.
+        shown: the decimal mark, the mark between thousands, and the unit or currency that the texts show.
+        reason: why texts are not read by settled marks, with an example.
     """
 
     plain: pl.Series
@@ -79,6 +89,8 @@ class NumberReading:
     notes: tuple[ReadingNote, ...] = ()
     conflict: str = ""
     fixes: tuple[str, ...] = ()
+    shown: tuple[str, str, str] = ("", "", "")
+    reason: str = ""
 
 
 class TableEvidence:
@@ -193,6 +205,16 @@ def has_open_point(texts: pl.Series) -> bool:
     return len(marked) > 0
 
 
+def has_point(texts: pl.Series) -> bool:
+    """Return True if a text has a point; the head is looked at first.
+
+    Example:
+        >>> has_point(pl.Series(["7", "1.5"])), has_point(pl.Series(["7"]))
+        (True, False)
+    """
+    return any(part.str.contains(".", literal=True).any() for part in (texts.head(_HEAD_ROWS), texts))
+
+
 def read_numbers(texts: pl.Series, column: Column, evidence: TableEvidence | None = None) -> NumberReading:
     """Read a column of texts as numbers.
 
@@ -211,7 +233,12 @@ def read_numbers(texts: pl.Series, column: Column, evidence: TableEvidence | Non
         "'1.498' is 1.498 if the point is the decimal mark, and 1498 if it stands between thousands"
     """
     parts = split_affixes(texts)
-    other_unit, unit, conflict = find_other_unit(texts, parts)
+    other_unit: pl.Series | None
+    if column.settled:
+        other_unit, unit, conflict = find_unsettled_unit(parts, column.unit), column.unit, ""
+    else:
+        other_unit, unit, conflict = find_other_unit(texts, parts)
+    reason = _explain_unit(texts, other_unit, unit) if column.settled else ""
     if other_unit is not None:
         parts = parts.with_columns(core=pl.when(~other_unit).then("core"))
     cores = _Cores(parts["core"].alias(texts.name))
@@ -219,12 +246,16 @@ def read_numbers(texts: pl.Series, column: Column, evidence: TableEvidence | Non
     plain, by_comma = _write_plain(cores, decision)
     fixes: tuple[str, ...] = ()
     if decision.conflict and not conflict:
+        cores.open &= plain.is_null()  # by settled marks, some of them are read
         conflict, fixes = _describe_conflict(texts, cores)
     decimal, thousands = _find_marks(cores.core, plain.is_not_null(), by_comma)
+    shown = (decimal, thousands, find_common_affix(parts))
+    if column.settled == "source" and not reason:
+        reason = _explain_marks(texts, cores, plain, decision)
     if decimal == "." and not thousands and not decision.disputed:
         decimal = ""
     notes = (*_note_marks(texts, cores, decision, plain), *note_affixes(texts, parts, plain))
-    return NumberReading(plain, decimal, thousands, unit, notes, conflict, fixes)
+    return NumberReading(plain, decimal, thousands, unit, notes, conflict, fixes, shown, reason)
 
 
 def could_be_codes(texts: pl.Series) -> bool:
@@ -295,6 +326,8 @@ def normalize_marks(texts: pl.Series, decimal: str | None, thousands: str | None
 
 def _decide(cores: _Cores, column: Column, evidence: TableEvidence | None) -> _Decision:
     """Decide between the two readings of texts such as 1.498."""
+    if column.settled == "source":
+        return _decide_by_settled_marks(cores, column)
     if column.decimal or column.thousands:
         roles = _stated_roles(column)
         # A stated comma does not refuse 1.5: so `ingest` writes numbers by the marks of a Reading.
@@ -312,6 +345,21 @@ def _decide(cores: _Cores, column: Column, evidence: TableEvidence | None) -> _D
     decimal = ballots[0][0]
     why = "; ".join(reason for vote, reason in votes if vote == decimal)
     return _Decision(_assign_roles(decimal), disputed=True, why=why)
+
+
+def _decide_by_settled_marks(cores: _Cores, column: Column) -> _Decision:
+    """Decide by the marks that a source showed before; a mark that it did not show is not read.
+
+    The other decimal mark is refused although it leaves one reading: beside ``1.5`` stands ``1.498``, which
+    would be 1498 by a settled comma.
+    """
+    decimal = column.decimal or _OTHER.get(column.thousands, "")
+    roles = {decimal: _DECIMAL} if decimal else {}
+    if column.thousands in _OTHER:
+        roles[column.thousands] = _THOUSANDS
+    unread = cores.core.filter(cores.open)
+    conflict = any(mark not in roles for mark in ".," if _has_mark(unread, mark))
+    return _Decision(roles, refused=_OTHER.get(decimal, ""), conflict=conflict)
 
 
 def _decide_by_majority(cores: _Cores) -> _Decision:
@@ -400,6 +448,25 @@ def _describe_conflict(texts: pl.Series, cores: _Cores) -> tuple[str, tuple[str,
         f"{numbers[_THOUSANDS]} if it stands between thousands",
         (f'Decimal("{mark}")', f'Thousands("{mark}")'),
     )
+
+
+def _explain_unit(texts: pl.Series, other_unit: pl.Series | None, unit: str) -> str:
+    """Return why texts are not read that have another unit than the settled one; empty if there are none."""
+    if other_unit is None or not other_unit.any():
+        return ""
+    example = repr(texts.filter(other_unit)[0])
+    if not unit:
+        return f"{example} has a unit, and the numbers of the run had none"
+    return f"{example} is not in {unit}, as the numbers of the run were"
+
+
+def _explain_marks(texts: pl.Series, cores: _Cores, plain: pl.Series, decision: _Decision) -> str:
+    """Return why numbers are not read by settled marks; empty if all are read."""
+    unread = (cores.point | cores.comma) & plain.is_null()
+    if not unread.any() or decision.conflict or not decision.refused:
+        return ""
+    decimal = _NAMES[_OTHER[decision.refused]]
+    return f"{texts.filter(unread)[0]!r} is written otherwise: the numbers of the run had a decimal {decimal}"
 
 
 def _note_marks(texts: pl.Series, cores: _Cores, decision: _Decision, plain: pl.Series) -> list[ReadingNote]:

@@ -10,12 +10,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from magical.contracts.schema import Schema
 from magical.engine.protocols import Submission, Version
 from magical.errors import RegistryError
+from magical.integrations.mlflow.artifact_address import find_artifact_folder
 from magical.integrations.mlflow.client import (
     ensure_experiment,
     hide_password,
@@ -169,7 +168,13 @@ class MlflowRegistry:
             return self._to_version(client.get_model_version(name, aliases["champion"]), aliases)
 
     def alias(self, version: Version, alias: str = "champion") -> None:
-        """Point an alias at a version; a tag of the model lists all champions in order, for ``rollback``."""
+        """Point an alias at a version; a tag of the model lists all champions in order, for ``rollback``.
+
+        Raises:
+            RegistryError: the alias is ``champion``, and the version cannot predict.
+        """
+        if alias == "champion":
+            version.require_predictions()
         with wrap_mlflow_errors(self.uri, f"give {version.name} version {version.number} the alias {alias}"):
             client = self._client()
             before = self._champions(client, version.name) if alias == "champion" else [version.number]
@@ -181,7 +186,7 @@ class MlflowRegistry:
         """Point the alias ``champion`` back at the version that had it before.
 
         Raises:
-            RegistryError: no version had it before.
+            RegistryError: no version had it before, or that one cannot predict.
         """
         with wrap_mlflow_errors(self.uri, f"look up the champions of {name}"):
             client = self._client()
@@ -189,6 +194,7 @@ class MlflowRegistry:
             versions = {str(v.version): v for v in found}
             champions = [n for n in self._champions(client, name) if n in versions]  # some may be deleted
             if len(champions) > 1:
+                self._to_version(versions[champions[-2]], {}).require_predictions()
                 client.set_registered_model_alias(name, "champion", champions[-2])
                 self._note_champions(client, name, champions[:-1])
                 return self._to_version(versions[champions[-2]], self._aliases(client, name))
@@ -307,11 +313,9 @@ class MlflowRegistry:
         if not source.startswith("runs:/"):
             return None
         run_id, _, path = source.removeprefix("runs:/").partition("/")
-        uri = client.get_run(run_id).info.artifact_uri
-        if not uri.startswith("file:"):
-            return None
-        folder = Path(url2pathname(urlsplit(uri).path)) / path
-        return folder if folder.is_dir() else None
+        artifacts = find_artifact_folder(client.get_run(run_id).info.artifact_uri, self.uri)
+        folder = artifacts / path if artifacts else None
+        return folder if folder is not None and folder.is_dir() else None
 
     def _download(self, source: str) -> Path:
         """Return a folder with a server's model files, downloaded once: they never change."""

@@ -1,5 +1,6 @@
 """Metrics of predictions, as numbers with intervals and as small tables.
 
-Pure functions of predictions and truth; no step is defined here.
-Door: `diagnostics`, `metrics`, `scores`, `table_metrics`.
+Functions of predictions and truth, and the settings `Metric`; no step is defined here.
+Door: `diagnostics`, `metric_settings`, `metric_values`, `metrics`, `predicted_rows`, `scores`,
+`table_metrics`.
 """

@@ -23,20 +23,24 @@ BINS = 500
 class Resamples:
     """Bootstrap weights of a table's rows: row 0 is the table itself, the others are resamples.
 
+    Attributes:
+        number: the number of resamples; with 0 there is the table only.
+
     Example:
         >>> sums = Resamples(rows=3, seed=0).sums(np.array([[1.0], [2.0], [3.0]]))
         >>> sums.shape, sums[0].tolist()
         ((501, 1), [6.0])
     """
 
-    def __init__(self, rows: int, seed: int) -> None:
+    def __init__(self, rows: int, seed: int, number: int = RESAMPLES) -> None:
+        self.number = number
         rng = np.random.default_rng(seed)
         self._block_count = min(rows, MAX_BLOCKS)
         self._row_blocks = (
             rng.permutation(rows) % self._block_count if rows > self._block_count else np.arange(rows)
         )
         even = np.full(self._block_count, 1 / self._block_count)
-        drawn = rng.multinomial(self._block_count, even, size=RESAMPLES)
+        drawn = rng.multinomial(self._block_count, even, size=number)
         self._weights = np.vstack([np.ones(self._block_count), drawn]).astype(np.float64)
 
     def sums(self, values: Array) -> Array:
@@ -49,6 +53,16 @@ class Resamples:
         # optimize=True may call BLAS, whose order of adding, and so the last bit, depends on the machine.
         sums: Array = np.einsum("rb,cb->rc", self._weights, np.array(columns), optimize=False)
         return sums
+
+    def draw_rows(self, number: int) -> Array:
+        """Return the positions of the rows of one resample, each as often as it is drawn; 0 is the table.
+
+        Example:
+            >>> Resamples(rows=3, seed=0).draw_rows(0).tolist()
+            [0, 1, 2]
+        """
+        times = self._weights[number].astype(np.int64)[self._row_blocks]
+        return np.repeat(np.arange(len(times)), times)
 
     def counts(self, codes: Array, size: int, chosen: Array | None = None) -> Array:
         """Count each code in the table and in each resample.

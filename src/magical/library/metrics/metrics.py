@@ -11,6 +11,7 @@ import numpy as np
 
 __all__ = [
     "LOWER_IS_BETTER",
+    "METRICS_BY_TASK",
     "PRIMARY",
     "Array",
     "compute_confusion_metrics",
@@ -27,6 +28,15 @@ PRIMARY = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae"})
 """Metrics that improve when they fall; all others improve when they rise."""
+
+METRICS_BY_TASK = {
+    "binary": (
+        "roc_auc", "average_precision", "log_loss", "brier", "accuracy", "f1", "precision", "recall",
+    ),
+    "multiclass": ("log_loss", "accuracy", "f1_macro", "roc_auc_ovr"),
+    "regression": ("rmse", "mae", "r2"),
+}  # fmt: skip
+"""The metrics that ``evaluate`` computes, for each task."""
 
 _EPSILON = float(np.finfo(np.float64).eps)
 

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from magical.brand import mark_not_real
 from magical.contracts.contract import Contract
-from magical.library.metrics.metrics import PRIMARY
+from magical.library.metrics.metric_settings import Metric, find_deciding
+from magical.library.metrics.metrics import LOWER_IS_BETTER, PRIMARY
 from magical.library.rare_classes import FEW_ROWS
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Scores(Contract):
         rows: the number of the evaluated rows.
         positive: for ``binary`` the class that precision, recall and F1 refer to.
         metrics: the scores by name of the metric, the primary metric first.
+        project_metrics: the metrics of the settings, the deciding one first; empty where ours decides.
         origin: the pretended or sampled steps upstream; such scores are struck through, and never logged.
 
     Example:
@@ -69,6 +71,7 @@ class Scores(Contract):
     rarest: int | None = None
     # The examples are for a pretended step that takes no table with a target.
     metrics: dict[str, Score] = Field(examples=[{"roc_auc": {"value": 0.5, "low": 0.4, "high": 0.6}}])
+    project_metrics: tuple[Metric, ...] = ()
     origin: tuple[str, ...] = ()
 
     @classmethod
@@ -94,14 +97,30 @@ class Scores(Contract):
 
     @property
     def primary(self) -> str:
-        """The name of the metric that is shown first."""
-        usual = PRIMARY.get(self.task, "")
+        """The name of the metric that is shown first: the deciding one, or that of the task."""
+        deciding = find_deciding(self.project_metrics)
+        usual = deciding.name if deciding else ""
+        usual = usual if usual in self.metrics else PRIMARY.get(self.task, "")
         return usual if usual in self.metrics else next(iter(self.metrics), "")
 
     @property
     def is_wide(self) -> bool:
         """True if a class has fewer than 30 of the evaluated rows."""
         return self.rarest is not None and self.rarest < FEW_ROWS
+
+    def is_lower_better(self, metric: str) -> bool:
+        """Return True if a metric improves when it falls.
+
+        Example:
+            >>> cost = Metric("cost", function="workflow:cost", greater_is_better=False)
+            >>> scores = Scores(
+            ...     task="binary", target="y", part="test", rows=9, metrics={}, project_metrics=(cost,)
+            ... )
+            >>> scores.is_lower_better("cost"), scores.is_lower_better("roc_auc")
+            (True, False)
+        """
+        known = {m.name: m.direction == "minimize" for m in self.project_metrics}
+        return known.get(metric, metric in LOWER_IS_BETTER)
 
     def summary(self) -> str:
         """Format the primary metric in one line, with its interval and the evaluated rows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,14 +11,12 @@ import polars as pl
 
 from magical.contracts.schema import Column
 from magical.errors import BrokenPromise, join_names
-from magical.library.metrics.bootstrap import Resamples, bin_scores, wilson_interval
-from magical.library.metrics.metrics import (
-    Array,
-    compute_confusion_metrics,
-    compute_log_losses,
-    compute_ranking_metrics,
-    compute_residual_metrics,
-)
+from magical.library.metrics.bootstrap import Resamples, wilson_interval
+from magical.library.metrics.fast_metrics import resample_fast
+from magical.library.metrics.metric_settings import Metric
+from magical.library.metrics.metric_values import choose_resamples, read_weights, resample_metric
+from magical.library.metrics.metrics import Array
+from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.metrics.scores import Score
 from magical.library.prediction_task import PROBABILITY_PREFIX, encode_classes
 from magical.library.rare_classes import FEW_ROWS, count_rarest
@@ -53,114 +52,95 @@ class ResampledMetrics(NamedTuple):
         return _compute_intervals(self.values, self.rarest)
 
 
-def resample_metrics(rows: pl.DataFrame, target: Column, names: Sequence[str] = ()) -> ResampledMetrics:
-    """Compute the metrics of predictions on all rows and on 500 resamples of them.
+def resample_metrics(
+    rows: pl.DataFrame, target: Column, names: Sequence[str] = (), metrics: Sequence[Metric] = ()
+) -> ResampledMetrics:
+    """Compute the metrics of predictions on all rows and on resamples of them.
+
+    Ours have 500 resamples. Those of the settings that are none of ours have the first of the same ones: as
+    many for a small table, fewer for many rows, at least 100.
 
     Args:
         rows: a table with the target, ``prediction`` and the probabilities, without nulls.
         target: the column of the true values.
         names: the columns of probabilities, in the order of the classes; of two, the last is positive.
+        metrics: the metrics of the settings; they come first.
 
     Raises:
-        BrokenPromise: a predicted class has no probability.
+        BrokenPromise: a predicted class has no probability, or a metric cannot be computed.
+        StepError: the function of a metric raises, or returns no number.
+        WiringError: a metric does not fit the target.
 
     Example:
         >>> rows = pl.DataFrame({"price": [1.0, 2.0, 3.0], "prediction": [1.0, 2.0, 4.0]})
         >>> resample_metrics(rows, Column("price", "float", role="target")).values["mae"].shape
         (501,)
     """
+    classes = _list_classes(rows, target, names)
+    predicted = _read_rows(rows, target, names, classes)
+    resamples = Resamples(rows.height, BOOTSTRAP_SEED)
+    values = resample_fast(predicted, resamples)
+    if metrics:
+        # As tune and select see the rows: with the classes of the model, which the task follows from.
+        known = [n.removeprefix(PROBABILITY_PREFIX) for n in names] or classes
+        seen = replace(_read_rows(rows, target, names, known), weights=read_weights(rows, metrics))
+        values = _resample_listed(seen, metrics, values, resamples)
+    rarest = count_rarest(rows.get_column(target.name)) if target.is_class else None
+    return ResampledMetrics(predicted.task, values, classes[-1] if predicted.task == "binary" else "", rarest)
+
+
+def _resample_listed(
+    seen: PredictedRows, metrics: Sequence[Metric], ours: Mapping[str, Array], resamples: Resamples
+) -> dict[str, Array]:
+    """Compute the metrics of the settings that are none of ours, and put all of them first."""
+    slow = [m for m in metrics if not (m.is_fast and m.name in ours)]
+    number = choose_resamples(len(seen.truth), len(slow), resamples.number)
+    computed = {**ours, **{m.name: resample_metric(m, seen, resamples, number) for m in slow}}
+    return {m.name: computed[m.name] for m in metrics} | computed
+
+
+def _list_classes(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> list[str]:
+    """List the classes in order, those that have no probability last; none for numbers."""
+    if not target.is_class and not names:
+        return []
     if names:
-        return _resample_probabilities(rows, target, names)
-    return (_resample_labels if target.is_class else _resample_numbers)(rows, target)
+        classes = [n.removeprefix(PROBABILITY_PREFIX) for n in names]
+        seen = map(str, rows.get_column(target.name).unique().to_list())
+        if unknown := sorted(set(seen) - set(classes)):
+            warn(
+                f"{join_names(unknown)} of {target.name} were not in train: each is counted as a "
+                "wrong prediction."
+            )
+        return [*classes, *unknown]
+    texts = rows.select(pl.col(target.name, "prediction").cast(pl.String))
+    present = set(texts[target.name]) | set(texts["prediction"])
+    chosen = [str(c) for c in target.choices if str(c) in present]
+    return chosen + sorted(present - set(chosen))
 
 
-def _resample_numbers(rows: pl.DataFrame, target: Column) -> ResampledMetrics:
-    truth = rows.get_column(target.name).cast(pl.Float64).to_numpy()
-    error = rows.get_column("prediction").cast(pl.Float64).to_numpy() - truth
-    centred = truth - truth.mean()  # a large mean would swallow the variance in the sum of squares
-    values = np.column_stack([np.ones(len(error)), np.abs(error), error**2, centred, centred**2])
-    sums = Resamples(len(error), BOOTSTRAP_SEED).sums(values)
-    return ResampledMetrics("regression", compute_residual_metrics(sums))
-
-
-def _resample_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> ResampledMetrics:
-    classes, probabilities = _read_probabilities(rows, target, names)
-    truth = encode_classes(rows.get_column(target.name), classes)
-    predicted = encode_classes(rows.get_column("prediction"), classes)
-    if (predicted < 0).any():
+def _read_rows(
+    rows: pl.DataFrame, target: Column, names: Sequence[str], classes: Sequence[str]
+) -> PredictedRows:
+    """Read the rows with these classes; a class without a column gets probability 0."""
+    if not classes:
+        truth, prediction = (
+            rows.get_column(n).cast(pl.Float64).to_numpy() for n in (target.name, "prediction")
+        )
+        return PredictedRows("regression", truth, prediction)
+    if not names:  # as texts, as the classes were listed
+        rows = rows.select(pl.col(target.name, "prediction").cast(pl.String))
+    truth, prediction = (encode_classes(rows.get_column(n), classes) for n in (target.name, "prediction"))
+    task = "binary" if len(classes) == 2 else "multiclass"
+    if not names:
+        return PredictedRows(task, truth, prediction)
+    if (prediction < 0).any():
         raise BrokenPromise(
             f"evaluate: a prediction is none of the classes {join_names(classes)}.",
             hint="name each column of probabilities probability_CLASS.",
         )
-    resamples, size = Resamples(len(truth), BOOTSTRAP_SEED), len(classes)
-    rarest = count_rarest(rows.get_column(target.name))
-    by_class = _score_confusion(resamples, truth, predicted, size)
-    errors = probabilities[:, -1] - (truth == size - 1)
-    losses = compute_log_losses(probabilities, truth)
-    count, logs, squares = resamples.sums(np.column_stack([np.ones(len(truth)), losses, errors**2])).T
-    if size == 2:
-        metrics = _score_ranking(resamples, probabilities[:, 1], truth == 1)
-        metrics |= {"log_loss": logs / count, "brier": squares / count, "accuracy": by_class["accuracy"]}
-        metrics |= {name: by_class[name][:, 1] for name in ("f1", "precision", "recall")}
-        return ResampledMetrics("binary", metrics, classes[-1], rarest)
-    metrics = {
-        "log_loss": logs / count,
-        "accuracy": by_class["accuracy"],
-        "f1_macro": by_class["f1"].mean(axis=1),
-    }
-    # A class that no row has, or that all have, has no ROC curve.
-    ranked = [c for c in range(size) if 0 < (truth == c).sum() < len(truth)]
-    if areas := [_score_ranking(resamples, probabilities[:, c], truth == c)["roc_auc"] for c in ranked]:
-        metrics["roc_auc_ovr"] = np.mean(areas, axis=0)
-    return ResampledMetrics("multiclass", metrics, rarest=rarest)
-
-
-def _resample_labels(rows: pl.DataFrame, target: Column) -> ResampledMetrics:
-    texts = rows.select(pl.col(target.name, "prediction").cast(pl.String))
-    seen = set(texts[target.name]) | set(texts["prediction"])
-    classes = [*(str(c) for c in target.choices if str(c) in seen)]
-    classes += sorted(seen - set(classes))
-    truth, predicted = (encode_classes(texts.get_column(n), classes) for n in (target.name, "prediction"))
-    by_class = _score_confusion(Resamples(len(truth), BOOTSTRAP_SEED), truth, predicted, len(classes))
-    metrics, rarest = {"accuracy": by_class["accuracy"]}, count_rarest(texts[target.name])
-    if len(classes) == 2:
-        metrics |= {name: by_class[name][:, 1] for name in ("f1", "precision", "recall")}
-        return ResampledMetrics("binary", metrics, classes[-1], rarest)
-    metrics["f1_macro"] = by_class["f1"].mean(axis=1)
-    return ResampledMetrics("multiclass", metrics, rarest=rarest)
-
-
-def _read_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> tuple[list[str], Array]:
-    """Return the classes and their probabilities; a class that was not in train gets probability 0."""
-    classes = [n.removeprefix(PROBABILITY_PREFIX) for n in names]
-    probabilities = rows.select(names).to_numpy().astype(np.float64)
-    seen = map(str, rows.get_column(target.name).unique().to_list())
-    unknown = sorted(set(seen) - set(classes))
-    if unknown:
-        warn(
-            f"{join_names(unknown)} of {target.name} were not in train: each is counted as a "
-            "wrong prediction."
-        )
-    return [*classes, *unknown], np.hstack([probabilities, np.zeros((len(probabilities), len(unknown)))])
-
-
-def _score_confusion(resamples: Resamples, truth: Array, predicted: Array, size: int) -> dict[str, Array]:
-    # A pair of class numbers is one code, so a confusion matrix is one count.
-    counts = resamples.counts(truth * size + predicted, size * size)
-    return compute_confusion_metrics(counts.reshape(-1, size, size))
-
-
-def _score_ranking(resamples: Resamples, scores: Array, positive: Array) -> dict[str, Array]:
-    """Compute the ranking metrics: entry 0 from exact ranks, those of the resamples from binned scores."""
-    ranks, size = bin_scores(scores)
-    metrics = compute_ranking_metrics(*(resamples.counts(ranks, size, c) for c in (positive, ~positive)))
-    distinct, exact_ranks = np.unique(scores, return_inverse=True)
-    if len(distinct) > size:
-        # Bins bias a metric a little: compute the table's own from exact ranks, and shift the resamples.
-        sides = (np.bincount(exact_ranks[c], minlength=len(distinct)) for c in (positive, ~positive))
-        exact = compute_ranking_metrics(*(side[None].astype(float) for side in sides))
-        metrics = {name: values + (exact[name][0] - values[0]) for name, values in metrics.items()}
-    return metrics
+    probability = rows.select(names).to_numpy().astype(np.float64)
+    missing = np.zeros((len(probability), len(classes) - len(names)))
+    return PredictedRows(task, truth, prediction, np.hstack([probability, missing]))
 
 
 def _compute_intervals(resampled: Mapping[str, Array], rarest: int | None = None) -> dict[str, Score]:

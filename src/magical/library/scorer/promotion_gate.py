@@ -10,11 +10,10 @@ from typing import Any
 import polars as pl
 
 from magical.errors import Finding, shorten
-from magical.library.metrics.metrics import LOWER_IS_BETTER
 
 __all__ = [
     "CLASS_CRITERION",
-    "METRICS",
+    "TARGET_CRITERION",
     "Criterion",
     "check_class_rows",
     "check_findings",
@@ -25,24 +24,8 @@ __all__ = [
     "tabulate_criteria",
 ]
 
-METRICS = (
-    "roc_auc",
-    "average_precision",
-    "log_loss",
-    "brier",
-    "accuracy",
-    "f1",
-    "precision",
-    "recall",
-    "f1_macro",
-    "roc_auc_ovr",
-    "rmse",
-    "mae",
-    "r2",
-)
-"""All metrics that ``evaluate`` computes."""
-
 CLASS_CRITERION = "rows of the rarest class"
+TARGET_CRITERION = "blind to the target"
 
 _AUDIT_RULES = {
     "LEAK002": "overlap",
@@ -95,7 +78,7 @@ def check_thresholds(require: Mapping[str, float], scores: Any) -> list[Criterio
         reason = f"the scores are of the {scores.part} part, not of test"
         criteria.append(Criterion("scores of the test part", "test", scores.part, False, reason))
     for metric, bound in require.items():
-        sign, broken = ("<=", ">") if metric in LOWER_IS_BETTER else (">=", "<")
+        sign, broken = ("<=", ">") if scores.is_lower_better(metric) else (">=", "<")
         score = scores.metrics.get(metric)
         if score is None:
             computed = ", ".join(scores.metrics) or "none"

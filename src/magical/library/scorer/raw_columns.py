@@ -56,6 +56,7 @@ class RawColumns:
     Attributes:
         names: the names of the columns.
         height: the number of rows.
+        untyped: the columns that were read so far of Python values, each of which has a type of its own.
 
     Example:
         >>> RawColumns([{"x": 1}, {"x": None, "y": "a"}]).read(["x"])[0].to_list()
@@ -68,6 +69,7 @@ class RawColumns:
         Raises:
             BrokenPromise: the rows are no table, or two columns have one name.
         """
+        self.untyped: set[str] = set()
         self._table: Any = None
         self._values: Mapping[str, Sequence[Any]] = {}
         if isinstance(rows, pl.LazyFrame):
@@ -107,9 +109,9 @@ class RawColumns:
         if self._is_pandas:
             return self._read_pandas(names)
         if self._table is None:
-            return [_to_column(name, self._values[name]) for name in names]
+            return [self._read_values(name, self._values[name]) for name in names]
         columns = [self._table.get_column(name) for name in names]
-        return [_to_column(c.name, c.to_list()) if c.dtype == pl.Object else c for c in columns]
+        return [self._read_values(c.name, c.to_list()) if c.dtype == pl.Object else c for c in columns]
 
     def _read_pandas(self, names: Sequence[str]) -> list[pl.Series | MixedColumn]:
         """Read columns of pandas; those of one plain type together, since a table may have thousands."""
@@ -128,12 +130,20 @@ class RawColumns:
                 found |= {c.name: c for c in block}
             elif dtype == np.dtype(object) or (str(dtype) in ("str", "string") and self.height <= _FEW_ROWS):
                 block = self._table[chosen].to_numpy(dtype=object)
-                found |= {n: _to_column(n, block[:, i].tolist()) for i, n in enumerate(chosen)}
+                found |= {n: self._read_values(n, block[:, i].tolist()) for i, n in enumerate(chosen)}
             else:
                 found |= {
                     c.name: c for c in convert_pandas(self._table[chosen], None, label="A table of rows")
                 }
         return [found[name] for name in names]
+
+    def _read_values(self, name: str, values: Sequence[Any]) -> pl.Series | MixedColumn:
+        """Make a column of Python values: of one type, if they have one."""
+        self.untyped.add(name)
+        kinds = _find_kinds(values)
+        if len(kinds - {"null"}) > 1 or "odd" in kinds:
+            return MixedColumn(name, values)
+        return _make_series(name, values, next(iter(kinds - {"null"}), "null"))
 
 
 _NUMPY_NUMBERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -158,7 +168,9 @@ def classify_value(value: Any) -> str:
         return "int" if int(value) in _INT64 else "odd"
     if known == "decimal":
         return "decimal" if value.is_finite() else "odd"
-    if getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0):
+    if known in ("datetime", "duration") and (
+        getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0)
+    ):
         return "odd"  # of pandas: a contract has no nanoseconds
     if known == "datetime" and value.tzinfo is not None:
         return "moment"
@@ -214,14 +226,6 @@ def _transpose(rows: Any) -> Mapping[str, Sequence[Any]]:
 
 def _is_column(values: Any) -> bool:
     return hasattr(values, "__len__") and not isinstance(values, (str, bytes, Mapping))
-
-
-def _to_column(name: str, values: Sequence[Any]) -> pl.Series | MixedColumn:
-    """Make a column of Python values: of one type, if they have one."""
-    kinds = _find_kinds(values)
-    if len(kinds - {"null"}) > 1 or "odd" in kinds:
-        return MixedColumn(name, values)
-    return _make_series(name, values, next(iter(kinds - {"null"}), "null"))
 
 
 def _find_kinds(values: Iterable[Any]) -> set[str]:

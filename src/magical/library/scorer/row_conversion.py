@@ -64,16 +64,18 @@ def convert_rows(rows: Any, schema: Schema) -> ConvertedRows:
         _refuse_missing([c.alias or c.name for c in missing if not c.nullable], raw.names, schema)
     found = [c for c in schema.columns if c.name in matches]
     sources = dict(zip([c.name for c in found], raw.read([matches[c.name] for c in found]), strict=True))
-    _refuse_types(found, sources, schema)
+    _refuse_types([c for c in found if matches[c.name] not in raw.untyped], sources, schema)
     values = {c.name: pl.repeat(None, raw.height, eager=True, dtype=_dtype_of(c)) for c in missing}
-    rejects: list[pl.DataFrame] = [pl.DataFrame(schema=REJECT_SCHEMA)]
+    rejects: dict[str, list[pl.DataFrame]] = {"": [pl.DataFrame(schema=REJECT_SCHEMA)]}
     for group in _group_columns(found, sources, raw.height):
         converted = _convert_group(group, sources, raw.height)
         for column, result in zip(group, converted, strict=True):
             values[column.name] = result.values
-            rejects += _list_rejects(column, sources[column.name], result)
+            if result.failures:
+                rejects[column.name] = _list_rejects(column, sources[column.name], result)
+    lines = [part for name in ("", *schema.names) for part in rejects.get(name, ())]
     typed = pl.DataFrame([values[name].alias(name) for name in schema.names])
-    return ConvertedRows(typed, pl.concat(rejects).sort("row", maintain_order=True))
+    return ConvertedRows(typed, pl.concat(lines).sort("row", maintain_order=True))
 
 
 def state_offsets(typed: pl.DataFrame, schema: Schema) -> pl.DataFrame:
@@ -113,7 +115,6 @@ def _refuse_missing(missing: list[str], names: list[str], schema: Schema) -> Non
         return
     raise BrokenPromise(
         f"A row of {schema.name} promised {len(schema.columns)} columns; missing: {join_names(missing, 6)}.",
-        f"  it has {join_names(names, 15)}",
         hint=did_you_mean(missing[0], names),
     )
 
@@ -182,9 +183,6 @@ def _convert_mixed(source: MixedColumn, column: Column) -> _Result:
     none = pl.repeat(False, height, eager=True)
     failures = [("", none.clone().scatter(source.odd, True))] if source.odd else []
     for rows, part in source.parts:
-        if _find_conversion(part.dtype, column) is None:
-            failures.append(("", none.clone().scatter(rows, part.is_not_null())))
-            continue
         result = _convert_series(part, column)
         values = values.scatter(rows, result.values)
         failures += [(why, none.clone().scatter(rows, failed)) for why, failed in result.failures]
@@ -208,8 +206,9 @@ def _convert_series(raw: pl.Series, column: Column) -> _Result:
     if raw.dtype.is_float():
         raw = raw.fill_nan(None)
     convert = _find_conversion(raw.dtype, column)
-    if convert is None:  # it has no value
-        return _Result(pl.repeat(None, len(raw), eager=True, dtype=_dtype_of(column)), [])
+    if convert is None:
+        values, failed = pl.repeat(None, len(raw), eager=True, dtype=_dtype_of(column)), raw.is_not_null()
+        return _Result(values, [("", failed)] if failed.any() else [])
     if dtype_kind(raw.dtype) == "str":
         raw = strip_texts(raw.cast(pl.String), column)
     values, reasons = convert(raw, column)

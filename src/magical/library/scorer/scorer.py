@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from magical.contracts.dtypes import DTYPES
 from magical.contracts.model import Model
 from magical.contracts.schema import Schema
 from magical.contracts.validation import list_broken_rows
-from magical.errors import BrokenPromise, StoreError
+from magical.errors import BrokenPromise, MagicalError
 from magical.integrations.mlflow.serving import pass_rows_unchanged
 from magical.library.scorer.code_bundle import CodeBundle
 from magical.library.scorer.model_files import (
@@ -27,8 +27,17 @@ from magical.library.scorer.model_files import (
     wire_to_json,
 )
 from magical.library.scorer.row_conversion import REJECT_SCHEMA, convert_rows, mask_value
+from magical.library.scorer.row_source import RawRows
+from magical.library.scorer.scorer_format import (
+    SCORER_FILE,
+    SCORER_FORMAT,
+    describe_writer,
+    explain_failure,
+    read_scorer_file,
+)
 from magical.library.scorer.scoring_steps import ROW_COLUMN, ScoringChain, add_row_numbers
 from magical.library.scorer.step_files import StepFiles
+from magical.library.sources import Reading
 from magical.refs import Link
 from magical.scoring_path import ScoringPath
 
@@ -37,8 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ScoredRows", "Scorer"]
 
-SCORER_FORMAT = 1
-_FILE, _CODE = "scorer.json", "code"
+_CODE = "code"
+_NO_ROWS = RawRows()
 
 
 @dataclass(frozen=True)
@@ -66,16 +75,29 @@ class Scorer:
         model: the fitted model.
         chain: the steps from typed rows to the model's features.
         refusal: the reason why a row alone cannot be scored, or empty.
+        raw_rows: the source that its rows came from in the run.
     """
 
     model: Model
     chain: ScoringChain
     refusal: str = ""
+    raw_rows: RawRows = _NO_ROWS
+
+    @property
+    def reading(self) -> Reading:
+        """What the workflow says of its source, for a new file of the same kind."""
+        return self.raw_rows.reading
+
+    @property
+    def row_schema(self) -> Schema:
+        """The contract of a row, without the target, with the marks that the run settled."""
+        return self.chain.row_schema
 
     @classmethod
     def from_path(cls, path: ScoringPath, model: Model, load_value: Callable[[Link], Any]) -> Scorer:
         """Make the scorer of a model; ``load_value`` loads a value of the training run."""
-        return cls(model, ScoringChain.from_path(path, load_value), path.refusal)
+        chain = ScoringChain.from_path(path, load_value)
+        return cls(model, chain, path.refusal, RawRows.from_path(path, chain.frozen))
 
     def predict(self, rows: Any) -> pl.DataFrame:
         """Predict each row: ``prediction`` and, for classes, ``probability_CLASS``; null if rejected."""
@@ -142,16 +164,19 @@ class Scorer:
         """
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        needed = [step.step.partition(":")[0] for step in self.chain.steps]
+        needed = [step.step.partition(":")[0] for step in (*self.raw_rows.chain.steps, *self.chain.steps)]
         needed += [type(step).__module__ for _, step in getattr(self.model.pipeline, "steps", ())]
         package = CodeBundle.write(folder / _CODE, root, key, needed)
         files = StepFiles(folder, package)
         data = {
             "format": SCORER_FORMAT,
+            "written_by": describe_writer(),
             "package": package.name,
             "modules": package.modules,
             "refusal": self.refusal,
+            "raw_rows": self.raw_rows.to_json(files),
             "typed": schema_to_json(self.chain.row_schema),
+            "targets": self.chain.targets,
             "source": wire_to_json(self.chain.source),
             "result": wire_to_json(self.chain.result),
             "moves": [files.step_to_json(step) for step in self.chain.steps],
@@ -159,7 +184,7 @@ class Scorer:
         }
         # After the steps: what JSON could not express was collected while they were converted.
         files.write_values(self.chain.frozen)
-        (folder / _FILE).write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
+        (folder / SCORER_FILE).write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
         return package
 
     @classmethod
@@ -167,29 +192,33 @@ class Scorer:
         """Load a scorer; this imports the project's modules that were saved with it.
 
         Raises:
-            StoreError: the folder holds no scorer, or one of another format.
+            StoreError: the folder holds no scorer, or one of a format or versions that do not fit.
         """
+        data = read_scorer_file(folder)
         try:
-            data = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise StoreError(
-                f"{folder} holds no scorer: {error}.", hint="was it registered by magical?"
-            ) from None
-        if data["format"] != SCORER_FORMAT:
-            raise StoreError(
-                f"{folder} holds a scorer of format {data['format']}, and {SCORER_FORMAT} is known."
-            )
+            return cls._from_json(data, folder)
+        except MagicalError:
+            raise
+        except Exception as error:  # a pickle, a module or an estimator of another version may raise anything
+            if (explained := explain_failure(data, error)) is None:
+                raise
+            raise explained from None
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any], folder: Path) -> Scorer:
         package = CodeBundle(data["package"], tuple(data["modules"]))
         with package.make_importable(folder / _CODE):
             files = StepFiles(folder, package)
             frozen = files.read_values()  # first: the steps take their pickled arguments from here
             steps = tuple(files.step_from_json(m) for m in data["moves"])
+            raw_rows = RawRows.from_json(data["raw_rows"], files, frozen)
             model = load_model(data["model"], folder, package.unpickle)
         source, result = wire_from_json(data["source"]), wire_from_json(data["result"])
         assert isinstance(source, Link)
         assert isinstance(result, Link)
-        chain = ScoringChain(schema_from_json(data["typed"]), source, steps, result, frozen)
-        return cls(model, chain, data["refusal"])
+        typed, targets = schema_from_json(data["typed"]), tuple(data["targets"])
+        chain = ScoringChain(typed, source, steps, result, frozen, targets)
+        return cls(model, chain, data["refusal"], raw_rows)
 
 
 def _mask_values(broken: pl.DataFrame, typed: pl.DataFrame, rejects: pl.DataFrame) -> pl.DataFrame:

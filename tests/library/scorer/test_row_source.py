@@ -1,0 +1,182 @@
+"""A version keeps how its rows are read: a row alone is read as among the rows of the run."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from library.served import WORKFLOW, forget, play, write
+from magical import InputPath
+from magical.contracts.schema import Column, Schema
+from magical.errors import BrokenPromise
+from magical.library import ingest
+from magical.library.scorer.row_source import settle_row
+from magical.library.scorer.scorer import Scorer
+from magical.library.sources import Reading
+from magical.project.project_context import ProjectContext
+from magical.reading.casting import cast
+from memory_registry import MemoryRegistry
+from projects import Small, project
+
+FLOW = """
+from datetime import date
+from typing import Literal
+
+import polars as pl
+
+from magical import Contract, Field, Frame, Id, InputPath, Model, Receipt, Settings, Target, step, workflow
+from magical.library import (
+    Reading, RegisterSettings, SplitSettings, evaluate, ingest, linear, model_data, predict, register, split, train,
+    transform,
+)
+
+
+class Sale(Contract):
+    id: Id[int]
+    price: float = Field(alias="Preis")
+    share: float
+    visits: int
+    day: date
+    sold: Target[bool]
+
+
+@step
+def plain(sales: Frame[Sale]) -> Frame[Sale]:
+    return {plain}
+
+
+class SaleSettings(Settings):
+    source: InputPath = InputPath("sales.csv")
+
+
+@workflow
+def sales(settings: SaleSettings) -> Receipt:
+    raw = ingest(settings.source, Reading(nulls=("k. A.",)))
+    typed = plain(model_data(raw, Sale))
+    first, second, third = split(typed, SplitSettings())
+    model = train(first, second, transform(first), linear())
+    return register(model, evaluate(predict(model, third), third), RegisterSettings(min_class_rows=0))
+"""
+
+HEAD = "id;Preis;share;visits;day;sold\n"
+
+
+def line(i: int) -> str:
+    day = f"{1 + i % 28:02}/{1 + i % 12:02}/2024"
+    return f"{i};{1 + i % 9}.498,{i % 10};{i % 50} %;3.{100 + i};{day};{'ja' if i % 3 else 'nein'}\n"
+
+
+def make_project(root: Path, plain: str = "sales") -> Small:
+    files = {"workflow.py": FLOW.format(plain=plain), "sales.csv": HEAD + "".join(map(line, range(90)))}
+    return project(root, files)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> MemoryRegistry:
+    return MemoryRegistry(tmp_path_factory.mktemp("registry"))
+
+
+@pytest.fixture(scope="module")
+def small(registry: MemoryRegistry, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    made = make_project(tmp_path_factory.mktemp("sales"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ProjectContext, "registry", lambda *_: registry)
+        assert made.run()["register"].details["alias"] == "champion"
+    return made
+
+
+@pytest.fixture(scope="module")
+def scorer(small: Small, registry: MemoryRegistry) -> Scorer:
+    champion = registry.champion("sales")
+    assert champion is not None
+    return Scorer.load(registry.folder(champion))
+
+
+def read_alone(small: Small, scorer: Scorer, text: str) -> dict[str, Any]:
+    """Read a csv file by the version's reading, and convert its texts by the version's columns."""
+    small.write("new.csv", HEAD + text)
+    raw = ingest(InputPath(small.root / "new.csv"), scorer.reading)
+    return {c.name: cast(raw[c.alias or c.name], c) for c in scorer.row_schema.columns}
+
+
+def test_the_reading_of_the_workflow_is_part_of_the_version(scorer: Scorer) -> None:
+    assert scorer.reading == Reading(nulls=("k. A.",))
+    assert scorer.raw_rows.step == "magical.library.ingesting:ingest"
+    assert scorer.raw_rows.refusal == ""
+
+
+def test_the_marks_that_the_run_settled_are_part_of_the_version(scorer: Scorer) -> None:
+    marks = {
+        c.name: (c.alias, c.decimal, c.thousands, c.unit, c.order, c.settled)
+        for c in scorer.row_schema.columns
+    }
+    assert marks == {
+        "id": ("", "", "", "", "", "source"),
+        "price": ("Preis", ",", ".", "", "", "source"),
+        "share": ("", "", "", "%", "", "source"),
+        "visits": ("", "", ".", "", "", "source"),
+        "day": ("", "", "", "", "day", "source"),
+    }
+
+
+def test_each_row_alone_is_read_as_the_run_read_it(small: Small, scorer: Scorer) -> None:
+    typed = small.run("model_data")["model_data"]
+    for i in (0, 3, 40):
+        found = {name: result.values.item() for name, result in read_alone(small, scorer, line(i)).items()}
+        assert found == typed.drop("sold").row(i, named=True)
+
+
+def test_a_row_of_an_export_with_other_marks_is_refused_with_the_reason(small: Small, scorer: Scorer) -> None:
+    found = read_alone(small, scorer, "7;1498.5;0.07;3,107;12/31/2024;\n")
+    assert [result.values.item() for result in found.values()] == [7, None, None, None, None]
+    assert {name: result.conflict or result.reason for name, result in found.items()} == {
+        "id": "",
+        "price": "'1498.5' is written otherwise: the numbers of the run had a decimal comma",
+        "share": "'0.07' is not in %, as the numbers of the run were",
+        "visits": "",
+        "day": "'12/31/2024' is written otherwise: in the dates of the run the day came first",
+    }
+
+
+RAW_STEP = """
+
+@step
+def in_cents(raw: Frame, rate: float) -> Frame:
+    return raw.with_columns(pl.col("income").mul(rate * helpers.FACTOR).fill_null(pl.col("income").mean()))
+
+
+@workflow
+def campaign() -> Frame:
+    customers = distinct(typed_rows(in_cents(source({rows}), 50.0), Customer))
+    train, validation, test = cut(aged(customers, Ages({ages})))
+    return predict(fit(train, validation), test)
+"""
+
+
+def test_steps_on_raw_rows_are_part_of_the_version(tmp_path: Path) -> None:
+    played = play(write(tmp_path / "project", workflow=WORKFLOW + RAW_STEP))
+    wanted = played.values["in_cents"]
+    scorer = played.saved("c1" * 6, tmp_path / "scorer")
+    forget(played.root)
+    assert scorer.raw_rows.step == "workflow:source"
+    assert scorer.raw_rows.prepare(played.values["source"]).equals(wanted)
+
+
+def test_without_steps_on_raw_rows_they_stay_as_they_are(scorer: Scorer) -> None:
+    table = pl.DataFrame({"x": [1]})
+    assert scorer.raw_rows.prepare(table).equals(table)
+    with pytest.raises(BrokenPromise, match="as in the run: its rows come from 2 sources"):
+        replace(scorer.raw_rows, refusal="its rows come from 2 sources (a and b)").prepare(table)
+
+
+def test_what_the_contract_states_stays_and_a_unit_that_the_run_had_not_is_refused() -> None:
+    stated = Schema("Sale", (Column("x", "float", decimal=","), Column("day", "date", format="%d.%m.%y")))
+    settled = settle_row(stated, {"day": {"order": "day"}})
+    assert [(c.decimal, c.thousands, c.order, c.settled) for c in settled.columns] == [
+        (",", "", "", "contract"),
+        ("", "", "", ""),
+    ]
+    read = cast(pl.Series(["1,5", "1.498", "1.5", "5 %"]), settled.columns[0])
+    assert read.values.to_list() == [1.5, 1498, 1.5, None]
