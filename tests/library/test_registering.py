@@ -423,6 +423,35 @@ def test_a_model_of_several_tables_gets_a_version_and_no_alias(desk: Desk) -> No
     version = desk.registry.versions()[0]
     with pytest.raises(Exception, match="A row alone cannot be scored"):
         Scorer.load(desk.registry.folder(version)).predict(pl.DataFrame())
+    with pytest.raises(
+        RegistryError, match="version 1 cannot be the champion: a row alone cannot be scored: its"
+    ):
+        desk.registry.alias(version)
+
+
+READS = {
+    "by polars": "table.with_columns(age=pl.when(pl.col('answers')).then('age').otherwise('age'))",
+    "by brackets": "table.with_columns(age=pl.when(table['answers']).then('age').otherwise('age'))",
+    "in pandas": "pl.from_pandas((lambda d: d.assign(age=d['age'] + 0 * d['answers']))(table.to_pandas()))",
+}
+
+
+@pytest.mark.parametrize("how", READS)
+def test_a_step_that_reads_the_target_of_the_row_is_named_and_blocks_the_alias(desk: Desk, how: str) -> None:
+    receipt = desk.register(aged=READS[how])
+    reason = "aged reads answers, the target of the row itself, which a new row does not have."
+    assert f"no alias: {reason}" in receipt.text
+    assert desk.gate["blind to the target"] == ("no step reads it", "read", False)
+    with pytest.raises(RegistryError, match=f"cannot be the champion: {reason}"):
+        desk.registry.alias(desk.registry.versions()[0])
+
+
+def test_a_version_says_that_it_predicts_as_the_run(desk: Desk) -> None:
+    desk.register(how="require={'roc_auc': 0.99}")
+    version = desk.registry.versions()[0]
+    assert (version.tags["magical.scoring"], version.aliases) == ("as in the run", ())
+    desk.registry.alias(version)  # a weak model may be promoted by hand
+    assert desk.champion() == "1"
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

@@ -16,7 +16,15 @@ from magical.contracts.dtypes import DTYPES
 from magical.contracts.model import Model
 from magical.contracts.schema import Column, Schema
 from magical.engine.journal import git_state
-from magical.engine.protocols import Registry, StepContext, Submission, Version, current_step
+from magical.engine.protocols import (
+    SCORING_TAG,
+    Registry,
+    StepContext,
+    Submission,
+    Version,
+    current_step,
+    format_scoring,
+)
 from magical.errors import MagicalError, RegistryError, WiringError, did_you_mean, join_names
 from magical.events import keep
 from magical.graph import Graph, Node
@@ -37,6 +45,7 @@ from magical.library.scorer.fitted_units import FittedUnits
 from magical.library.scorer.held_out_rows import find_held_out
 from magical.library.scorer.parity import ROW_CRITERION, check_row_parity, check_run_parity
 from magical.library.scorer.promotion_gate import (
+    TARGET_CRITERION,
     Criterion,
     check_class_rows,
     check_findings,
@@ -44,8 +53,10 @@ from magical.library.scorer.promotion_gate import (
     find_blockers,
     tabulate_criteria,
 )
+from magical.library.scorer.row_conversion import state_offsets
 from magical.library.scorer.row_source import load_shown_marks, settle_row
 from magical.library.scorer.scorer import Scorer
+from magical.library.scorer.scoring_steps import TargetRead
 from magical.masking import mask
 from magical.refs import Link
 from magical.scoring_path import derive_scoring_path
@@ -193,8 +204,10 @@ class _Registration:
         self.package = scorer.save(self.folder, key=self.context.key, root=self.context.root)
         if self.test_rows is not None and self.test_rows.units is not None:
             FittedUnits.from_run(self.test_rows.units, self.context.key).save(self.folder)
+        before = len(self.criteria)
         try:
             self._verify_predictions()
+            self.scoring = format_scoring(find_blockers(self.criteria[before:]))
         finally:
             self.package.unload()  # or the copies of the project's modules would stay in this process
 
@@ -210,6 +223,10 @@ class _Registration:
             with mute_events():  # the steps emitted the same events in the run
                 batch = loaded.predict(rows)
                 row_parity = check_row_parity(loaded, rows, batch)
+        except TargetRead as error:
+            criterion = Criterion(TARGET_CRITERION, "no step reads it", "read", False, error.lines[0])
+            self.criteria.append(criterion)
+            return
         except MagicalError as error:
             self.criteria.append(check_run_parity(error, self.test_rows))
             return
@@ -247,7 +264,7 @@ class _Registration:
         """Build the submission to the registry: the scorer, its schemas, the card, tags and requirements."""
         for cache in self.folder.rglob("__pycache__"):  # bytecode names paths of this machine
             shutil.rmtree(cache)
-        provenance, inputs = self._collect_provenance(), self.path.typed
+        provenance, inputs = self._collect_provenance(name), self.path.typed
         example = self._sample_rows().head(_EXAMPLE_ROWS)
         card = write_card(self.model, inputs, self.scores, self.criteria, provenance)
         (self.folder / "card.md").write_text(card, encoding="utf-8")
@@ -263,7 +280,11 @@ class _Registration:
             outputs=_build_output_schema(self.model),
             example=example,
             requirements=find_requirements(self.folder),
-            tags=build_tags(provenance, self.scores, self.criteria) | self._build_comparison_tags(),
+            tags={
+                **build_tags(provenance, self.scores, self.criteria),
+                **self._build_comparison_tags(),
+                SCORING_TAG: self.scoring,
+            },
             description=card,
             origin=self.model.origin,
         )
@@ -283,7 +304,7 @@ class _Registration:
             columns = {c.name: DTYPES.get(c.type, pl.Null) for c in self.model.schema.columns}
             return self.test_rows.table if self.test_rows is not None else pl.DataFrame(schema=columns)
         table: pl.DataFrame = self._load_value(self.path.source)
-        return table.select(self.path.typed.names).head(_BATCH_ROWS)
+        return state_offsets(table.select(self.path.typed.names).head(_BATCH_ROWS), self.path.typed)
 
     def _load_value(self, link: Link) -> Any:
         """Load the value of a link from this run."""
@@ -292,13 +313,13 @@ class _Registration:
             return value
         return value[int(link.item)] if link.item.isdecimal() else getattr(value, link.item)
 
-    def _collect_provenance(self) -> Provenance:
+    def _collect_provenance(self, name: str) -> Provenance:
         context, source = self.context, self.path.source
         key = context.keys.get(source.node, "")
         record = context.store.find_record(key) if key else None
         data = record.result.item(source.item).content if record else ""
         git = git_state(context.root)
-        return Provenance(context.graph.workflow, context.run, context.key, data, git, str(source))
+        return Provenance(context.graph.workflow, context.run, context.key, data, git, str(source), name)
 
 
 def _load_scorer(folder: Path) -> Scorer:

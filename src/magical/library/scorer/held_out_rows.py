@@ -12,6 +12,7 @@ from magical.contracts.promises import PARTS, Parts, attached_promise
 from magical.contracts.tables import to_polars
 from magical.engine.protocols import StepContext
 from magical.library.scorer.fitted_units import RunUnits
+from magical.library.scorer.row_conversion import state_offsets
 from magical.library.splitting import SplitSettings, choose_split_kind
 from magical.refs import Link
 from magical.scoring_path import ScoringPath
@@ -48,6 +49,7 @@ def find_held_out(context: StepContext, path: ScoringPath, model: Link) -> HeldO
     typed = to_polars(typed[int(path.source.item)] if path.source.item else typed)
     columns = [c for c in path.typed.names if c in typed.columns]
     rows = _match_typed_rows(typed, columns, path.typed.ids, parts, "test")
+    rows = rows if rows is None else state_offsets(rows, path.typed)
     return HeldOutRows(parts.test, rows, predictions, _find_units(context, path, parts, typed))
 
 
