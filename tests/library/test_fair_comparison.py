@@ -122,6 +122,7 @@ def test_a_champion_does_not_win_by_its_memory(bench: Bench) -> None:
     assert bench.champion() == "3"
 
 
+@pytest.mark.slow
 def test_a_changed_seed_leaves_all_of_test_to_compare_on(bench: Bench) -> None:
     first = bench.run("a1")
     second = bench.run("a2", split="seed=8, validation=0.3")
@@ -147,6 +148,7 @@ def test_the_compared_rows_are_those_whose_unit_neither_has_seen(unit: str, spli
     assert comparison["units"] == len(shared) > 20
 
 
+@pytest.mark.slow
 def test_other_kinds_of_units_are_not_compared(bench: Bench) -> None:
     bench.run("a1", unit=f"family: Group[int]\n    {ID}")
     second = bench.run("a2", how="replace_equal=True")

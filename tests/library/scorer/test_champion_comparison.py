@@ -46,6 +46,22 @@ def test_of_equal_models_at_most_one_of_twenty_replaces_the_champion(metric: str
     assert better <= 0.05 * PAIRS
 
 
+@pytest.mark.slow
+def test_rows_of_one_group_are_drawn_together_or_equal_models_would_replace_the_champion() -> None:
+    rng, units = np.random.default_rng(7), np.repeat(np.arange(80), 5)
+    apart, together = 0, 0
+    for _ in range(PAIRS):
+        # All five rows of a group have the same errors, so 400 rows tell no more than 80.
+        tables = [t[units] for t in predict_twice(rng, 80, "rmse")]
+        rules = ComparisonRules(Metric("rmse"))
+        apart += judge_predictions(tables, PRICE, rules).verdict == "better"
+        found = judge_predictions(tables, PRICE, rules, units=units)
+        together += found.verdict == "better"
+        assert found.units == 80
+    assert apart > 0.1 * PAIRS
+    assert together <= 0.05 * PAIRS
+
+
 @pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "rmse"])
 def test_a_clearly_better_model_replaces_the_champion_and_a_worse_one_never(metric: str) -> None:
     rng = np.random.default_rng(6)
