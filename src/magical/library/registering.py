@@ -41,7 +41,6 @@ from magical.library.scorer.champion_comparison import (
     ComparisonRules,
     compare_with_champion,
 )
-from magical.library.scorer.fitted_units import FittedUnits
 from magical.library.scorer.held_out_rows import find_held_out
 from magical.library.scorer.parity import ROW_CRITERION, check_row_parity, check_run_parity
 from magical.library.scorer.promotion_gate import (
@@ -202,8 +201,8 @@ class _Registration:
         """Save the scorer, load it again, and check that it gives the predictions that were evaluated."""
         scorer = Scorer.from_path(self.path, self.model, self._load_value)
         self.package = scorer.save(self.folder, key=self.context.key, root=self.context.root)
-        if self.test_rows is not None and self.test_rows.units is not None:
-            FittedUnits.from_run(self.test_rows.units, self.context.key).save(self.folder)
+        if self.test_rows is not None:
+            self.test_rows.save_units(self.folder, self.context.key)
         before = len(self.criteria)
         try:
             self._verify_predictions()
