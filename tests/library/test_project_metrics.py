@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mlflow_databases import database
 from projects import NO_TRACKING, Small
 
 WORKFLOW = '''
@@ -148,3 +149,28 @@ def test_a_wrong_metric_is_found_before_any_work(letters: Small, word: str, foun
     for words in found:
         assert words in " ".join((answer.out + answer.err).split())
     assert not [e for e in letters.events() if e.get("kind") == "node_finished"]
+
+
+@pytest.mark.slow
+def test_profit_opens_the_gate_and_decides_on_the_champion(tmp_path: Path) -> None:
+    small = Small(tmp_path / "letters")
+    small.write("workflow.py", WORKFLOW)
+    small.write("settings.toml", f'[tracking]\nuri = "{database(tmp_path / "tracking")}"\n')
+    answer = small.command("run")
+    assert answer.code == 0, answer.err
+    assert "alias champion" in answer.out
+    gate = small.load().run()["register"].details["gate"]
+    assert {row["criterion"]: row["threshold"] for row in gate}["profit"] == ">= 10"
+    # A letter that costs more brings a worse profit, and another threshold of what is required.
+    small.edit("workflow.py", "LETTER = 2.0", "LETTER = 4.5")
+    run = small.load().run()
+    receipt = run["register"]
+    assert "no alias: profit" in receipt.text
+    assert "< 10 required" in receipt.text
+    gate = {row["criterion"]: row["threshold"] for row in receipt.details["gate"]}
+    assert gate["better than the champion"].startswith("profit better than ")  # of both, by today's function
+    small.edit("workflow.py", 'require={"profit": 10}', 'require={"profti": 10}')
+    answer = small.command("run")
+    assert answer.code != 0
+    assert "asks for the metric 'profti', which evaluate does not compute" in answer.err + answer.out
+    assert "did you mean 'profit'" in answer.err + answer.out

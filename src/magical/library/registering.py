@@ -206,13 +206,19 @@ class _Registration:
         """Compare the model with the present champion, unless that is the model itself."""
         usual = self.scores.primary if self.scores.project_metrics else PRIMARY.get(self.model.task, "rmse")
         metric = self.how.metric or usual
-        if champion is not None and champion.key == self.context.key:
+        measure = self.scores.find_metric(metric)
+        if champion is None:
+            criterion = Criterion(CHAMPION_CRITERION, metric, "there is no champion yet", True)
+        elif champion.key == self.context.key:
             criterion = Criterion(CHAMPION_CRITERION, metric, "it is the champion", True)
-        elif self.how.metric and metric not in self.scores.metrics:
-            reason = f"{metric}, which is to decide, was not computed"
+        elif measure is None:
+            reason = f"{metric} is of a step of the project, and cannot be computed for the champion"
             criterion = Criterion(CHAMPION_CRITERION, metric, "", False, reason)
         else:
-            criterion = compare_with_champion(registry, champion, self.model, self.test_rows, metric)
+            criterion = compare_with_champion(registry, champion, self.model, self.test_rows, measure)
+        if self.how.metric and metric not in self.scores.metrics:
+            reason = f"{metric}, which is to decide, was not computed"
+            criterion = Criterion(CHAMPION_CRITERION, metric, "", False, reason)
         # Replace the result of an earlier round: the champion may have changed since.
         self.criteria = [*(c for c in self.criteria if c.criterion != CHAMPION_CRITERION), criterion]
 

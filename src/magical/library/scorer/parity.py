@@ -11,7 +11,7 @@ from magical.contracts.promises import attach_promise, attached_promise
 from magical.engine.protocols import Registry, StepContext, Version
 from magical.errors import MagicalError, RegistryDown, shorten
 from magical.library.evaluating import evaluate
-from magical.library.metrics.metrics import is_better
+from magical.library.metrics.metric_settings import Metric
 from magical.library.remarks import mute_events
 from magical.library.scorer.promotion_gate import Criterion, format_distinct
 from magical.library.scorer.scorer import Scorer
@@ -114,15 +114,13 @@ def check_row_parity(scorer: Scorer, rows: pl.DataFrame, batch: pl.DataFrame) ->
 
 
 def compare_with_champion(
-    registry: Registry, champion: Version | None, model: Model, rows: HeldOutRows | None, metric: str
+    registry: Registry, champion: Version, model: Model, rows: HeldOutRows | None, metric: Metric
 ) -> Criterion:
     """Check that the model is better than the present champion on the same test rows, by one metric.
 
     Raises:
         RegistryDown: the champion's files cannot be fetched now, so there is no verdict.
     """
-    if champion is None:
-        return Criterion(CHAMPION_CRITERION, metric, "there is no champion yet", True)
     name = f"version {champion.number}"
     try:
         new, old = _score_both(Scorer.load(registry.folder(champion)), model, rows, metric)
@@ -131,18 +129,22 @@ def compare_with_champion(
     except Exception as error:  # an old model may fail in any way; that must not stop the registration
         lines = error.lines if isinstance(error, MagicalError) else (shorten(error, 120),)
         reason = f"cannot be compared with {name}: {lines[0]}"
-        return Criterion(CHAMPION_CRITERION, metric, "cannot be compared", False, reason)
-    better = is_better(metric, new, old)
+        return Criterion(CHAMPION_CRITERION, metric.name, "cannot be compared", False, reason)
+    better = metric.to_loss(new) < metric.to_loss(old)
     value, bound = format_distinct(new, old), format_distinct(old, new)
-    reason = "" if better else f"{metric} {value} is not better than {bound} of {name}"
-    return Criterion(CHAMPION_CRITERION, f"{metric} better than {bound} of {name}", value, better, reason)
+    reason = "" if better else f"{metric.name} {value} is not better than {bound} of {name}"
+    return Criterion(
+        CHAMPION_CRITERION, f"{metric.name} better than {bound} of {name}", value, better, reason
+    )
 
 
 class _Incomparable(MagicalError):
     """Raised if a model and the champion cannot be compared."""
 
 
-def _score_both(champion: Scorer, model: Model, rows: HeldOutRows | None, metric: str) -> tuple[float, float]:
+def _score_both(
+    champion: Scorer, model: Model, rows: HeldOutRows | None, metric: Metric
+) -> tuple[float, float]:
     """Return the metric of the model and that of the champion, on the test rows that both predict."""
     if rows is None or rows.typed_rows is None:
         raise _Incomparable(
@@ -160,10 +162,10 @@ def _score_both(champion: Scorer, model: Model, rows: HeldOutRows | None, metric
     table, promise = rows.table.filter(common), attached_promise(rows.table)
     table = attach_promise(table, promise) if promise else table  # a filtered table has lost its promise
     with mute_events():
-        scores = [evaluate.function(p.filter(common), table, "test") for p in predictions]
-    if metric not in scores[0].metrics:
-        raise _Incomparable(f"{metric} is not computed for {model.task}")
-    return scores[0].metrics[metric].value, scores[1].metrics[metric].value
+        scores = [evaluate.function(p.filter(common), table, "test", (metric,)) for p in predictions]
+    if metric.name not in scores[0].metrics:
+        raise _Incomparable(f"{metric.name} is not computed for {model.task}")
+    return scores[0][metric.name], scores[1][metric.name]
 
 
 def _find_typed_rows(
