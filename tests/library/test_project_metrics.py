@@ -117,8 +117,8 @@ def test_profit_opens_the_gate_and_decides_on_the_champion(tmp_path: Path) -> No
     receipt = run["register"]
     assert "no alias: profit" in receipt.text
     assert "< 10 required" in receipt.text
-    gate = {row["criterion"]: row["threshold"] for row in receipt.details["gate"]}
-    assert gate["better than the champion"].startswith("profit better than ")  # of both, by today's function
+    compared = receipt.details["comparison"]  # both models by today's function
+    assert (compared["metric"], compared["verdict"]) == ("profit", "equal")
     small.edit("workflow.py", 'require={"profit": 10}', 'require={"profti": 10}')
     answer = small.command("run")
     assert answer.code != 0
