@@ -29,7 +29,7 @@ from magical.errors import MagicalError, RegistryError, WiringError, did_you_mea
 from magical.events import keep
 from magical.graph import Graph, Node
 from magical.library.evaluating import evaluate
-from magical.library.metrics.metric_settings import Metric, list_tasks
+from magical.library.metrics.metric_settings import list_tasks
 from magical.library.metrics.metrics import METRICS_BY_TASK, PRIMARY
 from magical.library.metrics.scores import Scores
 from magical.library.prediction_task import prediction_columns
@@ -243,9 +243,12 @@ class _Registration:
             criterion = Criterion(CHAMPION_CRITERION, metric, "", False, reason)
         elif champion is None:
             criterion = Criterion(CHAMPION_CRITERION, metric, "there is no champion yet", True)
+        elif (measure := self.scores.find_metric(metric)) is None:
+            reason = f"{metric} is of a step of the project, and cannot be computed for the champion"
+            criterion = Criterion(CHAMPION_CRITERION, metric, "", False, reason)
         else:
             rules = ComparisonRules(
-                metric=self._find_metric(metric),
+                metric=measure,
                 margin=self.how.margin,
                 replace_equal=self.how.replace_equal,
                 min_rows=self.how.min_compared_rows,
@@ -255,9 +258,6 @@ class _Registration:
             criterion = self.comparison.to_criterion(rules)
         # Replace the result of an earlier round: the champion may have changed since.
         self.criteria = [*(c for c in self.criteria if c.criterion != CHAMPION_CRITERION), criterion]
-
-    def _find_metric(self, name: str) -> Metric:
-        return next((m for m in self.scores.project_metrics if m.name == name), None) or Metric(name)
 
     def build_submission(self, name: str) -> Submission:
         """Build the submission to the registry: the scorer, its schemas, the card, tags and requirements."""
