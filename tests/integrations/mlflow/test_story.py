@@ -146,6 +146,7 @@ LOAD = """
 import os, sys
 import mlflow
 model = mlflow.pyfunc.load_model("models:/houses@champion")
+mlflow.set_experiment("houses")
 trials = mlflow.load_table("kept/tune.linear/trials.json")
 print(len(model.predict(model.input_example)), len(trials), "magical.project" in sys.modules)
 """
