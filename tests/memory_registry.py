@@ -40,6 +40,8 @@ class MemoryRegistry:
 
     def alias(self, version: Version, alias: str = "champion") -> None:
         self._up("alias")
+        if alias == "champion":
+            version.require_predictions()
         champions = self.champions.setdefault(version.name, [])
         if alias == "champion" and champions[-1:] != [version.number]:
             champions.append(version.number)

@@ -1,5 +1,6 @@
 """`magical models`: versions, and the alias moved by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,21 @@ WRONG = {
     "an unknown model": (["campain", "--promote", "1"], 2, ["There is no model 'campain'", "'campaign'"]),
     "both ways": (["--promote", "1", "--rollback"], 2, ["both move the alias"]),
 }
+
+
+@pytest.mark.parametrize("words", [["--promote", "4"], ["--rollback"]])
+def test_a_version_that_cannot_predict_is_not_promoted_and_the_reason_is_said(
+    small: Small, registry: MemoryRegistry, tmp_path: Path, words: list[str]
+) -> None:
+    refused = {"magical.scoring": "refused: a row alone cannot be scored: it needs two tables"}
+    for key in "db":  # the second was the champion before it was found out
+        registry.put(replace(make_submission(tmp_path, key=key * 40), tags=refused))
+    answer = small.command("models", *words)
+    assert answer.code == 1
+    said, hint, *_ = answer.err.splitlines()
+    assert said.endswith(" cannot be the champion: a row alone cannot be scored: it needs two tables.")
+    assert hint.startswith("Hint: a champion predicts new rows as its run did")
+    assert champion(registry) == "3"
 
 
 @pytest.mark.parametrize("name", WRONG)

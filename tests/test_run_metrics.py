@@ -107,6 +107,7 @@ def test_tags_say_what_a_run_was() -> None:
     started = RunStarted(
         run="r1", workflow="flow", settings={}, nodes=[], profile="quick", host="here", process=7, sample=50,
         origin=["pretended raw", "sample of 50"], git={"commit": "abc", "dirty": True},
+        explores=["max_age 80, the files say 90", "seed 8, the files say 7"],
     )  # fmt: skip
     assert make_run_tags(started) == {
         "magical.run": "r1",
@@ -116,6 +117,7 @@ def test_tags_say_what_a_run_was() -> None:
         "magical.process": "7",
         "magical.sample": "50",
         "magical.origin": "pretended raw, sample of 50",
+        "magical.explores": "max_age 80, the files say 90; seed 8, the files say 7",
         "magical.commit": "abc",
         "magical.dirty": "true",
         "mlflow.source.name": "flow",

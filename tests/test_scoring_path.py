@@ -270,3 +270,73 @@ def test_targets_are_dropped_in_every_part_of_a_promise() -> None:
     promise = drop_target(promise_of(tuple[Frame[Customer], Frame[Order]]))
     schemas = [p.schema for p in promise.items]
     assert [s.names for s in schemas if s] == [["id", "income"], ["order", "customer"]]
+
+
+@step
+def read(source: str, reading: str = "plain") -> Frame:
+    return pl.DataFrame()
+
+
+@step
+def in_euros(raw: Frame, rate: float) -> Frame:
+    return raw
+
+
+@step(training_only=True)
+def without_tests(raw: Frame) -> Frame:
+    return raw
+
+
+@step
+def joined(raw: Frame, other: Frame) -> Frame:
+    return raw
+
+
+@step
+def loaded() -> Frame[Customer]:
+    return pl.DataFrame()
+
+
+def test_the_path_knows_the_source_of_its_rows_and_how_it_is_read() -> None:
+    def flow() -> Receipt:
+        train, validation, _ = split(feature(model_data(read("x.csv", "with points"), Customer)))
+        return register(tune(train, validation))
+
+    path = path_of(flow)
+    rows = path.rows
+    assert (rows.raw, rows.result, rows.steps) == (Link("read"), Link("read"), ())
+    assert (rows.step.rpartition(":")[2], rows.reading, rows.refusal) == ("read", "with points", "")
+    assert path.targets == ("answers",)
+
+
+def test_steps_on_raw_rows_are_known_without_those_for_training() -> None:
+    def flow() -> Receipt:
+        raw = in_euros(without_tests(read("x.csv")), median(model_data(ingest(), Customer)))
+        train, validation, _ = split(feature(model_data(without_tests(raw), Customer)))
+        return register(tune(train, validation))
+
+    path = path_of(flow)
+    assert [s.node.name for s in path.rows.steps] == ["in_euros"]
+    assert path.rows.steps[0].inputs["raw"] == Link("read")
+    assert (path.rows.raw, path.rows.result) == (Link("read"), Link("in_euros"))
+    assert path.frozen == (Link("median"),)
+
+
+def test_rows_of_several_sources_are_not_made_from_one() -> None:
+    def flow() -> Receipt:
+        raw = joined(read("x.csv"), read("y.csv"))
+        train, validation, _ = split(feature(model_data(raw, Customer)))
+        return register(tune(train, validation))
+
+    path = path_of(flow)
+    assert path.refusal == ""
+    assert path.rows.refusal.startswith("its rows come from 2 sources (read")
+
+
+def test_rows_that_are_typed_where_they_are_read_are_their_own_source() -> None:
+    def flow() -> Receipt:
+        train, validation, _ = split(feature(loaded()))
+        return register(tune(train, validation))
+
+    rows = path_of(flow).rows
+    assert (rows.raw, rows.result, rows.reading, rows.refusal) == (Link("loaded"), Link("loaded"), None, "")

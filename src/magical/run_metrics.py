@@ -116,6 +116,7 @@ def make_run_tags(started: RunStarted) -> dict[str, str]:
         "magical.process": str(started.process or ""),
         "magical.sample": str(started.sample or ""),
         "magical.origin": ", ".join(started.origin),
+        "magical.explores": "; ".join(started.explores),
         "magical.commit": commit,
         "magical.dirty": str(bool(started.git.get("dirty"))).lower() if commit else "",
         "mlflow.source.name": started.workflow,

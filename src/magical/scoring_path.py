@@ -66,6 +66,7 @@ class ScoringPath:
     Attributes:
         source: the result with the typed rows.
         typed: the contract of a row to be scored: that of the source, without the target.
+        targets: the target columns of the source, which a new row does not have.
         rows: where these rows came from in the run.
         steps: in execution order.
         result: the table that the model predicts from.
@@ -81,6 +82,7 @@ class ScoringPath:
     frozen: tuple[Link, ...] = ()
     split: str = ""
     refusal: str = ""
+    targets: tuple[str, ...] = ()
     rows: RowSource = _NO_ROWS
 
 
@@ -139,9 +141,18 @@ class _Tracer:
                 f"its features are made from {len(self.sources)} tables ({join_names(self.sources)})."
             )
         source, schema = next(iter(self.sources.items()))
-        typed = schema.without(schema.names_with_role("target"))
+        targets = schema.names_with_role("target")
         rows, steps = self._trace_row_source(source), self._sort(self.steps)
-        return ScoringPath(source, typed, steps, served, tuple(self.frozen), self.split, rows=rows)
+        return ScoringPath(
+            source,
+            schema.without(targets),
+            steps,
+            served,
+            tuple(self.frozen),
+            self.split,
+            targets=tuple(targets),
+            rows=rows,
+        )
 
     def _find_model_node(self, name: str) -> str:
         for link in self.graph.node(name).links:

@@ -13,7 +13,7 @@ from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.policy import NodePolicy
-from magical.errors import RegistryError, join_names
+from magical.errors import RegistryError, join_names, shorten
 from magical.events import Event, current_sink
 from magical.figure_files import convert_figure
 from magical.graph import Graph, Node
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from magical.engine.execution.remote_task import RemoteTask
 
 __all__ = [
+    "SCORING_TAG",
     "Cluster",
     "Listener",
     "Registry",
@@ -33,9 +34,24 @@ __all__ = [
     "Version",
     "WorkItem",
     "current_step",
+    "format_scoring",
 ]
 
 T = TypeVar("T")
+
+SCORING_TAG = "magical.scoring"
+"""The tag that says if a version predicts new rows as its run did: ``as in the run``, or why it does not."""
+_REFUSED = "refused: "
+
+
+def format_scoring(reasons: Sequence[str]) -> str:
+    """Write the tag ``SCORING_TAG`` of a version, from the reasons why it cannot predict.
+
+    Example:
+        >>> format_scoring([]), format_scoring(["it needs two tables"])
+        ('as in the run', 'refused: it needs two tables')
+    """
+    return f"{_REFUSED}{shorten('; '.join(reasons), 400)}" if reasons else "as in the run"
 
 
 @dataclass
@@ -225,6 +241,10 @@ class Version:
         key: the key of the step that registered it.
         aliases: the aliases that point at it, such as ``champion``.
         uri: its address for a person or a serving process.
+
+    Example:
+        >>> Version("campaign", "1", "a1", tags={SCORING_TAG: "refused: it needs two tables"}).refusal
+        'it needs two tables'
     """
 
     name: str
@@ -233,6 +253,24 @@ class Version:
     aliases: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     uri: str = ""
+
+    @property
+    def refusal(self) -> str:
+        """The reason why it cannot predict new rows as in its run; empty if nothing is known against it."""
+        text = self.tags.get(SCORING_TAG, "")
+        return text.removeprefix(_REFUSED) if text.startswith(_REFUSED) else ""
+
+    def require_predictions(self) -> None:
+        """Check that the version may become the champion.
+
+        Raises:
+            RegistryError: it cannot predict new rows.
+        """
+        if self.refusal:
+            raise RegistryError(
+                f"{self.name} version {self.number} cannot be the champion: {self.refusal}.",
+                hint="a champion predicts new rows as its run did; magical models lists the other versions.",
+            )
 
 
 @dataclass(frozen=True)
@@ -295,13 +333,17 @@ class Registry(Protocol):
         """Return the version with the alias ``champion``; None without one."""
 
     def alias(self, version: Version, alias: str = "champion") -> None:
-        """Point an alias at a version."""
+        """Point an alias at a version.
+
+        Raises:
+            RegistryError: the alias is ``champion``, and the version cannot predict.
+        """
 
     def rollback(self, name: str) -> Version:
         """Point the alias ``champion`` at the version that had it before.
 
         Raises:
-            RegistryError: no version had it before.
+            RegistryError: no version had it before, or that one cannot predict.
         """
 
     def folder(self, version: Version) -> Path:

@@ -10,11 +10,11 @@ from typing import Any
 from magical.brand import mark_not_real
 from magical.engine.artifacts import Record
 from magical.engine.journal import RunSummary
-from magical.engine.plan import NodePlan
+from magical.engine.plan import REGISTER_HINT, NodePlan
 from magical.engine.pretend_plan import PARENT_INPUT_PREFIX
 from magical.engine.protocols import Version
 from magical.engine.run import RunResult
-from magical.errors import Finding, join_names
+from magical.errors import Finding, join_names, shorten
 from magical.graph import Graph, Node
 from magical.refs import find_links
 from magical.views.state_marks import STATE_STYLES
@@ -36,6 +36,8 @@ __all__ = [
 
 # With more steps, file and line are left out, so that the names fit on one line.
 _MAX_PLACES = 3
+
+_COMPARISON, _COMPARISON_DATA = "magical.comparison", "magical.comparison.json"  # tags by `register`
 
 SizeLookup = Callable[[str], int]
 
@@ -113,12 +115,23 @@ def run_text(
     lines.append(f"{graph.workflow}: {_describe_outcome(graph, result)}")
     lines += [f"  {name}: {text}" for name, text in _list_results(graph, result)]
     if not result.errors:
-        lines += [f"  {name} was left out: {reason}." for name, reason in result.left_out.items()]
+        lines += _left_out_lines(result)
         lines += pretended_lines(graph, result.records, left_out=bool(result.left_out))
         models = ["models"] if any(n.writes and n.name in result.records for n in graph.nodes) else []
         verbs = (f"inspect {_find_last_result(graph, result)}{run_options}", *models, "show", "runs")
         lines += ["Look:", *(f"  magical {verb}{project_options}" for verb in verbs)]
     return "\n".join(lines)
+
+
+def _left_out_lines(result: RunResult) -> list[str]:
+    """List the steps that were left out; those that a run left out because it explores share a line."""
+    exploring = result.unregistered
+    others = [f"  {n} was left out: {why}." for n, why in result.left_out.items() if n not in exploring]
+    if not exploring:
+        return others
+    verb, reason = "was" if len(exploring) == 1 else "were", result.left_out[exploring[0]]
+    first = f"  {join_names(exploring)} {verb} left out: {reason}."
+    return [first, *others, f"  Hint: {REGISTER_HINT}"]
 
 
 def _describe_outcome(graph: Graph, result: RunResult) -> str:
@@ -161,6 +174,7 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
         "fresh": [n for n in result.records if n not in result.executed],
         "errors": {n: str(e) for n, e in result.errors.items()},
         "left_out": result.left_out,
+        "explores": list(result.explored),
         "pending": result.pending,
         "origin": {n: list(r.origin) for n, r in result.records.items() if r.origin},
         "results": dict(_list_results(graph, result)),
@@ -181,7 +195,8 @@ def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
     count = {state: sum(p.state == state for p in plans.values()) for state in STATE_STYLES}
     words = ", ".join(f"{n} {state}" for state, n in count.items() if n) or "there is nothing to run"
     lines = [*(str(f) for f in graph.findings), *([format_table(rows)] if rows else [])]
-    return "\n".join([*lines, f"{graph.workflow}: {words}."])
+    hints = dict.fromkeys(f"Hint: {p.hint}" for p in plans.values() if p.hint)
+    return "\n".join([*lines, f"{graph.workflow}: {words}.", *hints])
 
 
 def _describe_plan(plan: NodePlan) -> str:
@@ -253,7 +268,8 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: SizeLookup =
     for r in runs:
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(r.started))
         seconds = f"{r.seconds:.1f} s" if r.seconds else ""
-        rows.append((r.name, r.state, started, seconds, f"{len(r.executed)} ran", _describe_run_kind(r)))
+        kind = ", ".join(filter(None, (_describe_run_kind(r), shorten(_describe_exploration(r), 60))))
+        rows.append((r.name, r.state, started, seconds, f"{len(r.executed)} ran", kind))
     return format_table(rows)
 
 
@@ -265,6 +281,7 @@ def _list_run_rows(run: RunSummary, size: SizeLookup) -> list[tuple[str, str]]:
     rows += [("seconds", f"{run.seconds:.1f}")] if run.state != "killed" else []
     rows += [("commit", commit)] if commit else []
     rows += [("not real", text)] if (text := _describe_run_kind(run)) else []
+    rows += [("explored", text.removeprefix("explored "))] if (text := _describe_exploration(run)) else []
     rows += [("stands on", join_names(run.facts["origin"], 6))] if run.facts.get("origin") else []
     states = {n: "ran" if n in run.executed else "fresh" for n in run.keys}
     rows += [(n, f"{states[n]:<5}  {format_size(size(k))}") for n, k in run.keys.items()]
@@ -282,6 +299,12 @@ def _describe_run_kind(run: RunSummary) -> str:
     return ", ".join(words) or ("pretended in part" if facts.get("origin") else "")
 
 
+def _describe_exploration(run: RunSummary) -> str:
+    """Name the settings of a run that were other than in production; empty if none was."""
+    texts = run.facts.get("explores")
+    return f"explored {'; '.join(map(str, texts))}" if isinstance(texts, list) and texts else ""
+
+
 def models_json(versions: Iterable[Version]) -> list[dict[str, Any]]:
     """Convert versions of models to JSON.
 
@@ -296,24 +319,40 @@ def models_json(versions: Iterable[Version]) -> list[dict[str, Any]]:
             "aliases": list(v.aliases),
             "key": v.key,
             "uri": v.uri,
-            "tags": dict(v.tags),
+            "comparison": _read_comparison(v),
+            "tags": {name: text for name, text in v.tags.items() if name != _COMPARISON_DATA},
         }
         for v in versions
     ]
 
 
 def models_text(versions: Sequence[Version]) -> str:
-    """Format a list of versions.
+    """Format a list of versions, each with its comparison with the champion of its time below it.
 
     Example:
-        >>> print(models_text([Version("churn", "2", "k1", ("champion",), {"magical.summary": "boosting"})]))
+        >>> tags = {"magical.summary": "boosting", "magical.comparison": "better than version 1: ..."}
+        >>> print(models_text([Version("churn", "2", "k1", ("champion",), tags)]))
         churn  2  champion  boosting
+          better than version 1: ...
     """
     if not versions:
         return "No model is registered yet.\nHint: magical run"
-    return format_table(
+    table = format_table(
         [(v.name, v.number, ", ".join(v.aliases), v.tags.get("magical.summary", ""), v.uri) for v in versions]
     )
+    lines = []
+    for version, line in zip(versions, table.splitlines(), strict=True):
+        comparison = version.tags.get(_COMPARISON)
+        lines += [line, f"  {comparison}"] if comparison else [line]
+    return "\n".join(lines)
+
+
+def _read_comparison(version: Version) -> Any:
+    """Return the comparison of a version with the champion of its time; None if there was none."""
+    try:
+        return json.loads(version.tags.get(_COMPARISON_DATA, "null"))
+    except ValueError:  # a tag may be edited by hand
+        return None
 
 
 def format_size(size: int) -> str:

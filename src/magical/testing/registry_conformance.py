@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from magical.contracts.schema import Column, Schema
-from magical.engine.protocols import Registry, Submission
+from magical.engine.protocols import SCORING_TAG, Registry, Submission
 from magical.errors import RegistryError
 from magical.testing.suite import Conformance
 
@@ -153,6 +153,25 @@ class RegistryConformance(Conformance):
             registry.rollback("campaign")
         registry.alias(three)
         assert registry.rollback("campaign").number == "1"
+
+    def test_a_version_that_cannot_predict_is_no_champion(self, registry: Registry, submit: Submit) -> None:
+        """Registry.alias: what cannot predict gets no alias ``champion``, by ``rollback`` neither."""
+        refused = {SCORING_TAG: "refused: it needs two tables"}
+        one = registry.put(submit(key="a" * 40))
+        two = registry.put(replace(submit(key="b" * 40), tags=refused))
+        registry.alias(one)
+        for version in (two, next(v for v in registry.versions() if v.number == two.number)):
+            with pytest.raises(RegistryError, match="version 2 cannot be the champion: it needs two tables"):
+                registry.alias(version)
+        registry.alias(two, "trial")
+        three = registry.put(submit(key="c" * 40))
+        registry.alias(three)
+        registry.put(replace(submit(key="a" * 40), tags=refused))  # it was found out later
+        with pytest.raises(RegistryError, match="version 1 cannot be the champion"):
+            registry.rollback("campaign")
+        champion = registry.champion("campaign")
+        assert champion is not None
+        assert champion.number == "3"
 
     def test_the_folder_comes_back(self, registry: Registry, submit: Submit) -> None:
         """Registry.folder: returns a local folder with the files that were submitted."""

@@ -86,10 +86,28 @@ def test_the_card_has_a_table_for_each_question() -> None:
         "| commit | 0c1d |",
         "| data (typed\\_rows) | d1 |",
         "## A row of Customer",
-        "| age | int \\| None |  | in years |",
+        "| age |  | int \\| None |  |  | in years |",
         "## Features\n\nage\n",
     ):
         assert part in text
+
+
+def test_a_row_shows_its_names_in_the_source_and_how_it_is_written() -> None:
+    price = Column("price", "float", alias="Preis", decimal=",", thousands=".", unit="€")
+    text = card(
+        rows=Schema("Sale", (price, Column("day", "date", order="day"), Column("at", "date", format="%y")))
+    )
+    assert "| price | Preis | float |  | decimal ',', thousands '.', unit '€' |  |" in text
+    assert "| day |  | date |  | day first |  |" in text
+    assert "| at |  | date |  | %y |  |" in text
+
+
+def test_the_lines_that_score_new_rows_can_be_copied() -> None:
+    text = card(name="my sales")
+    assert "    magical score --model 'my sales@champion' --input FILE --output FILE\n" in text
+    load = "mlflow.pyfunc.load_model('models:/my sales@champion')"
+    assert f"    model = {load}\n    predictions = model.predict(rows)\n" in text
+    assert text.index("## How to score") < text.index("## A row of")
 
 
 def test_what_is_not_known_has_no_line() -> None:

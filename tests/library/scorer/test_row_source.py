@@ -1,13 +1,16 @@
 """A version keeps how its rows are read: a row alone is read as among the rows of the run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from library.served import WORKFLOW, forget, play, write
 from magical import InputPath
 from magical.contracts.schema import Column, Schema
+from magical.errors import BrokenPromise
 from magical.library import ingest
 from magical.library.scorer.row_source import settle_row
 from magical.library.scorer.scorer import Scorer
@@ -135,6 +138,37 @@ def test_a_row_of_an_export_with_other_marks_is_refused_with_the_reason(small: S
         "visits": "",
         "day": "'12/31/2024' is written otherwise: in the dates of the run the day came first",
     }
+
+
+RAW_STEP = """
+
+@step
+def in_cents(raw: Frame, rate: float) -> Frame:
+    return raw.with_columns(pl.col("income").mul(rate * helpers.FACTOR).fill_null(pl.col("income").mean()))
+
+
+@workflow
+def campaign() -> Frame:
+    customers = distinct(typed_rows(in_cents(source({rows}), 50.0), Customer))
+    train, validation, test = cut(aged(customers, Ages({ages})))
+    return predict(fit(train, validation), test)
+"""
+
+
+def test_steps_on_raw_rows_are_part_of_the_version(tmp_path: Path) -> None:
+    played = play(write(tmp_path / "project", workflow=WORKFLOW + RAW_STEP))
+    wanted = played.values["in_cents"]
+    scorer = played.saved("c1" * 6, tmp_path / "scorer")
+    forget(played.root)
+    assert scorer.raw_rows.step == "workflow:source"
+    assert scorer.raw_rows.prepare(played.values["source"]).equals(wanted)
+
+
+def test_without_steps_on_raw_rows_they_stay_as_they_are(scorer: Scorer) -> None:
+    table = pl.DataFrame({"x": [1]})
+    assert scorer.raw_rows.prepare(table).equals(table)
+    with pytest.raises(BrokenPromise, match="as in the run: its rows come from 2 sources"):
+        replace(scorer.raw_rows, refusal="its rows come from 2 sources (a and b)").prepare(table)
 
 
 def test_what_the_contract_states_stays_and_a_unit_that_the_run_had_not_is_refused() -> None:

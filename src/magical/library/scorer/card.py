@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickletools
+import shlex
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from magical.contracts.model import Candidate, Model
-from magical.contracts.schema import Schema
+from magical.contracts.schema import Column, Schema
 from magical.errors import shorten
 from magical.keys.packages import find_package, read_versions
 from magical.library.scorer.code_bundle import find_imports
@@ -33,6 +34,7 @@ class Provenance:
         data: the digest of the typed rows.
         git: the commit, and whether the project had changes, if known.
         source: the name of the typed rows.
+        name: the name of the registered model.
 
     Example:
         >>> Provenance("campaign", "run-1", "a1", git={"commit": "0c1d", "dirty": True}).commit
@@ -45,6 +47,7 @@ class Provenance:
     data: str = ""
     git: Mapping[str, Any] | None = None
     source: str = ""
+    name: str = ""
 
     @property
     def commit(self) -> str:
@@ -87,10 +90,12 @@ def write_card(
     criterion_rows = ((c.criterion, c.threshold, c.value, _format_held(c.held)) for c in gate)
     lines += ["## Gate", *_markdown_table(("criterion", "threshold", "value", "held"), criterion_rows)]
     lines += ["## Where it comes from", *_markdown_table(("what", "which"), _provenance_rows(provenance))]
-    columns = ((c.name, c.type_text, c.role, c.description) for c in row_schema.columns)
     if row_schema.columns:
+        # Before the table of columns: a registry cuts what is too long from the end.
+        lines += ["## How to score", *_list_doors(provenance.name)] if provenance.name else []
         lines += [f"## A row of {_escape_markdown(row_schema.name)}"]
-        lines += _markdown_table(("column", "type", "role", "description"), columns)
+        head = ("column", "in the source", "type", "role", "written", "description")
+        lines += _markdown_table(head, map(_column_row, row_schema.columns))
     lines += ["## Features", ", ".join(map(_escape_markdown, model.features)) or "none"]
     return "\n\n".join(filter(None, lines)) + "\n"
 
@@ -123,6 +128,26 @@ def _score_rows(scores: Any) -> Iterator[tuple[str, ...]]:
 def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
     params = ", ".join(f"{k} {shorten(v, 20)}" for k, v in candidate.params.items())
     return (candidate.name, candidate.metric, f"{candidate.score:.4g}", shorten(params, 200))
+
+
+def _column_row(column: Column) -> tuple[str, ...]:
+    marks = _describe_marks(column)
+    return (column.name, column.alias, column.type_text, column.role, marks, column.description)
+
+
+def _describe_marks(column: Column) -> str:
+    """Describe how a column is written in the source, as the contract states it or the run settled it."""
+    marks = {"decimal": column.decimal, "thousands": column.thousands, "unit": column.unit}
+    texts = [f"{name} {mark!r}" for name, mark in marks.items() if mark]
+    texts += [f"{column.order} first"] if column.order else []
+    return ", ".join([*texts, *filter(None, [column.format, column.zone])])
+
+
+def _list_doors(name: str) -> Iterator[str]:
+    """List the lines that score new rows with the champion."""
+    yield f"    magical score --model {shlex.quote(f'{name}@champion')} --input FILE --output FILE"
+    model = f"mlflow.pyfunc.load_model({f'models:/{name}@champion'!r})"
+    yield f"    model = {model}\n    predictions = model.predict(rows)"
 
 
 def _provenance_rows(provenance: Provenance) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from magical.errors import Finding, shorten
 
 __all__ = [
     "CLASS_CRITERION",
+    "TARGET_CRITERION",
     "Criterion",
     "check_class_rows",
     "check_findings",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 CLASS_CRITERION = "rows of the rarest class"
+TARGET_CRITERION = "blind to the target"
 
 _AUDIT_RULES = {
     "LEAK002": "overlap",

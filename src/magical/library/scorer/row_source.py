@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import polars as pl
+
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Column, Schema
 from magical.engine.protocols import StepContext
-from magical.errors import join_names
+from magical.errors import BrokenPromise
+from magical.library.scorer.model_files import wire_from_json, wire_to_json
+from magical.library.scorer.scoring_steps import ScoringChain, ScoringStep
+from magical.library.scorer.step_files import StepFiles
 from magical.library.sources import Reading
 from magical.refs import Link
 from magical.scoring_path import ScoringPath
@@ -17,7 +22,8 @@ from magical.scoring_path import ScoringPath
 __all__ = ["RawRows", "load_shown_marks", "settle_row"]
 
 _NUMBERS, _MOMENTS = ("int", "float", "duration"), ("date", "datetime")
-_NOTHING_SAID = Reading()
+_NOTHING_SAID, _NO_COLUMNS = Reading(), Schema("", ())
+_NO_STEPS = ScoringChain(_NO_COLUMNS, Link(""), (), Link(""))
 
 
 @dataclass(frozen=True)
@@ -27,37 +33,56 @@ class RawRows:
     Attributes:
         reading: what the author said of the source; how a file is written is found again from each file.
         step: the import string of the step that reads them.
-        refusal: the reason why the rows of a new source cannot become typed rows; empty if they can.
-
-    Example:
-        >>> RawRows.from_json(RawRows(Reading(decimal=",")).to_json()).reading.decimal
-        ','
+        chain: the steps that raw rows pass before they become typed rows.
+        refusal: the reason why the rows of a new source cannot pass them; empty if they can.
     """
 
     reading: Reading = _NOTHING_SAID
     step: str = ""
+    chain: ScoringChain = _NO_STEPS
     refusal: str = ""
 
     @classmethod
-    def from_path(cls, path: ScoringPath) -> RawRows:
-        """Find the source of the rows of a scoring path."""
+    def from_path(cls, path: ScoringPath, frozen: Mapping[Link, Any]) -> RawRows:
+        """Make the source of the rows of a scoring path; ``frozen`` holds values of the training run."""
         rows = path.rows
         reading = rows.reading if isinstance(rows.reading, Reading) else _NOTHING_SAID
-        refusal = rows.refusal
-        if rows.steps:
-            names = join_names(s.node.name for s in rows.steps)
-            refusal = f"in the run its raw rows passed {names}, before they got their types"
-        return cls(reading, rows.step, refusal)
+        steps = tuple(map(ScoringStep.from_path, rows.steps))
+        return cls(
+            reading, rows.step, ScoringChain(_NO_COLUMNS, rows.raw, steps, rows.result, frozen), rows.refusal
+        )
 
-    def to_json(self) -> dict[str, Any]:
+    def prepare(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Execute the project's steps on raw rows: a whole source, since such steps may be of any kind.
+
+        Raises:
+            BrokenPromise: the rows of one source cannot pass them.
+            StepError: a step failed.
+        """
+        if self.refusal:
+            raise BrokenPromise(f"New rows cannot be prepared as in the run: {self.refusal}.")
+        return self.chain.transform_table(table)
+
+    def to_json(self, files: StepFiles) -> dict[str, Any]:
         """Convert to JSON, with the options that the author set."""
-        said = self.reading.model_dump(mode="json", exclude_defaults=True)
-        return {"reading": said, "step": self.step, "refusal": self.refusal}
+        return {
+            "reading": self.reading.model_dump(mode="json", exclude_defaults=True),
+            "step": self.step,
+            "source": wire_to_json(self.chain.source),
+            "result": wire_to_json(self.chain.result),
+            "moves": [files.step_to_json(step) for step in self.chain.steps],
+            "refusal": self.refusal,
+        }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> RawRows:
-        """Read from JSON."""
-        return cls(Reading.model_validate(data["reading"]), data["step"], data["refusal"])
+    def from_json(cls, data: Mapping[str, Any], files: StepFiles, frozen: Mapping[Link, Any]) -> RawRows:
+        """Read from JSON; the bundle of the project's modules must be importable."""
+        source, result = wire_from_json(data["source"]), wire_from_json(data["result"])
+        assert isinstance(source, Link)
+        assert isinstance(result, Link)
+        steps = tuple(files.step_from_json(move) for move in data["moves"])
+        chain = ScoringChain(_NO_COLUMNS, source, steps, result, frozen)
+        return cls(Reading.model_validate(data["reading"]), data["step"], chain, data["refusal"])
 
 
 def load_shown_marks(context: StepContext, source: Link) -> Mapping[str, Mapping[str, str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,22 +62,24 @@ def read_scorer_file(folder: Path) -> dict[str, Any]:
 
 
 def explain_failure(data: Mapping[str, Any], error: Exception) -> StoreError | None:
-    """Explain a failure to load by the versions that differ from the writer's; None if none differ."""
+    """Explain a failure to load by other versions than the writer's, or by damage; None if it is neither."""
     written, here = data.get("written_by", {}), describe_writer()
     differing = {n: (v, here.get(n, "none")) for n, v in written.items() if v != here.get(n)}
+    said = f"This model cannot be loaded here: {type(error).__name__}: {shorten(error, 160)}"
     if not differing:
-        return None
+        return (
+            StoreError(said, hint="its files are damaged: register it again.") if _is_damage(error) else None
+        )
     shown = "; ".join(f"{n} {then or 'from its source'}, here {now}" for n, (then, now) in differing.items())
     names = [n for n in differing if n not in ("magical", "python")]
-    python = written.get("python", "").rpartition(".")[0]
-    hint = (
-        f"pip install {' '.join(f'{n}=={written[n]}' for n in names)}" if names else f"use Python {python}."
-    )
-    return StoreError(
-        f"This model cannot be loaded here: {type(error).__name__}: {shorten(error, 160)}",
-        f"It was registered with {shown}.",
-        hint=hint,
-    )
+    hint = f"use Python {written.get('python', '')}."
+    if names:
+        hint = f"pip install {' '.join(f'{n}=={written[n]}' for n in names)}"
+    return StoreError(said, f"It was registered with {shown}.", hint=hint)
+
+
+def _is_damage(error: Exception) -> bool:
+    return isinstance(error, (pickle.UnpicklingError, EOFError, zipfile.BadZipFile))
 
 
 def _name_release(written: Mapping[str, str]) -> str:

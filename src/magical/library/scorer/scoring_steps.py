@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,13 +17,17 @@ from magical.contracts.tables import convert_kind, convert_pandas, format_kinds,
 from magical.errors import BrokenPromise, MagicalError, StepError, shorten
 from magical.library.remarks import mute_events
 from magical.refs import Link, Wire, find_links
-from magical.scoring_path import ScoringPath
+from magical.scoring_path import PathStep, ScoringPath
 
-__all__ = ["ROW_COLUMN", "ScoringChain", "ScoringStep", "add_row_numbers"]
+__all__ = ["ROW_COLUMN", "ScoringChain", "ScoringStep", "TargetRead", "add_row_numbers"]
 
 # The number of each row, in a column that passes through the steps. It is binary, so that a step that selects
 # all numbers or all texts does not pick it.
 ROW_COLUMN = "__magical_row__"
+
+
+class TargetRead(StepError):
+    """Raised if a step of the scoring path reads the target of the row that is to be scored."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,14 @@ class ScoringStep:
     promise: Promise
     table_kinds: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def from_path(cls, step: PathStep) -> ScoringStep:
+        """Make the step of a scoring path."""
+        node, call = step.node, step.call
+        kinds = {n: format_kinds(call.step.parameter_promises[n]) for n in step.inputs}
+        function = call.step.function
+        return cls(node.name, node.step, function, call.arguments, step.inputs, step.promise, kinds)
+
 
 @dataclass(frozen=True)
 class ScoringChain:
@@ -58,6 +71,7 @@ class ScoringChain:
         steps: the steps, in order of execution.
         result: the link of the table that the model predicts from.
         frozen: values of the training run that steps take.
+        targets: the target columns that the rows of the run had.
     """
 
     row_schema: Schema
@@ -65,20 +79,26 @@ class ScoringChain:
     steps: tuple[ScoringStep, ...]
     result: Link
     frozen: Mapping[Link, Any] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
 
     @classmethod
     def from_path(cls, path: ScoringPath, load_value: Callable[[Link], Any]) -> ScoringChain:
         """Make the chain of a scoring path; ``load_value`` loads a value of the training run."""
-        steps = []
-        for step in path.steps:
-            node, call = step.node, step.call
-            kinds = {n: format_kinds(call.step.parameter_promises[n]) for n in step.inputs}
-            function = call.step.function
-            steps.append(
-                ScoringStep(node.name, node.step, function, call.arguments, step.inputs, step.promise, kinds)
-            )
+        steps = tuple(map(ScoringStep.from_path, path.steps))
         frozen = {link: load_value(link) for link in path.frozen}
-        return cls(path.typed, path.source, tuple(steps), path.result, frozen)
+        return cls(path.typed, path.source, steps, path.result, frozen, path.targets)
+
+    def transform_table(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Execute the steps on a table whose rows need not keep their identity.
+
+        Raises:
+            StepError: a step failed.
+        """
+        results: dict[str, Any] = {}
+        for step in self.steps:
+            results[step.name] = self._execute_step(step, table, results)
+        result: pl.DataFrame = self._find_value(self.result, table, results)
+        return result
 
     def transform_rows(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Execute the steps; return the model's features, and the numbers of dropped rows with the reason.
@@ -120,7 +140,7 @@ class ScoringChain:
             for table in value if isinstance(value, list) else [value]:
                 numbered = table if numbered is None and _has_row_numbers(table) else numbered
             arguments[name] = convert_kind(value, parse_kinds(step.table_kinds.get(name, "")))
-        output, promise = _call_step(step, arguments, self.row_schema), step.promise
+        output, promise = _call_step(step, arguments, self), step.promise
         if promise.kind in ("tuple", "list"):
             items = promise.items if promise.kind == "tuple" else promise.items[:1] * len(output)
             pairs = zip(output, items, strict=True)
@@ -175,20 +195,33 @@ def add_row_numbers(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(number.alias(ROW_COLUMN))
 
 
-def _call_step(step: ScoringStep, arguments: dict[str, Any], row_schema: Schema) -> Any:
+def _call_step(step: ScoringStep, arguments: dict[str, Any], chain: ScoringChain) -> Any:
     try:
         with mute_events():  # scoring may happen inside a run, whose journal has these events already
             return step.function(**arguments)
     except MagicalError:
         raise
     except Exception as error:
+        if (name := _find_missing_column(error)) in chain.targets:
+            raise TargetRead(
+                f"{step.name} reads {name}, the target of the row itself, which a new row does not have.",
+                hint="leave it out of the step; @step(training_only=True) leaves the step out when scoring.",
+            ) from error
         hint = "it must work on any rows that keep its contract, one row included."
         if isinstance(error, ColumnNotFoundError):
-            columns = f"the columns of {row_schema.name} without the target"
+            columns = f"the columns of {chain.row_schema.name} without the target"
             hint = f"when scoring there are {columns}, and no others."
         raise StepError(
             f"{step.name} raised {type(error).__name__} while scoring: {shorten(error, 160)}", hint=hint
         ) from error
+
+
+def _find_missing_column(error: Exception) -> str:
+    """Return the name of the column that polars or pandas did not find; empty for another error."""
+    if isinstance(error, ColumnNotFoundError):
+        found = re.search(r'"([^"]+)"', str(error))
+        return found[1] if found else ""
+    return str(error.args[0]) if isinstance(error, KeyError) and error.args else ""
 
 
 def _restore_row_numbers(output: Any, promise: Promise, input_table: pl.DataFrame | None, label: str) -> Any:
