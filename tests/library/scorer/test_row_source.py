@@ -7,7 +7,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from library.served import WORKFLOW, forget, play, write
 from magical import InputPath
 from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise
@@ -101,12 +100,14 @@ def read_alone(small: Small, scorer: Scorer, text: str) -> dict[str, Any]:
     return {c.name: cast(raw[c.alias or c.name], c) for c in scorer.row_schema.columns}
 
 
+@pytest.mark.slow
 def test_the_reading_of_the_workflow_is_part_of_the_version(scorer: Scorer) -> None:
     assert scorer.reading == Reading(nulls=("k. A.",))
     assert scorer.raw_rows.step == "magical.library.ingesting:ingest"
     assert scorer.raw_rows.refusal == ""
 
 
+@pytest.mark.slow
 def test_the_marks_that_the_run_settled_are_part_of_the_version(scorer: Scorer) -> None:
     marks = {
         c.name: (c.alias, c.decimal, c.thousands, c.unit, c.order, c.settled)
@@ -121,6 +122,7 @@ def test_the_marks_that_the_run_settled_are_part_of_the_version(scorer: Scorer) 
     }
 
 
+@pytest.mark.slow
 def test_each_row_alone_is_read_as_the_run_read_it(small: Small, scorer: Scorer) -> None:
     typed = small.run("model_data")["model_data"]
     for i in (0, 3, 40):
@@ -128,6 +130,7 @@ def test_each_row_alone_is_read_as_the_run_read_it(small: Small, scorer: Scorer)
         assert found == typed.drop("sold").row(i, named=True)
 
 
+@pytest.mark.slow
 def test_a_row_of_an_export_with_other_marks_is_refused_with_the_reason(small: Small, scorer: Scorer) -> None:
     found = read_alone(small, scorer, "7;1498.5;0.07;3,107;12/31/2024;\n")
     assert [result.values.item() for result in found.values()] == [7, None, None, None, None]
@@ -140,30 +143,7 @@ def test_a_row_of_an_export_with_other_marks_is_refused_with_the_reason(small: S
     }
 
 
-RAW_STEP = """
-
-@step
-def in_cents(raw: Frame, rate: float) -> Frame:
-    return raw.with_columns(pl.col("income").mul(rate * helpers.FACTOR).fill_null(pl.col("income").mean()))
-
-
-@workflow
-def campaign() -> Frame:
-    customers = distinct(typed_rows(in_cents(source({rows}), 50.0), Customer))
-    train, validation, test = cut(aged(customers, Ages({ages})))
-    return predict(fit(train, validation), test)
-"""
-
-
-def test_steps_on_raw_rows_are_part_of_the_version(tmp_path: Path) -> None:
-    played = play(write(tmp_path / "project", workflow=WORKFLOW + RAW_STEP))
-    wanted = played.values["in_cents"]
-    scorer = played.saved("c1" * 6, tmp_path / "scorer")
-    forget(played.root)
-    assert scorer.raw_rows.step == "workflow:source"
-    assert scorer.raw_rows.prepare(played.values["source"]).equals(wanted)
-
-
+@pytest.mark.slow
 def test_without_steps_on_raw_rows_they_stay_as_they_are(scorer: Scorer) -> None:
     table = pl.DataFrame({"x": [1]})
     assert scorer.raw_rows.prepare(table).equals(table)
