@@ -189,9 +189,9 @@ def test_a_step_that_needs_what_is_not_there_says_so(tmp_path: Path) -> None:
     needs = "table.with_columns(pl.col('richness') + pl.col('answers').mean())"
     played = changed(tmp_path, aged=needs)
     _, rows = run_and_rows(played)
-    with pytest.raises(StepError, match="aged raised ColumnNotFoundError while scoring") as caught:
+    with pytest.raises(StepError, match="aged reads answers, the target of the row itself") as caught:
         played.scorer().predict(rows)
-    assert "without the target" in caught.value.hint
+    assert "training_only=True" in caught.value.hint
 
 
 def test_what_a_step_keeps_while_scoring_is_nobodys(tmp_path: Path) -> None:
