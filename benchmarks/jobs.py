@@ -19,6 +19,7 @@ ASKING = HERE / "nine_steps" / "asking"
 SIDE_BY_SIDE = HERE / "side_by_side"
 THOUSAND = HERE / "thousand"
 CSV_SCRIPT = HERE / "csv_reading" / "read.py"
+SCORING = HERE / "scoring"
 TABLES_SCRIPT = HERE / "pretend" / "tables.py"
 IN_PROCESS_SCRIPT = HERE / "flow_runs" / "imported.py"
 CAMPAIGN = ROOT / "examples" / "campaign"
@@ -189,6 +190,26 @@ def measure_csv(folder: Path) -> dict[str, Cost]:
     return costs
 
 
+def measure_score(folder: Path) -> dict[str, Cost]:
+    """Measure the scoring of parquet files by the command, and by a plain script with the same Pipeline."""
+    project, pipeline = _register_returns()
+    costs: dict[str, Cost] = {}
+    script: list[str | Path] = [PYTHON, SCORING / "script.py"]
+    for title, rows in (("1e3", 1_000), ("1e6", 1_000_000)):
+        source, plain, output = (folder / f"{title}{end}" for end in ("", "-plain.parquet", ".parquet"))
+        measure_command([*script, "rows", str(rows), source], folder)
+        by_hand = measure_command([*script, "score", pipeline, source / "*.parquet", plain], folder)
+        words = ["--model", "returns", "--project", project, "--input", source, "--output", output, "--json"]
+        cost = measure_command([MAGICAL, "score", *words], folder)
+        answer = json.loads(cost.out)
+        _expect(answer["scored"] == rows, f"magical score scored {answer['scored']} of {rows}")
+        difference = float(measure_command([*script, "compare", plain, output], folder).out)
+        _expect(difference < 1e-9, f"the probabilities differ by {difference}")
+        costs[f"{title} rows scored by a script"] = by_hand
+        costs[f"{title} rows scored by magical"] = cost
+    return costs
+
+
 def read_scores(folder: Path) -> tuple[float, float]:
     """Read the ROC AUC that the script and the project wrote, after a round of each in this folder."""
     paths = [folder / "script" / "model.joblib", folder / "magical" / "model.joblib"]
@@ -269,6 +290,19 @@ def _start_prefect() -> str:
     process.__enter__()
     await_servers([(server, process)])
     return f"{server.address}/api"
+
+
+@functools.cache
+def _register_returns() -> tuple[Path, Path]:
+    """Register the model of the scoring project once; return the project, and the Pipeline by itself."""
+    home = Path(tempfile.mkdtemp(prefix="magical-bench-score-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    project = Path(shutil.copytree(SCORING / "project", home / "project", ignore=IGNORE_FILES))
+    measure_command([PYTHON, SCORING / "script.py", "rows", "20000", home / "orders"], home)
+    measure_run(project, f"source={home / 'orders'}")
+    pipeline = home / "pipeline.joblib"
+    measure_command([PYTHON, SCORING / "script.py", "dump", project / ".magical", pipeline], home)
+    return project, pipeline
 
 
 def _read_step_seconds(project: Path) -> list[float]:

@@ -27,6 +27,7 @@ JOBS: dict[str, jobs.Job] = {
     "pretend": jobs.measure_pretend,
     "dataframely": jobs.measure_dataframely,
     "csv": jobs.measure_csv,
+    "score": jobs.measure_score,
     "campaign": jobs.measure_campaign,
 }
 AIMS = (
@@ -44,6 +45,7 @@ AIMS = (
     ("1e5 rows by magical", "1e5 rows by dataframely", 0.5),
     ("1e6 rows by magical", "1e6 rows by dataframely", 0.5),
     ("plain csv by ingest", "plain csv by polars", 1.3),
+    ("1e6 rows scored by magical", "1e6 rows scored by a script", 1.25),
     ("campaign: unchanged", 'python -c "import sklearn"', 0.5),
     ("campaign: cold", "", 44.0),
     ("campaign: unchanged", "", 3.2),

@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import Iterator
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,9 +112,10 @@ def registered_shop(tmp_path_factory: pytest.TempPathFactory) -> Small:
     root = tmp_path_factory.mktemp("registered") / "shop"
     data = format_csv(make_rows(400), target=True)
     small = project(root, {"workflow.py": WORKFLOW, "customers.csv": data})
-    done = small.process("run")
-    assert done.returncode == 0, done.stderr
-    assert "shop version 1, alias champion" in done.stdout
+    done = small.command("run", "policy.workers=1")
+    assert done.code == 0, done.err
+    assert "shop version 1, alias champion" in done.out
+    del sys.modules["workflow"]
     # The version has its own copy of the modules: those of the project must not be needed.
     small.write("workflow.py", "raise RuntimeError('the project was imported')\n")
     shutil.rmtree(root / "__pycache__", ignore_errors=True)
@@ -122,10 +123,10 @@ def registered_shop(tmp_path_factory: pytest.TempPathFactory) -> Small:
 
 
 @pytest.fixture
-def shop(registered_shop: Small, tmp_path: Path) -> Iterator[Shop]:
+def shop(registered_shop: Small, tmp_path: Path) -> Shop:
     """The registered project, with 50 new rows in ``new.csv``."""
     folder = tmp_path / "work"
     folder.mkdir()
     found = Shop(registered_shop, folder)
     found.write("new.csv", format_csv(make_rows(50, first=1000)))
-    yield found
+    return found

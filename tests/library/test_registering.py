@@ -17,6 +17,7 @@ from magical.errors import RegistryDown, RegistryError, WiringError
 from magical.library.metrics.scores import Scores
 from magical.library.registering import RegisterSettings, register
 from magical.library.scorer.scorer import Scorer
+from magical.report.text import models_json, models_text
 from magical.steps import Receipt
 from memory_registry import MemoryRegistry
 
@@ -157,18 +158,76 @@ def test_the_champion_changes_for_a_better_model_only(desk: Desk) -> None:
     assert desk.champion() == "1"
     assert desk.register("a2").text == "campaign version 2, alias champion"
     receipt = desk.register("a3", **POOR)
-    assert receipt.text.startswith("campaign version 3, no alias: roc_auc 0.")
-    assert " is not better than 0." in receipt.text
-    assert receipt.text.endswith(" of version 2")
+    assert (
+        "no alias: worse than version 2: roc_auc 0.5 against 0.7951 on 59 units that neither has"
+        in receipt.text
+    )
     receipt = desk.register("a4")
-    assert "is not better" in receipt.text, "as good is not better"
+    assert receipt.text == (
+        "campaign version 4, no alias: equal to version 2: roc_auc 0.7951 against 0.7951 "
+        "on 59 units that neither has seen, gain 0 (0 to 0)"
+    )
     assert (desk.champion(), len(desk.registry.versions())) == ("2", 4)
+    assert desk.register("a5", how="replace_equal=True").text == "campaign version 5, alias champion"
+    assert desk.gate["better than the champion"][0] == "roc_auc at least equal to version 2"
+    receipt = desk.register("a6", **POOR, how="replace_equal=True")
+    assert "no alias: worse than version 5" in receipt.text
+
+
+def test_the_comparison_is_shown_wherever_the_version_is(desk: Desk) -> None:
+    desk.register("a1", **POOR)
+    receipt = desk.register("a2")
+    text = "better than version 1: roc_auc 0.7951 against 0.5 on 59 units that neither has seen, gain 0.295 ("
+    assert desk.gate["better than the champion"][0] == "roc_auc better than version 1"
+    assert desk.gate["better than the champion"][1].startswith(text)
+    sent = desk.registry.submissions["campaign/2"]
+    assert sent.tags["magical.comparison"].startswith(text)
+    assert "better than version 1: roc\\_auc 0.7951" in sent.description
+    (line,) = [t for t in models_text(desk.registry.versions()).splitlines() if "version 1" in t]
+    assert line.strip().startswith(text)
+    newest, oldest = models_json(desk.registry.versions())
+    assert newest["comparison"] == receipt.details["comparison"]
+    assert {k: newest["comparison"][k] for k in ("version", "metric", "verdict", "other", "units")} == {
+        "version": "1",
+        "metric": "roc_auc",
+        "verdict": "better",
+        "other": 0.5,
+        "units": 59,
+    }
+    assert newest["comparison"]["low"] < newest["comparison"]["gain"] < newest["comparison"]["high"]
+    assert oldest["comparison"] is None
+    assert "magical.comparison.json" not in newest["tags"]
+
+
+def test_a_better_model_must_exceed_the_margin(desk: Desk) -> None:
+    desk.register("a1", **POOR)
+    assert "no alias: equal to version 1: roc_auc 0.7951" in desk.register("a2", how="margin=0.45").text
+    assert desk.gate["better than the champion"][0] == "roc_auc better than version 1 by more than 0.45"
+    desk.register("a3", how="margin=0.1")
+    assert desk.champion() == "3"
+
+
+def test_what_cannot_be_compared_moves_nothing_and_the_way_out_is_said(desk: Desk) -> None:
+    desk.register("a1", **POOR)
+    receipt = desk.register("a2", how="min_compared_rows=60")
+    assert receipt.text == (
+        "campaign version 2, no alias: not comparable with version 1: 59 of the test units are new to both "
+        "models, 60 are wanted; magical models --promote moves the alias by hand"
+    )
+    receipt = desk.register("a3", how="min_class_rows=28, replace_equal=True")
+    assert "27 of 59 rows that are new to both models are of answers's rarest class, 28" in receipt.text
+    (desk.home / "registry" / "campaign" / "1" / "units.json").unlink()
+    text = desk.register("a2").text
+    assert (
+        "not comparable with version 1: it was registered without a note of the rows that it was fit" in text
+    )
+    assert desk.champion() == "1"
 
 
 def test_another_metric_may_decide(desk: Desk) -> None:
     desk.register("a1")
     receipt = desk.register("a2", **POOR, how="metric='brier'")
-    assert "no alias: brier 0" in receipt.text
+    assert "no alias: worse than version 1: brier 0" in receipt.text
 
 
 @pytest.mark.slow
@@ -176,8 +235,7 @@ def test_the_champion_is_measured_with_its_own_steps(desk: Desk) -> None:
     desk.register("a1", factor=3)
     receipt = desk.register("a2", factor=2)
     assert desk.gate["better than the champion"][2] is False
-    reason = receipt.text.partition("roc_auc ")[2].split()
-    assert reason[0] == reason[5], (
+    assert receipt.details["comparison"]["gain"] == pytest.approx(0, abs=1e-9), (
         "the factor is only a unit, so the champion must not get rows in the new one"
     )
 
@@ -272,8 +330,9 @@ def test_a_champion_that_cannot_be_compared_stays(case: str, desk: Desk) -> None
     change, words = INCOMPARABLE[case]
     desk.register("a1", workflow=change(REGISTERED))
     receipt = desk.register("a2")
-    assert receipt.text == f"campaign version 2, no alias: cannot be compared with version 1: {words}" + (
-        "." if words.endswith("weight") else ""
+    assert receipt.text == (
+        f"campaign version 2, no alias: not comparable with version 1: {words}; "
+        "magical models --promote moves the alias by hand"
     )
     assert desk.champion() == "1"
 
@@ -295,8 +354,7 @@ def test_one_that_became_champion_meanwhile_is_compared_with_too(
 
     monkeypatch.setattr(desk.registry, "put", meanwhile)
     receipt = desk.register("a3")
-    assert receipt.text.startswith("campaign version 3, no alias: roc_auc 0.")
-    assert receipt.text.endswith(" of version 2")
+    assert receipt.text.startswith("campaign version 3, no alias: equal to version 2: roc_auc 0.")
     assert desk.champion() == "2"
     assert [row[0] for row in desk.kept["gate"].iter_rows()].count("better than the champion") == 1
     assert "not held" in desk.registry.submissions["campaign/3"].tags["magical.gate"]
@@ -316,7 +374,7 @@ def test_a_champion_that_cannot_be_had_now_is_no_verdict_on_the_model(desk: Desk
 def test_a_champion_whose_files_are_gone_stays(desk: Desk) -> None:
     desk.register("a1")
     (desk.home / "registry" / "campaign" / "1" / "scorer.json").unlink()
-    assert "cannot be compared with version 1: " in desk.register("a2").text
+    assert "not comparable with version 1: " in desk.register("a2").text
 
 
 def test_a_model_on_pretended_steps_is_refused(desk: Desk) -> None:

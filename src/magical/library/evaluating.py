@@ -43,8 +43,8 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "", metrics: tuple
     Each metric has the 95 % interval of a percentile bootstrap over rows (Efron 1979), 500 resamples, seeded.
     Rows without a target or a prediction are dropped and counted. If a class has fewer than 30 rows, its
     metrics get at least the interval of a share of so many rows (Wilson 1927), and a warning calls them wide.
-    The metrics of the settings come first, with intervals from the same resamples; from 50,000 rows on they
-    have fewer than 500, at least 100. One that is undefined on these rows is left out, with a warning.
+    The metrics of the settings come first, with intervals from the same resamples, or the first of them for
+    many rows, at least 100. One that is undefined on these rows is left out, with a warning.
 
     Args:
         predictions: the result of ``predict``.
@@ -89,10 +89,9 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "", metrics: tuple
     names = [c for c in predictions.columns if c.startswith(PROBABILITY_PREFIX)]
     check_metrics(metrics, schema)
     result = resample_metrics(complete, target, names, metrics)
-    measured = result.summarize()
     scores = Scores(
         task=result.task,
-        metrics=measured,
+        metrics=result.summarize(),
         project_metrics=metrics,
         positive=result.positive,
         rarest=result.rarest,
@@ -100,16 +99,20 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "", metrics: tuple
         part=part,
         rows=complete.height,
     )
-    if undefined := [m.name for m in metrics if m.name not in measured]:
-        warn(f"{join_names(undefined)} cannot be computed on these rows, and is left out.")
-    if scores.is_wide:
-        warn(
-            f"the intervals are wide: {scores.rarest} of {scores.rows:,} {part} rows are of the rarest class."
-        )
+    _warn_doubtful(scores)
     if current_sink.get() is not None:
         for name, value in make_diagnostics(complete, target, names, schema.ids).items():
             keep(name, value)
     return scores
+
+
+def _warn_doubtful(scores: Scores) -> None:
+    """Warn of wide intervals, and of metrics of the settings that are undefined on these rows."""
+    if undefined := [m.name for m in scores.project_metrics if m.name not in scores.metrics]:
+        warn(f"{join_names(undefined)} cannot be computed on these rows, and is left out.")
+    if scores.is_wide:
+        rows = f"{scores.rarest} of {scores.rows:,} {scores.part} rows"
+        warn(f"the intervals are wide: {rows} are of the rarest class.")
 
 
 def _find_part() -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,11 +11,12 @@ import polars as pl
 
 from magical.contracts.contract import Contract, schema_of
 from magical.contracts.promises import Frame, contract_of
-from magical.contracts.schema import Column, Schema, to_snake_case
+from magical.contracts.schema import Column, Schema
 from magical.contracts.tables import to_polars
 from magical.contracts.validation import MAX_EXAMPLES, Failure
 from magical.errors import BrokenPromise, WiringError, join_names, shorten
 from magical.events import keep
+from magical.library.column_matching import match_columns, suggest_alias
 from magical.library.key_matching import enforce_keys, find_relations, with_key_types
 from magical.library.remarks import warn
 from magical.library.type_advice import suggest_type, write_hint
@@ -114,39 +113,19 @@ def model_data(
 
 
 def _drop_columns(table: pl.DataFrame, schema: Schema, role: str) -> pl.DataFrame:
-    """Drop the raw columns that the schema's columns of a role may mean."""
-    names, by_snake = set(table.columns), _group_by_snake_case(table)
-    columns = [schema.column(name) for name in schema.names_with_role(role)]
-    return table.drop({name for c in columns for name in _find_candidates(names, by_snake, c)})
-
-
-def _group_by_snake_case(table: pl.DataFrame) -> Mapping[str, list[str]]:
-    groups = defaultdict(list)
-    for name in table.columns:
-        groups[to_snake_case(name)].append(name)
-    return groups
+    """Drop the raw columns that the schema's columns of a role mean."""
+    columns = tuple(schema.column(name) for name in schema.names_with_role(role))
+    matches, _ = match_columns(table.columns, replace(schema, columns=columns), label="model_data")
+    return table.drop(matches.values())
 
 
 def _match_columns(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
     """Map the name of each column of the schema to the name of its raw column."""
-    matches: dict[str, str] = {}
-    missing, raw, by_snake = [], set(table.columns), _group_by_snake_case(table)
-    for column in schema.columns:
-        names = _find_candidates(raw, by_snake, column)
-        if len(names) > 1:
-            raise BrokenPromise(
-                f"model_data: {join_names(map(repr, names), 4)} could all be {schema.name}.{column.name}.",
-                hint=f'choose one with Field(alias="{names[0]}") in {schema.name}{_format_source(schema)}, '
-                "or rename one of them in the source.",
-            )
-        if names:
-            matches[column.name] = names[0]
-        else:
-            missing.append(column)
+    matches, missing = match_columns(table.columns, schema, label="model_data")
     if missing:
         names = [c.alias or c.name for c in missing]
         unused = [n for n in table.columns if n not in matches.values()]
-        hint = _suggest_alias(names, table.columns, unused, schema)
+        hint = suggest_alias(names, table.columns, unused, f"{schema.name}{_format_source(schema)}")
         if all(c.role == "target" for c in missing):
             hint += f" Rows whose target is not known: model_data(raw, {schema.name}, target=False)."
         raise BrokenPromise(
@@ -155,25 +134,6 @@ def _match_columns(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
             hint=hint,
         )
     return matches
-
-
-def _suggest_alias(
-    missing: Sequence[str], columns: Sequence[str], unused: Sequence[str], schema: Schema
-) -> str:
-    place = f"{schema.name}{_format_source(schema)}"
-    if len(columns) == 1 < len(missing):
-        return "is the source one column? If not, say how it is written: ingest(..., Reading(delimiter=...))."
-    if near := difflib.get_close_matches(missing[0], unused, n=1):
-        return f'did you mean {near[0]!r}? If so, set Field(alias="{near[0]}") in {place}.'
-    return f'if a column has another name in the source, set Field(alias="...") in {place}.'
-
-
-def _find_candidates(names: set[str], by_snake: Mapping[str, list[str]], column: Column) -> list[str]:
-    """Find the names of the raw columns that a column may mean; more than one is ambiguous."""
-    by_alias, by_name = ([n] if n and n in names else [] for n in (column.alias, column.name))
-    chosen = by_alias or by_name or by_snake.get(column.name, [])
-    # A column with the field's own name beside the one with its alias is ambiguous too.
-    return chosen + [n for n in by_name if n not in chosen]
 
 
 def _collect_failures(column: Column, source: pl.Series, failed: pl.Series, rule: str) -> list[Failure]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from dataclasses import replace
@@ -28,20 +29,21 @@ from magical.errors import MagicalError, RegistryError, WiringError, did_you_mea
 from magical.events import keep
 from magical.graph import Graph, Node
 from magical.library.evaluating import evaluate
-from magical.library.metrics.metric_settings import list_tasks
+from magical.library.metrics.metric_settings import Metric, list_tasks
 from magical.library.metrics.metrics import METRICS_BY_TASK, PRIMARY
 from magical.library.metrics.scores import Scores
 from magical.library.prediction_task import prediction_columns
 from magical.library.remarks import mute_events
 from magical.library.scorer.card import Provenance, build_tags, find_requirements, write_card
-from magical.library.scorer.parity import (
+from magical.library.scorer.champion_comparison import (
     CHAMPION_CRITERION,
-    ROW_CRITERION,
-    check_row_parity,
-    check_run_parity,
+    ChampionComparison,
+    ComparisonRules,
     compare_with_champion,
-    find_held_out,
 )
+from magical.library.scorer.fitted_units import FittedUnits
+from magical.library.scorer.held_out_rows import find_held_out
+from magical.library.scorer.parity import ROW_CRITERION, check_row_parity, check_run_parity
 from magical.library.scorer.promotion_gate import (
     TARGET_CRITERION,
     Criterion,
@@ -51,9 +53,11 @@ from magical.library.scorer.promotion_gate import (
     find_blockers,
     tabulate_criteria,
 )
+from magical.library.scorer.row_conversion import state_offsets
 from magical.library.scorer.row_source import load_shown_marks, settle_row
 from magical.library.scorer.scorer import Scorer
 from magical.library.scorer.scoring_steps import TargetRead
+from magical.masking import mask
 from magical.refs import Link
 from magical.scoring_path import derive_scoring_path
 from magical.settings import Settings
@@ -72,20 +76,26 @@ class RegisterSettings(Settings):
         name: the name of the registered model; by default the workflow's name.
         require: a bound for each metric that ``evaluate`` computes, those of the settings included: at least,
             or at most if a lower value is better, such as for ``log_loss`` and ``rmse``.
-        metric: the metric that compares the model with the champion on the same test rows; by default the
-            first of the settings, or else ``roc_auc`` for two classes, ``log_loss`` for more, ``rmse`` for
-            numbers.
-        min_class_rows: the least number of scored rows of the rarest class. With fewer than 5, even a perfect
-            model can hardly be told from chance.
+        metric: the metric that compares the model with the champion; by default the first of the settings,
+            or else ``roc_auc`` for two classes, ``log_loss`` for more, ``rmse`` for numbers.
+        margin: the gain over the champion that a better model must exceed, in the unit of the metric.
+        replace_equal: True if a model that is neither better nor worse replaces the champion.
+        min_compared_rows: the least number of test units, new to both, to compare with the champion on. Of
+            simulated equal models, up to 4.5 % were called better on 50 units, and 5.5 % on 20.
+        min_class_rows: the least number of scored rows, and of compared rows, of the rarest class. With fewer
+            than 5, even a perfect model can hardly be told from chance.
 
     Example:
-        >>> RegisterSettings(require={"roc_auc": 0.7})
-        RegisterSettings(name=None, require={'roc_auc': 0.7}, metric=None, min_class_rows=5)
+        >>> RegisterSettings(require={"roc_auc": 0.7}).min_compared_rows
+        50
     """
 
     name: str | None = Field(default=None, min_length=1, pattern=r"^[^/:]+$")
     require: dict[str, float] = Field(default_factory=dict)
     metric: str | None = None
+    margin: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    replace_equal: bool = False
+    min_compared_rows: int = Field(default=50, ge=1)
     min_class_rows: int = Field(default=5, ge=0)
 
     @field_validator("require")
@@ -102,9 +112,9 @@ def register(model: Model, scores: Scores, how: RegisterSettings = RegisterSetti
     """Register a model with all that scoring needs, and make it the champion if it passes the gate.
 
     Every model gets a version, even if it fails the gate. The gate: the required scores reached; some scored
-    rows of each class; better than the present champion on the same test rows; LEAK001 passed; scoring gives
-    the numbers of the run, and the same row by row as in a batch. The audit's other rules are not assessed
-    yet. A second call with the same key finds the version of the first call, and completes it.
+    rows of each class; better than the present champion on test rows that neither has seen; LEAK001 passed;
+    scoring gives the numbers of the run, and the same row by row as in a batch. The audit's other rules are
+    not assessed yet. A second call with the same key finds the version of the first call, and completes it.
 
     Args:
         model: a fitted model.
@@ -166,6 +176,7 @@ def _promote(
         "uri": version.uri,
         "key": version.key,
         "gate": tabulate_criteria(registration.criteria).to_dicts(),
+        "comparison": registration.comparison.to_json() if registration.comparison else None,
     }
     return Receipt(True, text, details)
 
@@ -178,6 +189,7 @@ class _Registration:
         path = derive_scoring_path(context.graph, context.node.name)
         self.path = replace(path, typed=settle_row(path.typed, load_shown_marks(context, path.source)))
         self.folder = context.scratch() / "model"
+        self.comparison: ChampionComparison | None = None
         self.criteria: list[Criterion] = [
             *check_thresholds(how.require, scores),
             *check_class_rows(how.min_class_rows, scores),
@@ -190,6 +202,8 @@ class _Registration:
         """Save the scorer, load it again, and check that it gives the predictions that were evaluated."""
         scorer = Scorer.from_path(self.path, self.model, self._load_value)
         self.package = scorer.save(self.folder, key=self.context.key, root=self.context.root)
+        if self.test_rows is not None and self.test_rows.units is not None:
+            FittedUnits.from_run(self.test_rows.units, self.context.key).save(self.folder)
         before = len(self.criteria)
         try:
             self._verify_predictions()
@@ -220,6 +234,7 @@ class _Registration:
 
     def compare_champion(self, registry: Registry, champion: Version | None) -> None:
         """Compare the model with the present champion, unless that is the model itself."""
+        self.comparison = None
         usual = self.scores.primary if self.scores.project_metrics else PRIMARY.get(self.model.task, "rmse")
         metric = self.how.metric or usual
         if champion is not None and champion.key == self.context.key:
@@ -227,10 +242,23 @@ class _Registration:
         elif self.how.metric and metric not in self.scores.metrics:
             reason = f"{metric}, which is to decide, was not computed"
             criterion = Criterion(CHAMPION_CRITERION, metric, "", False, reason)
+        elif champion is None:
+            criterion = Criterion(CHAMPION_CRITERION, metric, "there is no champion yet", True)
         else:
-            criterion = compare_with_champion(registry, champion, self.model, self.test_rows, metric)
+            rules = ComparisonRules(
+                metric=self._find_metric(metric),
+                margin=self.how.margin,
+                replace_equal=self.how.replace_equal,
+                min_rows=self.how.min_compared_rows,
+                min_class_rows=self.how.min_class_rows,
+            )
+            self.comparison = compare_with_champion(registry, champion, self.model, self.test_rows, rules)
+            criterion = self.comparison.to_criterion(rules)
         # Replace the result of an earlier round: the champion may have changed since.
         self.criteria = [*(c for c in self.criteria if c.criterion != CHAMPION_CRITERION), criterion]
+
+    def _find_metric(self, name: str) -> Metric:
+        return next((m for m in self.scores.project_metrics if m.name == name), None) or Metric(name)
 
     def build_submission(self, name: str) -> Submission:
         """Build the submission to the registry: the scorer, its schemas, the card, tags and requirements."""
@@ -252,10 +280,21 @@ class _Registration:
             outputs=_build_output_schema(self.model),
             example=example,
             requirements=find_requirements(self.folder),
-            tags={**build_tags(provenance, self.scores, self.criteria), SCORING_TAG: self.scoring},
+            tags={
+                **build_tags(provenance, self.scores, self.criteria),
+                **self._build_comparison_tags(),
+                SCORING_TAG: self.scoring,
+            },
             description=card,
             origin=self.model.origin,
         )
+
+    def _build_comparison_tags(self) -> dict[str, str]:
+        """Build the tags that ``magical models`` shows: the comparison as text, and as JSON."""
+        if self.comparison is None:
+            return {}
+        data = json.dumps(self.comparison.to_json(), ensure_ascii=False)
+        return {"magical.comparison": mask(str(self.comparison)), "magical.comparison.json": mask(data)}
 
     def _sample_rows(self) -> pl.DataFrame:
         """Choose typed rows to try the scorer on: of the test part, else the first rows of the source."""
@@ -265,7 +304,7 @@ class _Registration:
             columns = {c.name: DTYPES.get(c.type, pl.Null) for c in self.model.schema.columns}
             return self.test_rows.table if self.test_rows is not None else pl.DataFrame(schema=columns)
         table: pl.DataFrame = self._load_value(self.path.source)
-        return table.select(self.path.typed.names).head(_BATCH_ROWS)
+        return state_offsets(table.select(self.path.typed.names).head(_BATCH_ROWS), self.path.typed)
 
     def _load_value(self, link: Link) -> Any:
         """Load the value of a link from this run."""

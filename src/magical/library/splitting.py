@@ -25,7 +25,7 @@ from magical.library.remarks import warn
 from magical.settings import Settings
 from magical.steps import step
 
-__all__ = ["SplitSettings", "split"]
+__all__ = ["SplitSettings", "choose_split_kind", "split"]
 
 C = TypeVar("C", bound=Contract)
 
@@ -100,7 +100,7 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
         (6, 2, 2)
     """
     schema = contract_of(table)
-    kind = how.kind or _default_kind(schema)
+    kind = choose_split_kind(schema, how)
     assignable = _mark_assignable(table, schema, kind)
     rows = table.filter(assignable) if not assignable.all() else table
     _check_classes(rows, schema, kind)
@@ -122,9 +122,10 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
         ) from None
 
 
-def _default_kind(schema: Schema) -> str:
-    if schema.names_with_role("group"):
-        return "group"
+def choose_split_kind(schema: Schema, how: SplitSettings) -> str:
+    """Return the kind of a split: that of the settings, else the one that suits the contract."""
+    if how.kind or schema.names_with_role("group"):
+        return how.kind or "group"
     return "stratified" if _has_class_target(schema) else "random"
 
 

@@ -17,7 +17,7 @@ from magical.library.experiments import Experiment
 from magical.library.metrics.metric_settings import Metric, build_misfit_error, check_metrics, find_deciding
 from magical.library.metrics.metric_values import compute_metric, read_weights
 from magical.library.metrics.metrics import Array, loss
-from magical.library.metrics.outcome import Outcome
+from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.prediction_task import Examples, Task, infer_task, make_examples
 from magical.library.preprocessing import build_pipeline, find_pipeline_inputs
 from magical.library.remarks import log_warnings
@@ -182,9 +182,9 @@ def _compute_score(
     if metric is None:
         return loss(guess, rows.y)
     if task.kind == "regression":
-        return compute_metric(metric, Outcome(task.kind, rows.y, guess, weights=weights))
+        return compute_metric(metric, PredictedRows(task.kind, rows.y, guess, weights=weights))
     classes = (guess[:, 1] >= threshold).astype(int) if task.kind == "binary" else guess.argmax(axis=1)
-    return compute_metric(metric, Outcome(task.kind, rows.y, classes, guess, weights))
+    return compute_metric(metric, PredictedRows(task.kind, rows.y, classes, guess, weights))
 
 
 def _read_weights(table: pl.DataFrame, task: Task, metrics: Sequence[Metric]) -> dict[str, Array]:

@@ -18,7 +18,7 @@ import polars as pl
 
 import magical
 from magical.engine.protocols import Registry, Version
-from magical.errors import BrokenPromise, InputError, UsageError, join_names
+from magical.errors import BrokenPromise, InputError, SettingsError, UsageError, join_names
 from magical.library import Reading
 from magical.library.scorer.scorer import Scorer
 from magical.library.scoring.batch import CHUNK_ROWS, Batch, BatchCounts, RejectLimit
@@ -180,7 +180,12 @@ def open_registry(uri: str, context: Callable[[], ProjectContext]) -> Iterator[R
 
     folder = None
     if not uri:
-        opened = context()
+        try:
+            opened = context()
+        except SettingsError:
+            raise
+        except UsageError as error:
+            raise UsageError(*error.lines, hint="give --project PATH, or --registry URI.") from None
         folder = opened.home / "artifacts"
         uri = find_registry_uri(opened.home, opened.configuration.tracking)
     if database := find_database(uri):
@@ -283,8 +288,7 @@ def score_rows(
 
 def _score_in_memory(batch: Batch) -> tuple[BatchCounts, dict[str, pl.DataFrame]]:
     counts = BatchCounts()
-    with _refuse_input():
-        pairs = list(batch.score_chunks(counts))
+    pairs = list(batch.score_chunks(counts))
     batch.check_limit(counts)
     return counts, {
         "predictions": pl.concat([rows for rows, _ in pairs]),

@@ -16,7 +16,7 @@ from magical.reading.missing_texts import is_missing_text
 from magical.reading.number_reading import TableEvidence, has_open_point, has_point, read_numbers
 from magical.reading.reading_note import ReadingNote
 
-__all__ = ["CastResult", "cast"]
+__all__ = ["CastResult", "cast", "strip_texts"]
 
 _TRUE = ("true", "t", "yes", "y", "1", "1.0", "on", "ja", "j", "oui", "si", "sí", "sim", "wahr", "vrai")
 _FALSE = ("false", "f", "no", "n", "0", "0.0", "off", "nein", "non", "não", "falsch", "faux")
@@ -90,7 +90,7 @@ def cast(raw: pl.Series, column: Column, evidence: TableEvidence | None = None) 
         raw = raw.cast(pl.String)
         if column.type in _NUMBERS:
             return _cast_number_texts(raw, column, evidence)
-        raw = _strip(raw, column)
+        raw = strip_texts(raw, column)
     elif raw.dtype.is_float():
         raw = raw.fill_nan(None)
     notes: dict[str, Any] = {}
@@ -112,8 +112,13 @@ def cast(raw: pl.Series, column: Column, evidence: TableEvidence | None = None) 
     return CastResult(values, raw.is_not_null() & values.is_null(), **notes)
 
 
-def _strip(raw: pl.Series, column: Column) -> pl.Series:
-    """Remove blanks at both ends of texts, and those texts that mean a missing value."""
+def strip_texts(raw: pl.Series, column: Column) -> pl.Series:
+    """Remove blanks at both ends of texts, and those texts that mean a missing value.
+
+    Example:
+        >>> strip_texts(pl.Series([" 7", "n/a"]), Column("x", "int")).to_list()
+        ['7', None]
+    """
     raw = raw.str.strip_chars()
     missing = (raw == "") if column.type == "str" else is_missing_text(raw)
     if not missing.any():
@@ -149,7 +154,7 @@ def _cast_plain_numbers(raw: pl.Series, column: Column) -> pl.Series | None:
 def _cast_number_texts(raw: pl.Series, column: Column, evidence: TableEvidence | None) -> CastResult:
     plain = _cast_plain_numbers(raw, column)
     if plain is None:
-        raw = _strip(raw, column)
+        raw = strip_texts(raw, column)
         plain = _cast_plain_numbers(raw, column)
     if plain is not None:
         settled = {"decimal": "."} if column.type != "int" and has_point(raw) else {}

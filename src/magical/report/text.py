@@ -37,6 +37,8 @@ __all__ = [
 # With more steps, file and line are left out, so that the names fit on one line.
 _MAX_PLACES = 3
 
+_COMPARISON, _COMPARISON_DATA = "magical.comparison", "magical.comparison.json"  # tags by `register`
+
 SizeLookup = Callable[[str], int]
 
 
@@ -296,24 +298,40 @@ def models_json(versions: Iterable[Version]) -> list[dict[str, Any]]:
             "aliases": list(v.aliases),
             "key": v.key,
             "uri": v.uri,
-            "tags": dict(v.tags),
+            "comparison": _read_comparison(v),
+            "tags": {name: text for name, text in v.tags.items() if name != _COMPARISON_DATA},
         }
         for v in versions
     ]
 
 
 def models_text(versions: Sequence[Version]) -> str:
-    """Format a list of versions.
+    """Format a list of versions, each with its comparison with the champion of its time below it.
 
     Example:
-        >>> print(models_text([Version("churn", "2", "k1", ("champion",), {"magical.summary": "boosting"})]))
+        >>> tags = {"magical.summary": "boosting", "magical.comparison": "better than version 1: ..."}
+        >>> print(models_text([Version("churn", "2", "k1", ("champion",), tags)]))
         churn  2  champion  boosting
+          better than version 1: ...
     """
     if not versions:
         return "No model is registered yet.\nHint: magical run"
-    return format_table(
+    table = format_table(
         [(v.name, v.number, ", ".join(v.aliases), v.tags.get("magical.summary", ""), v.uri) for v in versions]
     )
+    lines = []
+    for version, line in zip(versions, table.splitlines(), strict=True):
+        comparison = version.tags.get(_COMPARISON)
+        lines += [line, f"  {comparison}"] if comparison else [line]
+    return "\n".join(lines)
+
+
+def _read_comparison(version: Version) -> Any:
+    """Return the comparison of a version with the champion of its time; None if there was none."""
+    try:
+        return json.loads(version.tags.get(_COMPARISON_DATA, "null"))
+    except ValueError:  # a tag may be edited by hand
+        return None
 
 
 def format_size(size: int) -> str:

@@ -1,7 +1,7 @@
 """Settings of a project: strict, layered, and equal after a round trip through JSON.
 
 `base` has the classes that authors derive from; `layers` merges class, files and command line.
-Door: `base`, `function_references`, `layer_names`, `layers`, `paths`, `secrets`.
+Door: `base`, `layer_names`, `layers`, `paths`, `secrets`.
 """
 
 from magical.settings.base import Settings, TaggedSettings, import_string, to_json

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from magical.contracts.schema import Column, Schema
+from magical.contracts.schema import Schema
 from magical.engine.protocols import Submission, Version
 from magical.errors import RegistryError
 from magical.integrations.mlflow.client import (
@@ -79,31 +79,22 @@ def find_model_data(model: Path, name: str) -> Path:
 
 
 def build_signature(inputs: Schema, outputs: Schema) -> ModelSignature:
-    """Build the MLflow signature of a model from the schemas of its rows and of its results."""
+    """Build the MLflow signature of a model from the schemas of its rows and of its results.
+
+    Rows have columns without types: by types MLflow would convert or refuse values that the scorer reads or
+    rejects by itself (see ``serving``). The card of the model, and its metadata, name the types.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec
     from mlflow.types import Schema as Columns
     from mlflow.types.schema import AnyType
 
-    def input_spec(column: Column) -> Any:
-        kind: Any = _input_type(column) or AnyType()  # type: ignore[no-untyped-call]
-        return ColSpec(kind, column.name, required=not column.nullable)
-
-    def output_spec(column: Column) -> Any:
-        return ColSpec(_RESULT_TYPES.get(column.type, "string"), column.name, required=not column.nullable)
-
-    return ModelSignature(
-        Columns(list(map(input_spec, inputs.columns))), Columns(list(map(output_spec, outputs.columns)))
-    )
-
-
-def _input_type(column: Column) -> str:
-    """Return an input column's MLflow type; empty if MLflow would refuse values that the scorer accepts."""
-    # MLflow refuses an `int64` column for a `double` (pandas makes one of whole floats), NaN for anything but
-    # a `double`, categories for a `string`, and texts for anything else, such as a moment, `ja`, or `3,663`
-    # where the contract states the mark: the scorer reads them like the run.
-    has_marks = bool(column.decimal or column.thousands)
-    return "long" if column.type == "int" and not (column.nullable or has_marks) else ""
+    any_type: Any = AnyType()  # type: ignore[no-untyped-call]
+    columns: list[Any] = [ColSpec(any_type, c.name, required=not c.nullable) for c in inputs.columns]
+    results: list[Any] = [
+        ColSpec(_RESULT_TYPES.get(c.type, "string"), c.name, required=not c.nullable) for c in outputs.columns
+    ]
+    return ModelSignature(Columns(columns), Columns(results))
 
 
 KEY_TAG, CHAMPIONS_TAG = "magical.key", "magical.champions"

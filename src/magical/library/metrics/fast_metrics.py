@@ -12,28 +12,28 @@ from magical.library.metrics.metrics import (
     compute_ranking_metrics,
     compute_residual_metrics,
 )
-from magical.library.metrics.outcome import Outcome
+from magical.library.metrics.predicted_rows import PredictedRows
 
 __all__ = ["resample_fast"]
 
 
-def resample_fast(outcome: Outcome, resamples: Resamples) -> dict[str, Array]:
-    """Compute our metrics of the outcome's task, the primary one first: one number for each resample.
+def resample_fast(predicted: PredictedRows, resamples: Resamples) -> dict[str, Array]:
+    """Compute our metrics for the task of the rows, the primary one first: one number for each resample.
 
     Example:
-        >>> outcome = Outcome("regression", np.array([1.0, 3.0]), np.array([1.0, 5.0]))
-        >>> resample_fast(outcome, Resamples(2, seed=0, number=0))["mae"].tolist()
+        >>> predicted = PredictedRows("regression", np.array([1.0, 3.0]), np.array([1.0, 5.0]))
+        >>> resample_fast(predicted, Resamples(2, seed=0, number=0))["mae"].tolist()
         [1.0]
     """
-    if outcome.task == "regression":
-        return _resample_numbers(outcome, resamples)
-    if outcome.probability is None:
-        return _resample_labels(outcome, resamples)
-    return _resample_probabilities(outcome.truth, outcome.prediction, outcome.probability, resamples)
+    if predicted.task == "regression":
+        return _resample_numbers(predicted, resamples)
+    if predicted.probability is None:
+        return _resample_labels(predicted, resamples)
+    return _resample_probabilities(predicted.truth, predicted.prediction, predicted.probability, resamples)
 
 
-def _resample_numbers(outcome: Outcome, resamples: Resamples) -> dict[str, Array]:
-    truth, error = outcome.truth, outcome.prediction - outcome.truth
+def _resample_numbers(predicted: PredictedRows, resamples: Resamples) -> dict[str, Array]:
+    truth, error = predicted.truth, predicted.prediction - predicted.truth
     centred = truth - truth.mean()  # a large mean would swallow the variance in the sum of squares
     values = np.column_stack([np.ones(len(error)), np.abs(error), error**2, centred, centred**2])
     return compute_residual_metrics(resamples.sums(values))
@@ -63,10 +63,10 @@ def _resample_probabilities(
     return metrics
 
 
-def _resample_labels(outcome: Outcome, resamples: Resamples) -> dict[str, Array]:
-    size = 1 + int(max(outcome.truth.max(), outcome.prediction.max()))
-    by_class = _score_confusion(resamples, outcome.truth, outcome.prediction, size)
-    if outcome.task == "binary":
+def _resample_labels(predicted: PredictedRows, resamples: Resamples) -> dict[str, Array]:
+    size = 1 + int(max(predicted.truth.max(), predicted.prediction.max()))
+    by_class = _score_confusion(resamples, predicted.truth, predicted.prediction, size)
+    if predicted.task == "binary":
         return {"accuracy": by_class["accuracy"]} | {
             name: by_class[name][:, 1] for name in ("f1", "precision", "recall")
         }

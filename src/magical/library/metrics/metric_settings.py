@@ -168,7 +168,7 @@ def build_misfit_error(metric: Metric, target: str, type_text: str, tasks: Seque
     """Make the error about a metric that cannot be computed for a target."""
     names = [n for task in tasks for n in METRICS_BY_TASK[task]]
     names += [n for n, fit in SCORER_TASKS.items() if set(fit) & set(tasks)]
-    what = "two classes" if metric.fits(["binary"]) else "classes"
+    what = "classes" if metric.fits(["multiclass"]) else "two classes"
     what = "numbers" if metric.fits(["regression"]) else what
     return WiringError(
         f"The metric {metric.name} is for {what}, and {target} is {type_text}.",

@@ -17,10 +17,10 @@ from magical.library.metrics.bootstrap import Resamples
 from magical.library.metrics.fast_metrics import resample_fast
 from magical.library.metrics.metric_settings import Metric, build_misfit_error
 from magical.library.metrics.metrics import METRICS_BY_TASK, Array
-from magical.library.metrics.outcome import Outcome
+from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.remarks import log_warnings, mute_events
 
-__all__ = ["compute_metric", "read_weights", "resample_metric"]
+__all__ = ["choose_resamples", "compute_metric", "read_weights", "resample_metric"]
 
 # Ours under scikit-learn's names; the others have the same, and all of these fall.
 _SCORERS = {
@@ -29,8 +29,9 @@ _SCORERS = {
     "rmse": "neg_root_mean_squared_error",
     "mae": "neg_mean_absolute_error",
 }
-# A call with 100,000 rows takes a scorer 10 to 20 ms: 250 of them about 5 s.
-_RESAMPLED_ROWS, _LEAST_RESAMPLES = 25_000_000, 100
+# A call takes a scorer about 2 ms, and 10 to 30 ms more for 100,000 rows: together some 5 s at most, until
+# the least number of resamples takes longer.
+_RESAMPLED_ROWS, _CALL_ROWS, _LEAST_RESAMPLES = 20_000_000, 10_000, 100
 
 
 def read_weights(table: pl.DataFrame, metrics: Sequence[Metric]) -> dict[str, Array]:
@@ -66,7 +67,7 @@ def read_weights(table: pl.DataFrame, metrics: Sequence[Metric]) -> dict[str, Ar
     return weights
 
 
-def compute_metric(metric: Metric, outcome: Outcome) -> float:
+def compute_metric(metric: Metric, predicted: PredictedRows) -> float:
     """Compute a metric on all rows; NaN where it is undefined.
 
     Raises:
@@ -75,25 +76,25 @@ def compute_metric(metric: Metric, outcome: Outcome) -> float:
         StepError: its function raises, or returns no number.
 
     Example:
-        >>> compute_metric(Metric("mae"), Outcome("regression", np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+        >>> compute_metric(
+        ...     Metric("mae"), PredictedRows("regression", np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+        ... )
         1.0
     """
-    if not metric.fits([outcome.task]):
+    if not metric.fits([predicted.task]):
         target = {"binary": "two classes", "multiclass": "more than two classes"}.get(
-            outcome.task, "a number"
+            predicted.task, "a number"
         )
-        raise build_misfit_error(metric, "the target", target, [outcome.task])
-    if outcome.probability is None and outcome.task != "regression" and metric.needs == "probability":
-        raise _probabilities_error(metric)
+        raise build_misfit_error(metric, "the target", target, [predicted.task])
+    predicted = predicted.with_known_classes()
     if metric.function:
-        return _call_function(metric, outcome.with_known_classes())
-    outcome = outcome.with_known_classes()
+        return _call_function(metric, predicted)
     if metric.is_fast:
-        ours = resample_fast(outcome, Resamples(len(outcome.truth), seed=0, number=0))
+        ours = resample_fast(predicted, Resamples(len(predicted.truth), seed=0, number=0))
         if metric.name in ours:
             return float(ours[metric.name][0])
     try:
-        return _call_scorer(metric, outcome)
+        return _call_scorer(metric, predicted)
     except AttributeError:
         raise _probabilities_error(metric) from None
     except (ValueError, TypeError) as error:
@@ -103,51 +104,60 @@ def compute_metric(metric: Metric, outcome: Outcome) -> float:
         ) from error
 
 
-def resample_metric(metric: Metric, outcome: Outcome, resamples: Resamples) -> Array:
-    """Compute a metric on all rows (entry 0) and on resamples of them; NaN where it is undefined.
+def choose_resamples(rows: int, metrics: int, most: int) -> int:
+    """Choose the number of resamples of each of some metrics that are computed by one call for each resample.
 
-    The number of resamples follows from the number of rows: 500, fewer from 50,000 rows, at least 100. It is
-    not measured in seconds, since an interval must not depend on the machine.
+    It follows from the numbers of rows and metrics. It is not measured in seconds, since an interval must not
+    depend on the machine, and two models must have the same resamples to be compared.
+
+    Example:
+        >>> [choose_resamples(rows, 1, 500) for rows in (1_000, 100_000, 1_000_000)]
+        [500, 181, 100]
+    """
+    return max(_LEAST_RESAMPLES, min(most, _RESAMPLED_ROWS // ((rows + _CALL_ROWS) * max(metrics, 1))))
+
+
+def resample_metric(metric: Metric, predicted: PredictedRows, resamples: Resamples, number: int) -> Array:
+    """Compute a metric on all rows (entry 0) and on the first resamples of them; NaN where it is undefined.
 
     Raises:
         As ``compute_metric``, for all rows.
     """
     with log_warnings():
-        value = compute_metric(metric, outcome)
-    count = max(_LEAST_RESAMPLES, min(resamples.number, _RESAMPLED_ROWS // len(outcome.truth)))
+        value = compute_metric(metric, predicted)
     # A resample may miss a class, so what is told of it is no news.
     with mute_events(), log_warnings():
-        drawn = [_compute_drawn(metric, outcome.take(resamples.draw_rows(i))) for i in range(1, count + 1)]
+        drawn = [_compute_drawn(metric, predicted.take(resamples.draw_rows(i + 1))) for i in range(number)]
     return np.array([value, *drawn])
 
 
-def _compute_drawn(metric: Metric, outcome: Outcome) -> float:
+def _compute_drawn(metric: Metric, predicted: PredictedRows) -> float:
     try:
-        return compute_metric(metric, outcome)
+        return compute_metric(metric, predicted)
     except Exception:  # it did not raise for all rows: here a class is missing, and the metric undefined
         return math.nan
 
 
-def _call_scorer(metric: Metric, outcome: Outcome) -> float:
+def _call_scorer(metric: Metric, predicted: PredictedRows) -> float:
     from magical.library.metrics.stored_predictions import score_stored
 
     is_ours = metric.name in _SCORERS
-    more = {"sample_weight": outcome.weights[metric.weights]} if metric.weights else {}
+    more = {"sample_weight": predicted.weights[metric.weights]} if metric.weights else {}
     name = _SCORERS.get(metric.name, metric.name)
-    value = score_stored(name, outcome.truth, outcome.prediction, outcome.probability, **more)
+    value = score_stored(name, predicted.truth, predicted.prediction, predicted.probability, **more)
     return -value if is_ours else value
 
 
-def _call_function(metric: Metric, outcome: Outcome) -> float:
+def _call_function(metric: Metric, predicted: PredictedRows) -> float:
     """Call the function of a metric with what it needs."""
-    truth, guess = outcome.truth, outcome.prediction
-    if outcome.task == "binary":
+    truth, guess = predicted.truth, predicted.prediction
+    if predicted.task == "binary":
         truth, guess = truth == 1, guess == 1
-    if outcome.task != "regression" and metric.needs != "prediction":
-        if outcome.probability is None:
+    if predicted.task != "regression" and metric.needs != "prediction":
+        if predicted.probability is None:
             raise _probabilities_error(metric)
-        guess = outcome.probability[:, 1] if outcome.task == "binary" else outcome.probability
-    more = {"sample_weight": outcome.weights[metric.weights]} if metric.weights else {}
+        guess = predicted.probability[:, 1] if predicted.task == "binary" else predicted.probability
+    more = {"sample_weight": predicted.weights[metric.weights]} if metric.weights else {}
     function = metric.function.load()
     try:
         # Copies: a function that changes its arrays must not change those of the next metric.

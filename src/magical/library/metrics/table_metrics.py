@@ -14,9 +14,9 @@ from magical.errors import BrokenPromise, join_names
 from magical.library.metrics.bootstrap import Resamples, wilson_interval
 from magical.library.metrics.fast_metrics import resample_fast
 from magical.library.metrics.metric_settings import Metric
-from magical.library.metrics.metric_values import read_weights, resample_metric
+from magical.library.metrics.metric_values import choose_resamples, read_weights, resample_metric
 from magical.library.metrics.metrics import Array
-from magical.library.metrics.outcome import Outcome
+from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.metrics.scores import Score
 from magical.library.prediction_task import PROBABILITY_PREFIX, encode_classes
 from magical.library.rare_classes import FEW_ROWS, count_rarest
@@ -57,8 +57,8 @@ def resample_metrics(
 ) -> ResampledMetrics:
     """Compute the metrics of predictions on all rows and on resamples of them.
 
-    Ours have 500 resamples. Those of the settings that are none of ours have the same ones, or the first of
-    them where there are more than 50,000 rows.
+    Ours have 500 resamples. Those of the settings that are none of ours have the first of the same ones: as
+    many for a small table, fewer for many rows, at least 100.
 
     Args:
         rows: a table with the target, ``prediction`` and the probabilities, without nulls.
@@ -77,20 +77,26 @@ def resample_metrics(
         (501,)
     """
     classes = _list_classes(rows, target, names)
-    outcome = _read_outcome(rows, target, names, classes)
+    predicted = _read_rows(rows, target, names, classes)
     resamples = Resamples(rows.height, BOOTSTRAP_SEED)
-    values = resample_fast(outcome, resamples)
+    values = resample_fast(predicted, resamples)
     if metrics:
         # As tune and select see the rows: with the classes of the model, which the task follows from.
         known = [n.removeprefix(PROBABILITY_PREFIX) for n in names] or classes
-        seen = replace(_read_outcome(rows, target, names, known), weights=read_weights(rows, metrics))
-        listed = {
-            m.name: values[m.name] if m.is_fast and m.name in values else resample_metric(m, seen, resamples)
-            for m in metrics
-        }
-        values = listed | {n: v for n, v in values.items() if n not in listed}
+        seen = replace(_read_rows(rows, target, names, known), weights=read_weights(rows, metrics))
+        values = _resample_listed(seen, metrics, values, resamples)
     rarest = count_rarest(rows.get_column(target.name)) if target.is_class else None
-    return ResampledMetrics(outcome.task, values, classes[-1] if outcome.task == "binary" else "", rarest)
+    return ResampledMetrics(predicted.task, values, classes[-1] if predicted.task == "binary" else "", rarest)
+
+
+def _resample_listed(
+    seen: PredictedRows, metrics: Sequence[Metric], ours: Mapping[str, Array], resamples: Resamples
+) -> dict[str, Array]:
+    """Compute the metrics of the settings that are none of ours, and put all of them first."""
+    slow = [m for m in metrics if not (m.is_fast and m.name in ours)]
+    number = choose_resamples(len(seen.truth), len(slow), resamples.number)
+    computed = {**ours, **{m.name: resample_metric(m, seen, resamples, number) for m in slow}}
+    return {m.name: computed[m.name] for m in metrics} | computed
 
 
 def _list_classes(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> list[str]:
@@ -112,21 +118,21 @@ def _list_classes(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> l
     return chosen + sorted(present - set(chosen))
 
 
-def _read_outcome(
+def _read_rows(
     rows: pl.DataFrame, target: Column, names: Sequence[str], classes: Sequence[str]
-) -> Outcome:
-    """Read the outcome with these classes; a class without a column gets probability 0."""
+) -> PredictedRows:
+    """Read the rows with these classes; a class without a column gets probability 0."""
     if not classes:
         truth, prediction = (
             rows.get_column(n).cast(pl.Float64).to_numpy() for n in (target.name, "prediction")
         )
-        return Outcome("regression", truth, prediction)
+        return PredictedRows("regression", truth, prediction)
     if not names:  # as texts, as the classes were listed
         rows = rows.select(pl.col(target.name, "prediction").cast(pl.String))
     truth, prediction = (encode_classes(rows.get_column(n), classes) for n in (target.name, "prediction"))
     task = "binary" if len(classes) == 2 else "multiclass"
     if not names:
-        return Outcome(task, truth, prediction)
+        return PredictedRows(task, truth, prediction)
     if (prediction < 0).any():
         raise BrokenPromise(
             f"evaluate: a prediction is none of the classes {join_names(classes)}.",
@@ -134,7 +140,7 @@ def _read_outcome(
         )
     probability = rows.select(names).to_numpy().astype(np.float64)
     missing = np.zeros((len(probability), len(classes) - len(names)))
-    return Outcome(task, truth, prediction, np.hstack([probability, missing]))
+    return PredictedRows(task, truth, prediction, np.hstack([probability, missing]))
 
 
 def _compute_intervals(resampled: Mapping[str, Array], rarest: int | None = None) -> dict[str, Score]:

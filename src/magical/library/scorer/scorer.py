@@ -13,10 +13,10 @@ import polars as pl
 
 from magical.contracts.dtypes import DTYPES
 from magical.contracts.model import Model
-from magical.contracts.schema import Column, Schema
-from magical.contracts.tables import coerce_table, to_polars
+from magical.contracts.schema import Schema
 from magical.contracts.validation import list_broken_rows
-from magical.errors import BrokenPromise, MagicalError, shorten
+from magical.errors import BrokenPromise, MagicalError
+from magical.integrations.mlflow.serving import pass_rows_unchanged
 from magical.library.scorer.code_bundle import CodeBundle
 from magical.library.scorer.model_files import (
     load_model,
@@ -26,6 +26,7 @@ from magical.library.scorer.model_files import (
     wire_from_json,
     wire_to_json,
 )
+from magical.library.scorer.row_conversion import REJECT_SCHEMA, convert_rows, mask_value
 from magical.library.scorer.row_source import RawRows
 from magical.library.scorer.scorer_format import (
     SCORER_FILE,
@@ -37,7 +38,6 @@ from magical.library.scorer.scorer_format import (
 from magical.library.scorer.scoring_steps import ROW_COLUMN, ScoringChain, add_row_numbers
 from magical.library.scorer.step_files import StepFiles
 from magical.library.sources import Reading
-from magical.reading.casting import cast
 from magical.refs import Link
 from magical.scoring_path import ScoringPath
 
@@ -48,8 +48,6 @@ __all__ = ["ScoredRows", "Scorer"]
 
 _CODE = "code"
 _NO_ROWS = RawRows()
-
-_REJECTS: dict[Any, Any] = {"row": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.String}
 
 
 @dataclass(frozen=True)
@@ -126,10 +124,11 @@ class Scorer:
         """
         if self.refusal:
             raise BrokenPromise(f"A row alone cannot be scored: {self.refusal}")
-        typed = self._prepare_rows(rows)
+        converted = convert_rows(rows, self.chain.row_schema)
+        typed, rejects = converted.typed, converted.rejects
         broken = list_broken_rows(typed, _drop_id_roles(self.chain.row_schema))
-        rejects = _mask_values(broken, typed)
-        reasons = broken.group_by("row", maintain_order=True).agg(
+        rejects = pl.concat([rejects, _mask_values(broken, typed, rejects)]).sort("row", maintain_order=True)
+        reasons = rejects.group_by("row", maintain_order=True).agg(
             pl.format("{} {}", "column", "rule").str.join("; ").alias("reason")
         )
         return ScoredRows(typed, self._predict_rows(typed, reasons), rejects)
@@ -221,54 +220,16 @@ class Scorer:
         chain = ScoringChain(typed, source, steps, result, frozen, targets)
         return cls(model, chain, data["refusal"], raw_rows)
 
-    def _prepare_rows(self, rows: Any) -> pl.DataFrame:
-        """Convert rows to the typed columns; nullable ones may be missing, dates may be texts."""
-        frame, schema = to_polars(rows), self.chain.row_schema
-        missing = [c.name for c in schema.columns if c.nullable and c.name not in frame.columns]
-        frame = frame.with_columns(pl.lit(None).alias(name) for name in missing)
-        for column in schema.columns:
-            if column.name in frame.columns:
-                frame = frame.with_columns(_convert_column(frame.get_column(column.name), column))
-        return coerce_table(frame, schema, label=f"A row of {schema.name}")
 
-
-def _convert_column(series: pl.Series, column: Column) -> pl.Series:
-    """Turn NaN into null, cast a column without values to its type, and read texts as the run did.
-
-    Texts may be dates, whole numbers and truth values, which have one reading, or decimals whose marks the
-    contract states.
-
-    Raises:
-        BrokenPromise: a text is no such value, or nothing decides which one it is.
-    """
-    if series.dtype.is_float():  # pandas has NaN where a value is missing
-        series = series.fill_nan(None)
-    if series.null_count() == len(series):
-        return pl.Series(series.name, [None] * len(series), dtype=DTYPES.get(column.type, pl.Null))
-    is_date, has_marks = column.type in ("date", "datetime"), bool(column.decimal or column.thousands)
-    # Where no mark is stated, the rows of one request could decide otherwise than the rows of the run.
-    if series.dtype != pl.String or column.type == "str" or (column.type == "float" and not has_marks):
-        return series
-    result = cast(series, column)
-    if not result.failed.any():
-        return result.values
-    row = int(result.failed.arg_max() or 0)
-    why = result.conflict or result.reason
-    raise BrokenPromise(
-        f"{column.name} must be {column.type}, got {shorten(series[row], 40)!r} in row {row}"
-        f"{f': {why}' if why else ''}.",
-        hint="send it as ISO 8601, such as 2024-01-31T14:30:00+01:00."
-        if is_date
-        else f"send it as a {'truth value' if column.type == 'bool' else 'number'}.",
-    )
-
-
-def _mask_values(broken: pl.DataFrame, typed: pl.DataFrame) -> pl.DataFrame:
-    """Add the masked value to each failure; it is null for a rule across columns."""
+def _mask_values(broken: pl.DataFrame, typed: pl.DataFrame, rejects: pl.DataFrame) -> pl.DataFrame:
+    """Add the masked value to what breaks the contract, without what follows from a failed conversion."""
+    broken = broken.join(rejects, on=["row", "column"], how="anti", maintain_order="left")
+    is_rule = ~pl.col("column").is_in(typed.columns)
+    failed = pl.col("row").is_in(rejects["row"].implode())
+    broken = broken.filter(~(is_rule & failed))
     pairs = broken.select("row", "column").rows()
-    values = [str(typed[column][row]) if column in typed.columns else None for row, column in pairs]
-    masked = pl.Series("value", values, dtype=pl.String).str.replace_all(r"\p{L}", "x")
-    return broken.with_columns(masked.str.replace_all(r"\p{N}", "9")).cast(_REJECTS)
+    values = [mask_value(typed[column][row]) if column in typed.columns else None for row, column in pairs]
+    return broken.with_columns(pl.Series("value", values, dtype=pl.String)).cast(REJECT_SCHEMA)
 
 
 def _drop_id_roles(schema: Schema) -> Schema:
@@ -289,7 +250,9 @@ class _Pyfunc:
 
         scored = self._scorer.score(model_input)
         frame = scored.to_pandas()
-        frame["reason"] = pd.Series(scored["reason"].to_list(), dtype=object)  # None, since JSON knows no NaN
+        for column in scored:
+            if column.null_count() or column.name == "reason":  # JSON knows null, and no NaN
+                frame[column.name] = pd.Series(column.to_list(), dtype=object)
         if isinstance(model_input, pd.DataFrame):
             frame.index = model_input.index
         return frame
@@ -297,4 +260,5 @@ class _Pyfunc:
 
 def _load_pyfunc(path: str) -> _Pyfunc:
     """Load a scorer from its folder, for MLflow, which finds this function by its name."""
+    pass_rows_unchanged(__name__)
     return _Pyfunc(Scorer.load(Path(path)))

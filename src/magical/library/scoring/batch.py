@@ -134,6 +134,8 @@ class Batch:
                 f"{model} cannot score rows alone: {scorer.refusal}",
                 hint="its features come from more than the rows.",
             )
+        if source.rows == 0:
+            raise _empty_error(source)
         matches = match_input_columns(source.name, source.schema, scorer.chain.row_schema)
         batch = cls(scorer, model, source, matches, tuple(dict.fromkeys(keep)))
         for name in batch.keep:
@@ -176,10 +178,7 @@ class Batch:
             self.on_progress(counts.rows)
             yield output, rejects
         if not counts.rows:
-            raise InputError(
-                f"{self.source.name} has {len(self.source.schema)} column names and no rows.",
-                hint="give one with at least one row.",
-            )
+            raise _empty_error(self.source)
 
     def score_to_files(self, places: OutputPlaces) -> BatchCounts:
         """Score into files, which get their names only if all is well; the manifest is left to the caller.
@@ -259,3 +258,10 @@ class Batch:
         counts.left_out += output["reason"].count()
         counts.failures.update(f"{c} {r}" for c, r in rejects.select("column", "rule").iter_rows())
         return output, rejects
+
+
+def _empty_error(source: ChunkedSource) -> InputError:
+    return InputError(
+        f"{source.name} has {len(source.schema)} column names and no rows.",
+        hint="give one with at least one row.",
+    )

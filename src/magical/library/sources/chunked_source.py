@@ -170,7 +170,9 @@ def _open_file(file: SourceFile, reading: Reading, stated: Reading) -> _Piece:
 def _open_csv(file: SourceFile, reading: Reading) -> _Piece:
     blocks = CsvBlocks(Path(str(file.place)), file.name, reading)
     schema = dict.fromkeys(blocks.columns, pl.String)
-    return _Piece(schema, lambda columns, rows: _normalize(blocks.tables(), reading), blocks.remarks)
+    return _Piece(
+        schema, lambda columns, rows: _normalize(blocks.tables(), reading), blocks.remarks, blocks.rows
+    )
 
 
 def _open_parquet(file: SourceFile, reading: Reading) -> _Piece:

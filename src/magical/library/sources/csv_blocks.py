@@ -58,10 +58,14 @@ class CsvBlocks:
     that, and refused where they contradict it. The last block settles which lines at the end are no rows.
     UTF-16 and UTF-32, lines that end with a carriage return, and dates with commas are read whole.
 
-    Args:
+    Attributes:
         path: the file, compressed or not.
         name: its name for messages.
         reading: what the author says of the file.
+        block_bytes: the bytes of a block.
+        columns: the names of the columns.
+        rows: the number of rows, if the file was read whole.
+        remarks: sentences on what another reader could have read in another way.
 
     Raises:
         InputError: the file is empty or malformed; the message says where.
@@ -79,6 +83,7 @@ class CsvBlocks:
     reading: Reading
     block_bytes: int = BLOCK_BYTES
     columns: tuple[str, ...] = ()
+    rows: int | None = None
     remarks: list[str] = field(default_factory=list)
     _settled: _Settled | None = None
 
@@ -92,7 +97,7 @@ class CsvBlocks:
             self.columns = tuple(self._settled.positions)
             return
         raw = read_csv(first if is_whole else self._read_all(), self.name, self.reading)
-        self.columns, self.remarks = tuple(raw.table.columns), list(raw.remarks)
+        self.columns, self.rows, self.remarks = tuple(raw.table.columns), raw.table.height, list(raw.remarks)
 
     def tables(self) -> Iterator[pl.DataFrame]:
         """Read the rows; each block gives one table.

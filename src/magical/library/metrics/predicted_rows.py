@@ -1,4 +1,4 @@
-"""Outcome: the truth and the predictions of some rows, from which every metric is computed."""
+"""PredictedRows: the truth and the predictions of some rows, from which every metric is computed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from magical.library.metrics.metrics import Array
 
-__all__ = ["Outcome"]
+__all__ = ["PredictedRows"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PredictedRows:
     """The truth and the predictions of some rows, as arrays.
 
     Attributes:
@@ -30,9 +30,9 @@ class Outcome:
     probability: Array | None = None
     weights: Mapping[str, Array] = field(default_factory=dict)
 
-    def take(self, rows: Array) -> Outcome:
-        """Return the outcome of some rows, by their positions."""
-        return Outcome(
+    def take(self, rows: Array) -> PredictedRows:
+        """Return some of the rows, by their positions."""
+        return PredictedRows(
             self.task,
             self.truth[rows],
             self.prediction[rows],
@@ -40,7 +40,7 @@ class Outcome:
             {name: values[rows] for name, values in self.weights.items()},
         )
 
-    def with_known_classes(self) -> Outcome:
+    def with_known_classes(self) -> PredictedRows:
         """Return the same without a -1: an unknown class is one more class, or the negative one of two."""
         if self.task == "regression" or not (unknown := self.truth < 0).any():
             return self
