@@ -212,7 +212,7 @@ def _keep_settled(casts: Mapping[str, CastResult], schema: Schema) -> None:
     for column in schema.columns:
         states_marks = bool(column.decimal or column.thousands)
         shown = casts[column.name].settled.items()
-        if marks := {n: mark for n, mark in shown if not (states_marks and n in ("decimal", "thousands"))}:
+        if marks := {n: mark for n, mark in shown if not states_marks or n == "unit"}:
             settled[column.name] = marks
     if settled:
         keep("settled", settled)

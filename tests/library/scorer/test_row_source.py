@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -12,7 +11,7 @@ from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise
 from magical.library import ingest
 from magical.library.scorer.row_source import settle_row
-from magical.library.scorer.scorer import Scorer
+from magical.library.scorer.scorer import ScoredRows, Scorer
 from magical.library.sources import Reading
 from magical.project.project_context import ProjectContext
 from magical.reading.casting import cast
@@ -93,11 +92,10 @@ def scorer(small: Small, registry: MemoryRegistry) -> Scorer:
     return Scorer.load(registry.folder(champion))
 
 
-def read_alone(small: Small, scorer: Scorer, text: str) -> dict[str, Any]:
-    """Read a csv file by the version's reading, and convert its texts by the version's columns."""
+def score_alone(small: Small, scorer: Scorer, text: str) -> ScoredRows:
+    """Read a csv file by the version's reading, and score it."""
     small.write("new.csv", HEAD + text)
-    raw = ingest(InputPath(small.root / "new.csv"), scorer.reading)
-    return {c.name: cast(raw[c.alias or c.name], c) for c in scorer.row_schema.columns}
+    return scorer.score_rows(ingest(InputPath(small.root / "new.csv"), scorer.reading))
 
 
 @pytest.mark.slow
@@ -114,7 +112,7 @@ def test_the_marks_that_the_run_settled_are_part_of_the_version(scorer: Scorer) 
         for c in scorer.row_schema.columns
     }
     assert marks == {
-        "id": ("", "", "", "", "", "source"),
+        "id": ("", "", "", "", "", ""),
         "price": ("Preis", ",", ".", "", "", "source"),
         "share": ("", "", "", "%", "", "source"),
         "visits": ("", "", ".", "", "", "source"),
@@ -124,23 +122,29 @@ def test_the_marks_that_the_run_settled_are_part_of_the_version(scorer: Scorer) 
 
 @pytest.mark.slow
 def test_each_row_alone_is_read_as_the_run_read_it(small: Small, scorer: Scorer) -> None:
-    typed = small.run("model_data")["model_data"]
+    typed = small.run("model_data")["model_data"].drop("sold")
+    together = score_alone(small, scorer, "".join(map(line, range(90))))
+    assert together.rejects.is_empty()
+    assert together.typed.equals(typed)
     for i in (0, 3, 40):
-        found = {name: result.values.item() for name, result in read_alone(small, scorer, line(i)).items()}
-        assert found == typed.drop("sold").row(i, named=True)
+        alone = score_alone(small, scorer, line(i))
+        assert alone.typed.row(0) == typed.row(i)
+        assert alone.predictions.row(0) == together.predictions.row(i)
 
 
 @pytest.mark.slow
-def test_a_row_of_an_export_with_other_marks_is_refused_with_the_reason(small: Small, scorer: Scorer) -> None:
-    found = read_alone(small, scorer, "7;1498.5;0.07;3,107;12/31/2024;\n")
-    assert [result.values.item() for result in found.values()] == [7, None, None, None, None]
-    assert {name: result.conflict or result.reason for name, result in found.items()} == {
-        "id": "",
-        "price": "'1498.5' is written otherwise: the numbers of the run had a decimal comma",
-        "share": "'0.07' is not in %, as the numbers of the run were",
-        "visits": "",
-        "day": "'12/31/2024' is written otherwise: in the dates of the run the day came first",
-    }
+def test_a_row_of_an_export_with_other_marks_is_rejected_with_the_reason(
+    small: Small, scorer: Scorer
+) -> None:
+    other = "7;1498.5;0.07;3,107;12/31/2024;\n"
+    for text, row in ((other, 0), (line(1) + other + line(2), 1)):
+        rejects = score_alone(small, scorer, text).rejects
+        assert rejects.rows() == [
+            (row, "price", "must be float (write it as in the run: decimal ',', thousands '.')", "9999.9"),
+            (row, "share", "must be float (write it as in the run: unit '%')", "9.99"),
+            (row, "visits", "must be int (write it as in the run: thousands '.')", "9,999"),
+            (row, "day", "must be date (in the run the day came first)", "99/99/9999"),
+        ]
 
 
 @pytest.mark.slow

@@ -110,7 +110,8 @@ def settle_row(row: Schema, shown: Mapping[str, Mapping[str, str]]) -> Schema:
 def _settle_column(column: Column, shown: Mapping[str, str]) -> Column:
     if column.type in _NUMBERS and (column.decimal or column.thousands):
         return replace(column, settled="contract", unit=shown.get("unit", ""))
-    if column.type in _NUMBERS or (column.type in _MOMENTS and not column.format):
-        marks: dict[str, Any] = dict(shown)
-        return replace(column, settled="source", **marks)
+    # Numbers that came as numbers settle nothing: a text is then read like any other.
+    if shown and (column.type in _NUMBERS or (column.type in _MOMENTS and not column.format)):
+        marks: dict[str, Any] = {"settled": "source", **shown}
+        return replace(column, **marks)
     return column
