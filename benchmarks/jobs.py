@@ -90,7 +90,7 @@ def measure_campaign(folder: Path) -> dict[str, Cost]:
     settings = json.loads(measure_command([MAGICAL, "show", "--settings", "--json"], project).out)["settings"]
     for number, experiment in enumerate(settings["experiments"]):
         fewer = int(experiment["trials"]) - 1
-        edited, steps = measure_run(project, f"experiments.{number}.trials={fewer}")
+        edited, steps = measure_run(project, "--register", f"experiments.{number}.trials={fewer}")
         _expect(0 < len(steps) < len(ran), f"after an edit of one experiment these ran: {steps}")
         costs[f"campaign: after an edit of {experiment['name']}"] = edited
     return costs
@@ -255,7 +255,7 @@ def find_campaign_problem(folder: Path) -> str:
         return "there is no examples/campaign"
     project = Path(shutil.copytree(CAMPAIGN, folder / "warming", ignore=IGNORE_FILES))
     try:
-        measure_run(project, *FEW_TRIALS)
+        measure_run(project, "--register", *FEW_TRIALS)
     except CommandFailed as error:
         return str(error)
     return ""

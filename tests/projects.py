@@ -146,9 +146,9 @@ class Small:
         assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {name}"
         self.write(name, text.replace(old, new))
 
-    def load(self, profile: str = "") -> Project:
+    def load(self, profile: str = "", register: bool = False) -> Project:
         """Open it as a new process would."""
-        return magical.load(self.root, profile=profile)
+        return magical.load(self.root, profile=profile, register=register)
 
     def run(self, step: str = "", **settings: Any) -> Run:
         """Run it."""

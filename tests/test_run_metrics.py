@@ -107,6 +107,7 @@ def test_tags_say_what_a_run_was() -> None:
     started = RunStarted(
         run="r1", workflow="flow", settings={}, nodes=[], profile="quick", host="here", process=7, sample=50,
         origin=["pretended raw", "sample of 50"], git={"commit": "abc", "dirty": True},
+        explores=["max_age 80, the files say 90", "seed 8, the files say 7"],
     )  # fmt: skip
     assert make_run_tags(started) == {
         "magical.run": "r1",
@@ -116,6 +117,7 @@ def test_tags_say_what_a_run_was() -> None:
         "magical.process": "7",
         "magical.sample": "50",
         "magical.origin": "pretended raw, sample of 50",
+        "magical.explores": "max_age 80, the files say 90; seed 8, the files say 7",
         "magical.commit": "abc",
         "magical.dirty": "true",
         "mlflow.source.name": "flow",
@@ -131,3 +133,36 @@ def test_without_a_commit_nothing_is_said_of_git(git: dict[str, Any], dirty: str
     tags = make_run_tags(RunStarted(run="r1", workflow="flow", settings={}, nodes=[], git=git))
     assert tags.get("magical.dirty") == dirty
     assert ("magical.commit" in tags) == ("mlflow.source.git.commit" in tags) == (dirty is not None)
+
+
+# --- candidates -----------------------------------------------------------------------------------------------
+
+
+def candidates(**scores: Any) -> list[dict[str, Any]]:
+    return [{"candidate": name, "metric": "log_loss", "score": score} for name, score in scores.items()]
+
+
+def test_the_validation_score_of_each_candidate_is_named_by_metric_and_candidate() -> None:
+    found = dict(MetricExtractor().extract_candidates("select", candidates(linear=0.3, boosting=0.2)))
+    assert found == {"validation.log_loss.linear": 0.3, "validation.log_loss.boosting": 0.2}
+
+
+def test_a_selection_scores_the_same_candidates_again_under_the_same_name() -> None:
+    extractor = MetricExtractor()
+    assert dict(extractor.extract_candidates("tune[linear]", candidates(linear=0.3)))
+    assert dict(extractor.extract_candidates("select", candidates(linear=0.4))) == {
+        "validation.log_loss.linear": 0.4
+    }
+
+
+def test_candidates_of_two_selections_do_not_mix() -> None:
+    extractor = MetricExtractor()
+    assert dict(extractor.extract_candidates("select[price]", candidates(linear=0.3)))
+    assert dict(extractor.extract_candidates("select[size]", candidates(linear=0.4))) == {
+        "select_size_.validation.log_loss.linear": 0.4
+    }
+
+
+@pytest.mark.parametrize("score", [None, "0.3", float("nan"), float("inf"), True])
+def test_a_candidate_without_a_finite_score_is_passed_over(score: Any) -> None:
+    assert not dict(MetricExtractor().extract_candidates("select", candidates(linear=score)))

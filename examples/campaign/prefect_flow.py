@@ -1,10 +1,12 @@
-"""The campaign as a Prefect flow: run it once, serve it, or deploy it on a schedule."""
+"""The campaign and its scoring as Prefect flows: run them once, serve them, or deploy them on a schedule."""
 
 from pathlib import Path
 
 import magical
 
-campaign = magical.load(Path(__file__).parent).flow()
+project = magical.load(Path(__file__).parent)
+campaign = project.flow()
+score = project.scoring_flow()  # new rows: score(input="new.csv", output="predictions.parquet")
 
 if __name__ == "__main__":
     campaign()

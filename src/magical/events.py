@@ -97,6 +97,7 @@ class RunStarted(Event):
     rows: int = 0  # of a generated table
     origin: list[str] = field(default_factory=list)  # the pretended steps and sampled sources of the run
     step: str = ""  # the last step; empty for the whole workflow
+    explores: list[str] = field(default_factory=list)  # the settings that differ from those of the files
     locks: dict[str, str] = field(default_factory=dict)  # digests of the lock files, by name
 
 
@@ -290,7 +291,7 @@ def keep(name: str, value: Any) -> None:
 
     Args:
         name: unique within the step.
-        value: a table, or anything that can be written as JSON.
+        value: a table, a figure of matplotlib, seaborn, plotly or altair, or what can be written as JSON.
 
     Example:
         >>> keep("rejected", {"rows": 3})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from magical.errors import shorten
@@ -20,6 +21,7 @@ class MetricExtractor:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        self._candidates: dict[str, str] = {}
 
     def extract(self, step: str, value: Any) -> Iterator[tuple[str, float]]:
         """Extract the scores of a result: of any object with ``metrics``, each of them with a ``value``.
@@ -49,6 +51,31 @@ class MetricExtractor:
             for bound in ("low", "high"):
                 if _is_number(score.get(bound)):
                     yield f"{label}.{bound}", float(score[bound])
+
+    def extract_candidates(self, step: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
+        """Extract the validation scores of experiments, under ``validation.METRIC.CANDIDATE``.
+
+        A selection scores the models that it is given again, on the same rows; its scores then count.
+
+        Args:
+            step: the node that compared them.
+            rows: with ``candidate``, ``metric`` and ``score``.
+
+        Example:
+            >>> rows = [{"candidate": "linear", "metric": "log_loss", "score": 0.28, "chosen": True}]
+            >>> dict(MetricExtractor().extract_candidates("select", rows))
+            {'validation.log_loss.linear': 0.28}
+        """
+        for row in rows:
+            if not _is_number(row.get("score")) or not math.isfinite(row["score"]):
+                continue
+            label = _make_label(f"validation.{row.get('metric')}.{row.get('candidate')}")
+            owner = self._candidates.setdefault(label, step)
+            # Two nodes of one step compare different things, such as models of two targets.
+            if owner != step and owner.partition("[")[0] == step.partition("[")[0]:
+                label = _make_label(f"{step}.{label}")
+            self._candidates[label] = step
+            yield label, float(row["score"])
 
 
 def flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -89,6 +116,7 @@ def make_run_tags(started: RunStarted) -> dict[str, str]:
         "magical.process": str(started.process or ""),
         "magical.sample": str(started.sample or ""),
         "magical.origin": ", ".join(started.origin),
+        "magical.explores": "; ".join(started.explores),
         "magical.commit": commit,
         "magical.dirty": str(bool(started.git.get("dirty"))).lower() if commit else "",
         "mlflow.source.name": started.workflow,

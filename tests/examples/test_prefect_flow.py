@@ -133,8 +133,9 @@ def test_called_by_hand_it_completes_and_called_again_all_is_cached(mine: tuple[
     assert changed[1] == again[1] == "Completed"
     assert changed[2]["max_age"] == 60
     assert changed[2]["split"] == SPLIT
-    assert changed[3] == dict.fromkeys(STEPS, "Completed") | {"ingest": "Cached", "model_data": "Cached"}
-    assert again[3] == dict.fromkeys(STEPS, "Cached")
+    cached, explored = {"ingest": "Cached", "model_data": "Cached"}, {"register": "LeftOut"}
+    assert changed[3] == dict.fromkeys(STEPS, "Completed") | cached | explored
+    assert again[3] == dict.fromkeys(STEPS, "Cached") | explored
 
 
 WRONG = {
@@ -226,6 +227,7 @@ print(json.dumps([str(run.id), run.state_name, made.entrypoint, made.enforce_par
     assert (state, entrypoint, enforced) == ("Completed", f"{file}:campaign", True)
     (tasks,) = [tasks for i, _, _, tasks in flow_runs(project, api, home) if i == run]
     assert sorted(tasks) == sorted(STEPS)
+    assert tasks["register"] == "LeftOut", "it has other parameters than the deployment"
 
 
 def below(home: Path) -> list[psutil.Process]:

@@ -230,7 +230,7 @@ def test_sync_gives_data_in_python_and_as_json(missed: Small, world: World) -> N
 
 def test_while_it_is_still_down_nothing_is_lost(missed: Small, world: World) -> None:
     world.down = True
-    missed.run(add=2)
+    missed.load(register=True).run(add=2)
     asked = world.asked
     for n in (1, 2):
         answer = missed.command("sync")
@@ -247,11 +247,11 @@ def test_while_it_is_still_down_nothing_is_lost(missed: Small, world: World) -> 
 
 def test_each_run_is_sent_with_its_own_settings_newest_first(missed: Small, world: World) -> None:
     world.down = True
-    missed.run(add=10)
-    missed.run(add=20)
-    missed.run(add=20)
+    missed.load(register=True).run(add=10)
+    missed.load(register=True).run(add=20)
+    missed.load(register=True).run(add=20)
     world.down = False
-    missed.run(add=30)
+    missed.load(register=True).run(add=30)
     done = missed.load().sync().items
     assert [s.text for s in done] == ["version 2", "version 3", "version 4"]
     assert world.numbers == [32, 22, 12, 3]
@@ -309,7 +309,7 @@ def test_a_project_that_cannot_be_read_keeps_what_waits(missed: Small, world: Wo
 
 def test_one_that_is_refused_does_not_keep_back_the_others(missed: Small, world: World) -> None:
     world.down = True
-    missed.run(add=5)
+    missed.load(register=True).run(add=5)
     world.down, world.refuses = False, "7"
     answer = missed.command("sync")
     assert answer.code == 1
@@ -321,6 +321,23 @@ def test_one_that_is_refused_does_not_keep_back_the_others(missed: Small, world:
     assert world.numbers == [3, 7]
 
 
+def test_a_run_that_explored_leaves_nothing_pending(missed: Small, world: World) -> None:
+    world.down = True
+    missed.run(add=5)
+    assert not missed.load().runs()[0].pending
+    missed.load(register=True).run(add=6)
+    assert list(missed.load().runs()[0].pending) == ["publish"]
+    world.down = False
+    assert [s.state for s in missed.load().sync().items] == ["sent", "sent"]
+    assert world.numbers == [8, 3]
+
+
+def test_a_pending_step_is_sent_also_if_its_files_say_something_else_now(missed: Small, world: World) -> None:
+    missed.write("settings.toml", f"add = 5\n{NO_TRACKING}")
+    assert [s.state for s in missed.load().sync().items] == ["sent"]
+    assert world.numbers == [3]
+
+
 def test_a_path_on_the_line_is_found_from_everywhere(
     tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -330,7 +347,7 @@ def test_a_path_on_the_line_is_found_from_everywhere(
         (tmp_path / name / "y.csv").write_text(rows)
     monkeypatch.chdir(tmp_path / "here")
     world.down = True
-    small.command("run", "source=y.csv")
+    small.command("run", "source=y.csv", "--register")
     world.down = False
     monkeypatch.chdir(tmp_path / "there")
     assert small.command("sync").code == 0
@@ -431,7 +448,7 @@ def test_the_settings_of_the_journal_give_the_same_keys(
     small = project(tmp_path / "p", {W: text, "x.csv": "a\n", "settings.toml": NO_TRACKING})
     monkeypatch.chdir(small.root)
     world.down = True
-    assert small.command("run", *words).code == 0
+    assert small.command("run", *words, "--register").code == 0
     monkeypatch.chdir(tmp_path)
     (run,) = small.load().runs()
     plans = small.load().plan(**run.settings)
@@ -484,7 +501,7 @@ def journal(small: Small, run: str = "last") -> list[dict[str, Any]]:
 
 
 def test_a_run_that_tracking_missed_is_sent_later(tracked: Tracked) -> None:
-    answer = tracked.small.command("run", "add=4")
+    answer = tracked.small.command("run", "add=4", "--register")
     assert answer.code == 0
     assert "Tracking gets no more events: MLflow at http://127" in answer.err
     assert "magical sync" in answer.err

@@ -95,6 +95,9 @@ class FolderStore:
             return pl.read_ipc(io.BytesIO(data))
         return json.loads(data) if artifact.kind == "value" else pickle.loads(data)
 
+    def file(self, artifact: Artifact) -> Path:
+        return self.folder / "objects" / artifact.blob
+
     def size(self, key: str) -> int:
         record = self._read(key)
         return sum((self.folder / "objects" / b).stat().st_size for b in record.blobs()) if record else 0

@@ -43,8 +43,8 @@ def live_in(root: Path) -> None:
     said = small.process("run", "seed=4").stdout
     (line,) = [line for line in said.splitlines() if line.startswith("  magical runs")]
     assert Path(shlex.split(line)[-1]).resolve() == root.resolve(), "what is said can be typed"
-    assert answer(start(small, "run", "--json", "seed=3"))["state"] == "done"
-    assert answer(start(small, "run", "--json", "seed=3"))["executed"] == []
+    assert answer(start(small, "run", "--json", "--register", "seed=3"))["state"] == "done"
+    assert answer(start(small, "run", "--json", "--register", "seed=3"))["executed"] == []
     assert small.run(seed=3)["total"] == result_of(3)
     for verb in (
         ["show", "seed=3"],
@@ -65,8 +65,8 @@ def live_with_jumps(folder: Path, *moments: float) -> None:
     path = {"PYTHONPATH": _before(place)}
     for seed, after in enumerate(moments):
         (place / "sitecustomize.py").write_text(textwrap.dedent(CLOCK).replace("AFTER", str(after)))
-        assert answer(start(small, "run", "--json", f"seed={seed}", **path))["state"] == "done"
-        assert answer(start(small, "run", "--json", f"seed={seed}", **path))["executed"] == []
+        assert answer(start(small, "run", "--json", "--register", f"seed={seed}", **path))["state"] == "done"
+        assert answer(start(small, "run", "--json", "--register", f"seed={seed}", **path))["executed"] == []
         assert small.run(seed=seed)["total"] == result_of(seed)
         assert small.process("runs").returncode == 0
         assert small.process("why", "total", f"seed={seed}").returncode == 0

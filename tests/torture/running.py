@@ -156,11 +156,11 @@ def kill_often(small: Small, kills: int, seed: int) -> int:
     temporary.mkdir(exist_ok=True)
     place = {"TMPDIR": str(temporary)}
     began = time.monotonic()
-    answer(start(small, "run", "--json", "seed=-1", **place))
+    answer(start(small, "run", "--json", "--register", "seed=-1", **place))
     seconds = time.monotonic() - began
     while killed < kills and rounds < 3 * kills:
         rounds += 1
-        words = ("run", "--json", f"seed={rounds}")
+        words = ("run", "--json", "--register", f"seed={rounds}")
         for _ in range(dice.choice([1, 1, 2])):
             run = start(small, *words, **place)
             time.sleep(dice.uniform(0.1, seconds))
@@ -197,7 +197,7 @@ def left_parts(small: Small) -> list[Path]:
 
 def run_together(small: Small, count: int, seed: int) -> None:
     """Run the same workflow several times at once, while ``magical gc`` runs in a loop."""
-    runs = [start(small, "run", "--json", f"seed={seed}") for _ in range(count)]
+    runs = [start(small, "run", "--json", "--register", f"seed={seed}") for _ in range(count)]
     while any(run.process.poll() is None for run in runs):
         done = small.process("gc")
         assert done.returncode == 0, done.stdout + done.stderr

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from magical.cli.verb import SAMPLE_OPTION, SharedOptions, parse_words, verb
+from magical.cli.verb import REGISTER_OPTION, SAMPLE_OPTION, SharedOptions, parse_words, verb
 from magical.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ __all__ = ["show_command"]
         help="Write the drawing as one HTML page, to .magical/show.html if no FILE is named.",
     ),
     SAMPLE_OPTION,
+    REGISTER_OPTION,
 )
 def show_command(options: SharedOptions, words: tuple[str, ...], form: str | None, file: str | None) -> None:
     """Show the steps and their data, with the state of each step."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PDB_OPTION",
     "PRETEND_OPTION",
+    "REGISTER_OPTION",
     "ROWS_OPTION",
     "SAMPLE_OPTION",
     "TRUST_OPTION",
@@ -68,6 +69,7 @@ class SharedOptions:
         pretend: the steps that are pretended beside unwritten ones: ``sources``, ``all``, or empty for none.
         rows: the rows of a pretended table.
         trust: True to load results of another store that contain code.
+        register: True to register also with other settings than those of the files.
 
     Example:
         >>> SharedOptions(as_json=True).print_answer({"fresh": 3}, str)
@@ -83,6 +85,7 @@ class SharedOptions:
     pretend: str = ""
     rows: int = 1000
     trust: bool = False
+    register: bool = False
     traceback: bool = False
 
     def open_context(self, overrides: Mapping[str, Any] | None = None) -> ProjectContext:
@@ -95,7 +98,13 @@ class SharedOptions:
         """Load the project with its profile, sample and pretence."""
         from magical.project import load
 
-        project = load(self.path, profile=self.profile, sample=self.sample, trust=self.trust)
+        project = load(
+            self.path,
+            profile=self.profile,
+            sample=self.sample,
+            trust=self.trust,
+            register=self.register,
+        )
         if not self.pretend:
             if self.rows != SharedOptions.rows:
                 raise UsageError(
@@ -145,6 +154,9 @@ ROWS_OPTION = click.option(
     "--rows", type=click.IntRange(min=1), metavar="N", help="Rows of a generated table; 1000 unless given."
 )
 TRUST_OPTION = click.option("--trust", is_flag=True, help="Take results of another store that hold code.")
+REGISTER_OPTION = click.option(
+    "--register", is_flag=True, help="Register, also with other settings than those of the files."
+)
 PDB_OPTION = click.option("--pdb", "debug", is_flag=True, help="Open the debugger where a step raises.")
 
 

@@ -21,6 +21,7 @@ import click
 from magical.cli.verb import (
     PDB_OPTION,
     PRETEND_OPTION,
+    REGISTER_OPTION,
     ROWS_OPTION,
     SAMPLE_OPTION,
     TRUST_OPTION,
@@ -43,7 +44,7 @@ _STEP_AND_SETTINGS = click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALU
 _STEP_OPTIONS = (click.argument("step"), _SETTINGS, SAMPLE_OPTION, PRETEND_OPTION, ROWS_OPTION)
 
 
-@verb(_STEP_AND_SETTINGS, SAMPLE_OPTION, PDB_OPTION, TRUST_OPTION)
+@verb(_STEP_AND_SETTINGS, SAMPLE_OPTION, REGISTER_OPTION, PDB_OPTION, TRUST_OPTION)
 def run_command(options: SharedOptions, words: tuple[str, ...], debug: bool) -> None:
     """Run what is not fresh, up to STEP or all of it."""
     _run_workflow(options, words, _choose_debugger(debug))
@@ -110,7 +111,7 @@ def _format_run_options(options: SharedOptions, words: tuple[str, ...]) -> str:
     return text
 
 
-@verb(_STEP_AND_SETTINGS, SAMPLE_OPTION, PRETEND_OPTION, ROWS_OPTION, TRUST_OPTION)
+@verb(_STEP_AND_SETTINGS, SAMPLE_OPTION, REGISTER_OPTION, PRETEND_OPTION, ROWS_OPTION, TRUST_OPTION)
 def plan_command(options: SharedOptions, words: tuple[str, ...]) -> None:
     """Say what a run would do, without doing it."""
     step, overrides = parse_words(words)
@@ -125,7 +126,7 @@ def plan_command(options: SharedOptions, words: tuple[str, ...]) -> None:
     options.print_answer(answer, lambda: plan_text(context.draw().drawn.graph, plans))
 
 
-@verb(*_STEP_OPTIONS)
+@verb(*_STEP_OPTIONS, REGISTER_OPTION)
 def why_command(options: SharedOptions, step: str, words: tuple[str, ...]) -> None:
     """Say why STEP runs again, or why it ran the last time."""
     answer = options.open_project().why(step, **parse_words(words)[1])

@@ -16,8 +16,8 @@ class Artifact:
     """A reference to a stored value.
 
     Attributes:
-        kind: ``table``, ``value``, ``object``, ``group`` (a split, a tuple or a list), ``none``, or
-            ``pretended`` (a stub of a model).
+        kind: ``table``, ``value``, ``object``, ``group`` (a split, a tuple or a list), ``none``, ``figure``
+            (a picture or page that the body kept), or ``pretended`` (a stub of a model).
         content: a digest of the content; for a model the key that produced it.
         blob: the name of the stored object, empty for a group.
         summary: a short text for the reader, such as ``2,240 × 29``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -20,12 +20,14 @@ from magical.refs import Link, Wire
 __all__ = [
     "FRESH",
     "LEFT_OUT",
+    "REGISTER_HINT",
     "RUN",
     "WAITS",
     "NodePlan",
     "Planner",
     "Receipts",
     "RegistryIdentity",
+    "exploring_reason",
     "is_sampled_source",
 ]
 
@@ -96,6 +98,12 @@ def _registry_suffix(registry: str) -> str:
 
 FRESH, RUN, WAITS, LEFT_OUT = "fresh", "to run", "waits", "left out"
 
+REGISTER_HINT = "--register includes it; or write the setting into settings.toml."
+"""How to run a step that is left out because a run explores."""
+
+_MAX_EXPLORED = 3
+"""The number of settings that a reason names."""
+
 
 @dataclass(frozen=True)
 class NodePlan:
@@ -103,13 +111,14 @@ class NodePlan:
 
     Attributes:
         state: ``fresh``, ``to run``, ``waits`` (its inputs are recomputed, perhaps with equal content),
-            or ``left out`` (it writes to the world, and an ancestor is not real).
-        key: the node's key; empty while an input is unknown, and for a node that is left out.
+            or ``left out`` (it writes to the world, and an ancestor is not real or the run explores).
+        key: the node's key; empty while an input is unknown, and for a node on what is not real.
         parts: the parts that the key is a hash of.
         record: the record that makes it fresh.
         after: the nodes it waits for.
         origin: the ancestors that are not real.
         reason: why the node is left out, or why it runs although its key has a record.
+        hint: how a node that is left out would be included, if an option does that.
     """
 
     name: str
@@ -120,6 +129,7 @@ class NodePlan:
     after: tuple[str, ...] = ()
     origin: tuple[str, ...] = ()
     reason: str = ""
+    hint: str = ""
 
 
 class Planner:
@@ -130,6 +140,7 @@ class Planner:
         identities: the static parts of each node's key.
         digest: computes the digest of a file.
         sample: the rows to which each source is cut; 0 for all.
+        exploring: why a step that writes to the world must not run; empty if it may.
 
     Attributes:
         origins: for each node its ancestors that are not real, itself included.
@@ -142,9 +153,10 @@ class Planner:
         receipts: Receipts,
         digest: Callable[[Path], str],
         sample: int = 0,
+        exploring: str = "",
     ) -> None:
         self._graph, self._identities, self._receipts, self._digest = graph, identities, receipts, digest
-        self._sample = sample
+        self._sample, self._exploring = sample, exploring
         self.origins: dict[str, tuple[str, ...]] = {}
         self._update_origins()
 
@@ -163,7 +175,8 @@ class Planner:
             if reason := f"{blocked[0]} is left out" if blocked else self.left_out_reason(node):
                 plans[node.name] = NodePlan(node.name, LEFT_OUT, origin=origin, reason=reason)
             elif waits:  # its key depends on results that are not computed yet
-                plans[node.name] = NodePlan(node.name, WAITS, after=waits, origin=origin)
+                plan = NodePlan(node.name, WAITS, after=waits, origin=origin)
+                plans[node.name] = self._leave_out_if_exploring(node, plan)
             else:
                 plans[node.name] = plan = self.plan_node(node, records)
                 if plan.record is not None:
@@ -179,7 +192,9 @@ class Planner:
         reads_world = node.facts.get("reads") == "world"
         record, reason = (None, "") if reads_world else self.look_up(node, key)
         state, origin = FRESH if record else RUN, self.origins[node.name]
-        return NodePlan(node.name, state, key, parts, record, origin=origin, reason=reason)
+        plan = NodePlan(node.name, state, key, parts, record, origin=origin, reason=reason)
+        # Looked up first: what was registered with these settings is there, and stays fresh.
+        return plan if record else self._leave_out_if_exploring(node, plan)
 
     def look_up(self, node: Node, key: str) -> tuple[Record | None, str]:
         """Find the record of a key that stands for the node; the text says why a stored one does not."""
@@ -227,6 +242,12 @@ class Planner:
             self.origins = found
         self.origins = found
 
+    def _leave_out_if_exploring(self, node: Node, plan: NodePlan) -> NodePlan:
+        """Leave out a node that would write to the world in a run that explores; else return its plan."""
+        if not (node.writes and self._exploring):
+            return plan
+        return replace(plan, state=LEFT_OUT, after=(), reason=self._exploring, hint=REGISTER_HINT)
+
     def left_out_reason(self, node: Node) -> str:
         """Explain why a node must not run, given its ancestors that are not real; empty if it may run."""
         self._notice_brands(node)
@@ -238,6 +259,20 @@ class Planner:
         if others := [o for o in origin if o != node.name]:
             return f"it stands on {join_names(others, 4)}"
         return "what it would write is pretended" if pretended else "a piece of it is pretended by wish()"
+
+
+def exploring_reason(explored: Sequence[str]) -> str:
+    """Explain why steps that write to the world are left out; empty for a run that does not explore.
+
+    Args:
+        explored: descriptions of the settings that differ.
+
+    Example:
+        >>> exploring_reason(["max_age 80, the files say 90"])
+        'this run explores (max_age 80, the files say 90)'
+    """
+    more = [f"{len(explored) - _MAX_EXPLORED} more"] if len(explored) > _MAX_EXPLORED else []
+    return f"this run explores ({'; '.join([*explored[:_MAX_EXPLORED], *more])})" if explored else ""
 
 
 def is_sampled_source(node: Node, sample: int) -> bool:

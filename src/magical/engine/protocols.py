@@ -15,6 +15,7 @@ from magical.engine.artifacts import Artifact, Record
 from magical.engine.policy import NodePolicy
 from magical.errors import RegistryError, join_names, shorten
 from magical.events import Event, current_sink
+from magical.figure_files import convert_figure
 from magical.graph import Graph, Node
 
 if TYPE_CHECKING:
@@ -114,6 +115,13 @@ class Store(Protocol):
 
     def clear_scratch(self, key: str) -> None:
         """Delete the scratch folder of a key."""
+
+    def file(self, artifact: Artifact) -> Path:
+        """Return the file on this machine that has the bytes of an artifact.
+
+        Raises:
+            DamagedArtifact: the object is missing or damaged.
+        """
 
     def size(self, key: str) -> int:
         """Return the bytes of a key's result and kept values; 0 if they no longer exist."""
@@ -387,8 +395,8 @@ class StepContext:
         self.dispatch_event(event.mask_texts())
 
     def keep(self, name: str, value: Any) -> None:
-        """Add a value to those stored beside the result."""
-        self.kept[name] = value
+        """Add a value to those stored beside the result; a figure is rendered now: it may change later."""
+        self.kept[name] = convert_figure(value) or value
 
     def offer_registry(self, registry: Callable[[], Registry]) -> None:
         """Let the body open the model registry, and note whether it does."""

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from magical.engine.artifacts import Record
 from magical.engine.journal import Journal
-from magical.engine.plan import LEFT_OUT, NodePlan, Planner, Receipts
+from magical.engine.plan import LEFT_OUT, NodePlan, Planner, Receipts, exploring_reason
 from magical.engine.policy import Policy
 from magical.engine.pretend_plan import Pretence
 from magical.engine.protocols import Listener, Registry, Runner, Store
@@ -42,12 +42,14 @@ class PlanningContext:
         receipts: looks up the records of computed keys in the store.
         digest_file: computes the digest of a file.
         sample: rows to take from each source; 0 for all.
+        explored: descriptions of the settings by which the run explores; empty if it does not.
     """
 
     identities: Mapping[str, NodeIdentity]
     receipts: Receipts
     digest_file: Callable[[Path], str]
     sample: int = 0
+    explored: tuple[str, ...] = ()
 
     @property
     def store(self) -> Store:
@@ -56,7 +58,8 @@ class PlanningContext:
 
     def make_planner(self, graph: Graph) -> Planner:
         """Create the planner of a graph; the nodes may lack a ``call``."""
-        return Planner(graph, self.identities, self.receipts, self.digest_file, self.sample)
+        reason = exploring_reason(self.explored)
+        return Planner(graph, self.identities, self.receipts, self.digest_file, self.sample, reason)
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,7 @@ class RunResult:
         executed: the nodes whose bodies ran.
         left_out: for each node that was not run, the reason.
         pending: for each node whose model registry did not answer, the message.
+        explored: descriptions of the settings by which the run explored; empty if it did not.
 
     Example:
         >>> RunResult(left_out={"register": "writes to the world"}).state
@@ -157,6 +161,13 @@ class RunResult:
     left_out: dict[str, str] = field(default_factory=dict)
     pending: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    explored: tuple[str, ...] = ()
+
+    @property
+    def unregistered(self) -> list[str]:
+        """The nodes that would have written to the world, and were left out because the run explored."""
+        reason = exploring_reason(self.explored)
+        return [name for name, why in self.left_out.items() if reason and why == reason]
 
 
 @dataclass(frozen=True)
@@ -240,7 +251,7 @@ def execute(graph: Graph, planning: PlanningContext, start: Callable[[], RunResu
         left_out = {n: p.reason for n, p in plans.items() if not p.record}
         records = {n: p.record for n, p in plans.items() if p.record}
         planning.store.note_use([record.key for record in records.values()])
-        return RunResult(records=records, left_out=left_out)
+        return RunResult(records=records, left_out=left_out, explored=planning.explored)
     return start()
 
 

@@ -12,7 +12,14 @@ from magical.keys.arguments import parse_argument_kind, split_file_marks, strip_
 from magical.keys.key import NodeIdentity
 from magical.system.state_files import DAMAGE_ERRORS
 
-__all__ = ["Cause", "ListFiles", "diff_settings", "find_causes", "has_other_content"]
+__all__ = [
+    "Cause",
+    "ListFiles",
+    "diff_settings",
+    "find_causes",
+    "has_other_content",
+    "pair_differences",
+]  # fmt: skip
 
 KINDS = ("origin", "code", "argument", "scoring", "input", "package", "contract", "python", "magical")
 
@@ -76,21 +83,32 @@ def find_causes(
     return sorted(causes, key=lambda c: KINDS.index(c.kind))
 
 
-def diff_settings(old: Any, new: Any, path: str = "") -> Iterator[str]:
+def diff_settings(old: Any, new: Any) -> Iterator[str]:
     """List the settings that differ, one sentence each.
 
     Example:
         >>> list(diff_settings({"split": {"seed": 7}}, {"split": {"seed": 8}}))
         ['split.seed went from 7 to 8']
     """
+    for path, one, other in pair_differences(old, new):
+        yield f"{path} went from {_format_value(json.dumps(one))} to {_format_value(json.dumps(other))}"
+
+
+def pair_differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Find the settings that differ: the dotted path of each, with the old and the new value.
+
+    Example:
+        >>> list(pair_differences({"split": {"seed": 7}}, {"split": {"seed": 8}}))
+        [('split.seed', 7, 8)]
+    """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys([*old, *new]):
-            yield from diff_settings(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+            yield from pair_differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for i, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from diff_settings(one, other, f"{path}.{i}")
+            yield from pair_differences(one, other, f"{path}.{i}")
     elif old != new:
-        yield f"{path} went from {_format_value(json.dumps(old))} to {_format_value(json.dumps(new))}"
+        yield path, old, new
 
 
 def has_other_content(old: str, new: str) -> bool:

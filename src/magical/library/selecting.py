@@ -11,6 +11,7 @@ from magical.contracts.promises import Frame
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, join_names
 from magical.events import emit
+from magical.library.candidate_table import keep_candidates
 from magical.library.metrics.metric_settings import Metric, check_metrics, find_deciding
 from magical.library.prediction_task import Task
 from magical.library.training import compute_model_score
@@ -42,7 +43,7 @@ def select(models: list[Model], validation: Frame[C], metrics: tuple[Metric, ...
         metrics: the metrics of the settings; the first decides.
 
     Returns:
-        The winner, with the other candidates and their scores.
+        The winner, with the other candidates and their scores, which are also kept as ``candidates``.
 
     Raises:
         BrokenPromise: ``models`` is empty, the models predict different targets, or the metric is undefined
@@ -83,7 +84,7 @@ def select(models: list[Model], validation: Frame[C], metrics: tuple[Metric, ...
     scored = [_make_candidate(m, score, deciding) for m, score in zip(models, scores, strict=True)]
     beaten = tuple(scored[i] for i in order if i != winner)
     emit(f"{scored[winner].name} is best: " + join_names(f"{c.name} {c.score:.4g}" for c in scored))
-    return replace(models[winner], chosen=scored[winner], candidates=beaten)
+    return keep_candidates(replace(models[winner], chosen=scored[winner], candidates=beaten))
 
 
 def _to_losses(scores: list[float], metric: Metric | None) -> list[float]:

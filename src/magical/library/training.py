@@ -13,6 +13,7 @@ from magical.contracts.model import Candidate, Model
 from magical.contracts.promises import Frame, Pipeline, contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
+from magical.library.candidate_table import keep_candidates
 from magical.library.experiments import Experiment
 from magical.library.metrics.metric_settings import Metric, build_misfit_error, check_metrics, find_deciding
 from magical.library.metrics.metric_values import compute_metric, read_weights
@@ -230,4 +231,5 @@ def train(
         'linear'
     """
     trainer = prepare_trainer(train, validation, preprocessing, metrics)
-    return trainer.build_model(experiment, trainer.fit(experiment, experiment.defaults(trainer.task.kind)))
+    fit = trainer.fit(experiment, experiment.defaults(trainer.task.kind))
+    return keep_candidates(trainer.build_model(experiment, fit))

@@ -14,6 +14,7 @@ from magical.contracts.model import Model
 from magical.contracts.promises import Frame, Pipeline
 from magical.errors import BrokenPromise
 from magical.events import current_sink, keep, scratch
+from magical.library.candidate_table import keep_candidates
 from magical.library.experiments import Experiment
 from magical.library.metrics.metric_settings import Metric
 from magical.library.remarks import log_warnings, progress
@@ -81,7 +82,7 @@ def tune(
         best = _search(trainer, experiment)
         if best.estimator is None:  # the log of an earlier attempt has scores, no estimators
             best = trainer.fit(experiment, best.params)
-    return trainer.build_model(experiment, best)
+    return keep_candidates(trainer.build_model(experiment, best))
 
 
 def _search(trainer: Trainer, experiment: Experiment) -> FitResult:

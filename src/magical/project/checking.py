@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from magical.checks.static import run_static_checks
+from magical.engine.plan import exploring_reason
 from magical.engine.pretend_plan import Pretence
 from magical.engine.run import ActiveRun, RunResult
 from magical.errors import Finding, join_names
 from magical.graph import Graph
 from magical.project.project_context import ProjectContext
 from magical.project.run_setup import create_run_context
+from magical.project.step_states import exploring_notes
 
 if TYPE_CHECKING:
     from magical.checks.hard import HardCheckResult
@@ -31,6 +33,7 @@ class CheckResult:
     Attributes:
         findings: sorted by severity, then by the order of the steps.
         outcomes: the outcomes of the hard check, one for each step; None if it was not requested.
+        notes: lines about a run with the settings of the check.
 
     Example:
         >>> print(CheckResult("shop", (Finding("WISH001", "note", "clean", "it is not written yet"),)))
@@ -41,6 +44,7 @@ class CheckResult:
     workflow: str
     findings: tuple[Finding, ...]
     outcomes: tuple[HardCheckResult, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -53,7 +57,7 @@ class CheckResult:
         for reason in dict.fromkeys(o.reason for o in skipped):
             steps = join_names(o.step for o in skipped if o.reason == reason)
             lines.append(f"not assessed ({reason}): {steps}")
-        return "\n".join([*lines, f"{self.workflow}: {'; '.join(self._counts())}."])
+        return "\n".join([*lines, f"{self.workflow}: {'; '.join(self._counts())}.", *self.notes])
 
     def _finding_lines(self) -> list[str]:
         """Format the findings, one a line; many unwritten steps share a line."""
@@ -68,7 +72,8 @@ class CheckResult:
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON."""
         hard = None if self.outcomes is None else [asdict(o) for o in self.outcomes]
-        return {"workflow": self.workflow, "findings": [asdict(f) for f in self.findings], "hard": hard}
+        findings = [asdict(f) for f in self.findings]
+        return {"workflow": self.workflow, "findings": findings, "hard": hard, "notes": list(self.notes)}
 
     def _counts(self) -> list[str]:
         """Count the findings by severity, and the outcomes of the hard check, in words."""
@@ -117,7 +122,10 @@ def check_project(context: ProjectContext, hard: bool = False) -> CheckResult:
     # Findings about contracts or settings name no node and no step: they come first.
     order = {name: i for i, n in enumerate(graph.nodes) for name in (n.name, n.step_name)}
     findings.sort(key=lambda f: (_SEVERITIES.index(f.severity), order.get(f.step, -1), f.step))
-    return CheckResult(graph.workflow, tuple(findings), outcomes)
+    reason = exploring_reason(context.make_planning_context(drawing).explored)
+    writers = [n.name for n in graph.required_nodes if n.writes]
+    notes = exploring_notes(writers, reason) if reason else ()
+    return CheckResult(graph.workflow, tuple(findings), outcomes, notes)
 
 
 def _find_repeated_imports(asks: Mapping[str, str], seconds: float) -> Iterator[Finding]:

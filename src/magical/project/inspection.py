@@ -11,6 +11,7 @@ from magical.brand import strike_lines
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.journal import Journal
+from magical.engine.plan import LEFT_OUT
 from magical.engine.pretend_plan import ALL
 from magical.engine.protocols import Store
 from magical.errors import StoreError, UsageError, shorten
@@ -87,7 +88,8 @@ def inspect_step(context: ProjectContext, step: str) -> Inspection:
         runs = context.comparable_runs() if is_restricted else context.journal.runs()
         found = ((r.name, context.store.find_record(r.keys[node.name])) for r in runs if node.name in r.keys)
         name, record = next(((n, r) for n, r in found if r is not None), ("", None))
-        state = f"of {name}; it would run again now"
+        is_left_out = plan is not None and plan.state == LEFT_OUT
+        state = f"of {name}; {'it is left out now' if is_left_out else 'it would run again now'}"
     if record is None:
         raise UsageError(f"{node.name} has not run yet.", hint=f"{_command(context)} {node.name}")
     kept = {n: _artifact_text(context.store, a) for n, a in record.kept.items()}
@@ -119,6 +121,8 @@ def _artifact_text(store: Store, artifact: Artifact) -> str:
         return "\n".join(f"{name}: {item.summary}" for name, item in artifact.items.items())
     if artifact.kind == "object":
         return artifact.summary
+    if artifact.kind == "figure":
+        return f"{artifact.summary}: {store.file(artifact)}"
     if artifact.kind != "table":
         return _format_value(store.load(artifact, Promise("any")))
     rows = artifact.summary.partition(" ")[0].replace(",", "")  # of a summary such as 2,240 × 29

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -10,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from magical.engine.run import RunResult
-from magical.errors import UsageError
+from magical.errors import UsageError, join_names
 from magical.events import StepCached, StepLeftOut
 from magical.graph import Graph
 from magical.integrations.prefect.cards import PrefectCards, escape_markdown, make_model_link
-from magical.integrations.prefect.flow_run import resolve_server
+from magical.integrations.prefect.flow_run import read_deployment_parameters, resolve_server
 from magical.integrations.prefect.prefect_runner import PrefectRunner
 from magical.integrations.prefect.reconcile import OpenFlowRuns, reconcile_flow_runs
 from magical.masking import mask_values
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from prefect import Flow
     from pydantic.fields import FieldInfo
 
-__all__ = ["create_flow", "set_up_prefect"]
+__all__ = ["build_flow", "create_flow", "set_up_prefect"]
 
 _MLFLOW_URL = "http://127.0.0.1:5000"
 
@@ -60,6 +61,46 @@ def set_up_prefect(context: ProjectContext, graph: Graph) -> tuple[PrefectRunner
     return runner, PrefectCards(runner, read_value, describe, lambda v: make_model_link(v, pages))
 
 
+def build_flow(
+    body: Callable[..., Any], name: str, variable: str, module: str, word: str = "setting"
+) -> Flow[..., Any]:
+    """Build a flow that takes parameters by name, and starts a server if none is set up.
+
+    Args:
+        body: a function whose parameters are keywords.
+        name: the flow's name on Prefect's pages.
+        variable: the global of ``module`` that has the flow, so that Prefect finds it again.
+        word: what an error calls a parameter.
+
+    Raises:
+        UsageError: Prefect is not installed.
+    """
+    resolve_server("")  # raises if Prefect is missing
+    from prefect import Flow
+
+    parameters = inspect.signature(body).parameters
+
+    class ProjectFlow(Flow):  # type: ignore[type-arg]
+        """A flow that starts a server if none is set up."""
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            _check_arguments(parameters, args, kwargs, word)
+            with ensure_prefect_server():
+                return super().__call__(*args, **kwargs)
+
+        def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+            """Serialise the parameters for the server: secrets as references, without passwords."""
+            plain = {n: str(v) if isinstance(v, Secret) else v for n, v in parameters.items()}
+            return dict(mask_values(super().serialize_parameters(plain)))
+
+    body.__name__ = body.__qualname__ = variable
+    body.__module__ = module
+    flow = ProjectFlow(body, name=name, persist_result=False)
+    if module == "__main__":  # Prefect would name the file of the body, which is this one
+        flow._entrypoint = f"{getattr(sys.modules[module], '__file__', module)}:{variable}"
+    return flow
+
+
 def create_flow(
     context: ProjectContext, module: str, run: Callable[[ProjectContext], RunResult]
 ) -> Flow[..., None]:
@@ -73,52 +114,57 @@ def create_flow(
     Raises:
         UsageError: Prefect is not installed.
     """
-    resolve_server("")  # raises if Prefect is missing
-    from prefect import Flow
-
-    class ProjectFlow(Flow):  # type: ignore[type-arg]
-        """A flow that starts a server if none is set up."""
-
-        def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            _check_arguments(list(signature.parameters), args, kwargs)
-            with ensure_prefect_server():
-                return super().__call__(*args, **kwargs)
-
-        def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
-            """Serialise the parameters for the server: secrets as references, without passwords."""
-            plain = {n: str(v) if isinstance(v, Secret) else v for n, v in parameters.items()}
-            return dict(mask_values(super().serialize_parameters(plain)))
-
     workflow, graph = context.drawer.draw_fresh()
     fields = workflow.settings.model_fields if workflow.settings else {}
     file_settings = context.configuration.load_settings(workflow.settings).settings
 
     def body(**settings: Any) -> None:
-        # Pass only settings that differ from the deployment's: a run with such a setting registers nothing.
-        changed = {k: v for k, v in to_json(settings).items() if v != to_json(defaults[k])}
-        _report_result(run(context.reopen({**drop_masked(changed), "policy": {"runner": "prefect"}})))
+        overrides = {**_select_changed(settings, defaults), "policy": {"runner": "prefect"}}
+        _report_result(run(context.reopen(overrides, deployment=_read_deployment(flow, defaults))))
 
     signature = inspect.Signature(
         [_create_parameter(name, field, getattr(file_settings, name)) for name, field in fields.items()]
     )
     defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
-    body.__signature__ = signature  # type: ignore[attr-defined]
-    body.__name__ = body.__qualname__ = graph.workflow
-    body.__module__, body.__doc__ = module, workflow.__doc__
-    flow = ProjectFlow(body, name=graph.workflow, persist_result=False)
-    if module == "__main__":  # Prefect would name the file of the body, which is this one
-        flow._entrypoint = f"{getattr(sys.modules[module], '__file__', module)}:{graph.workflow}"
+    body.__signature__, body.__doc__ = signature, workflow.__doc__  # type: ignore[attr-defined]
+    flow = build_flow(body, graph.workflow, graph.workflow, module)
     return flow
 
 
-def _check_arguments(names: list[str], args: Sequence[object], settings: Mapping[str, object]) -> None:
-    """Refuse positional arguments and unknown settings, in one line instead of Prefect's page."""
+def _check_arguments(
+    parameters: Mapping[str, inspect.Parameter],
+    args: Sequence[object],
+    given: Mapping[str, object],
+    word: str,
+) -> None:
+    """Refuse positional, unknown and missing arguments, in one line instead of Prefect's page."""
+    example = f"such as {next(iter(parameters), '')}=…"
     if args:
-        raise UsageError(
-            f"A flow takes its settings by name, got {args[0]!r}.", hint=f"such as {next(iter(names), '')}=…"
-        )
-    if others := settings.keys() - {*names, "return_state", "wait_for"}:
-        raise UsageError.unknown("setting", min(others), names)
+        raise UsageError(f"A flow takes its {word}s by name, got {args[0]!r}.", hint=example)
+    if others := given.keys() - {*parameters, "return_state", "wait_for"}:
+        raise UsageError.unknown(word, min(others), parameters)
+    required = [name for name, p in parameters.items() if p.default is inspect.Parameter.empty]
+    if missing := [name for name in required if name not in given]:
+        raise UsageError(f"The flow needs {join_names(missing)}.", hint=example)
+
+
+def _select_changed(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Select the settings that differ from the defaults; all others are read from the files again."""
+    changed = {k: v for k, v in to_json(settings).items() if v != to_json(defaults.get(k))}
+    return drop_masked(changed)
+
+
+def _read_deployment(flow: Flow[..., None], defaults: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read the settings of the deployment: production, as the files are; None for a flow that was called."""
+    from prefect.exceptions import ParameterBindError, ParameterTypeError
+
+    stored = read_deployment_parameters()
+    if stored is None:
+        return None
+    # Converted as Prefect does with the parameters of each run, to which they are compared.
+    with contextlib.suppress(ParameterBindError, ParameterTypeError):  # stored by an older release
+        stored = flow.validate_parameters(stored)
+    return _select_changed(stored, defaults)
 
 
 def _create_parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:

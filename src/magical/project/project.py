@@ -34,7 +34,14 @@ if TYPE_CHECKING:
 __all__ = ["Project", "load"]
 
 
-def load(path: str | Path = ".", *, profile: str = "", sample: int = 0, trust: bool = False) -> Project:
+def load(
+    path: str | Path = ".",
+    *,
+    profile: str = "",
+    sample: int = 0,
+    trust: bool = False,
+    register: bool = False,
+) -> Project:
     """Open a project for a notebook or a test.
 
     Args:
@@ -43,6 +50,8 @@ def load(path: str | Path = ".", *, profile: str = "", sample: int = 0, trust: b
         sample: rows to take from each source, for a quick look with the real code; 0 for all. Results that
             depend on a sample are branded, and never registered.
         trust: also use results that another store signed and that can run code when loaded.
+        register: also run the steps that write to the world where settings differ from those of the files.
+            Without it such a run explores: it leaves these steps out.
 
     Raises:
         UsageError: there is no project, or ``sample`` is not a number of rows.
@@ -53,7 +62,7 @@ def load(path: str | Path = ".", *, profile: str = "", sample: int = 0, trust: b
         >>> load(create_project(f"{tempfile.mkdtemp()}/shop").root)
         <project shop>
     """
-    return Project(OpenOptions(find_project(path), profile, sample, trust))
+    return Project(OpenOptions(find_project(path), profile, sample, trust, register=register))
 
 
 class Project:
@@ -120,6 +129,9 @@ class Project:
 
     def run(self, step: str = "", **settings: Any) -> Run:
         """Run all steps that are not fresh, or those up to one step.
+
+        With other settings than those of the files it explores: steps that write to the world are left out,
+        unless the project was opened with ``register=True``.
 
         Raises:
             MagicalError: the first step that failed; the results of the others are kept.
@@ -260,12 +272,25 @@ class Project:
         return score_rows(source, loaded, path, keep, options or ScoreOptions())
 
     def flow(self) -> Flow[..., None]:
-        """Create a Prefect flow of the same name as the workflow, with its settings as parameters."""
+        """Create a Prefect flow of the same name as the workflow, with its settings as parameters.
+
+        A call with other settings than those of the files, or of its deployment, explores as in ``run``.
+        """
         from magical.project.prefect_flow import create_flow
 
         # Prefect finds a flow again by module and name, so it must carry the caller's module, not this one.
         module = str(sys._getframe(1).f_globals.get("__name__", "__main__"))
         return create_flow(self.context(), module, lambda called: run_drawing(called, called.draw()))
+
+    def scoring_flow(self) -> Flow[..., dict[str, Any]]:
+        """Create a Prefect flow that scores new rows, named after the workflow: ``campaign-score``.
+
+        It must be the global ``score`` of its module, since Prefect finds it there again.
+        """
+        from magical.project.scoring_flow import create_scoring_flow
+
+        module = str(sys._getframe(1).f_globals.get("__name__", "__main__"))
+        return create_scoring_flow(self.context(), module, self.score)
 
     def registry(self) -> Registry:
         """Open the model registry: the project's own, unless ``[tracking]`` names another."""

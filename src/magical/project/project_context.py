@@ -37,6 +37,8 @@ class OpenOptions:
         sample: rows to take from each source; 0 for all.
         trust: True to use results that another store signed and that can run code.
         pretence: which steps are pretended.
+        register: True to run the steps that write to the world also with other settings than the files'.
+        deployment: the settings that a Prefect deployment adds to those of the files; None without one.
 
     Example:
         >>> OpenOptions(Location(Path("shop"), "workflow")).sample
@@ -48,6 +50,8 @@ class OpenOptions:
     sample: int = 0
     trust: bool = False
     pretence: Pretence = field(default_factory=Pretence)
+    register: bool = False
+    deployment: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)
@@ -125,8 +129,11 @@ class ProjectContext:
         return self.drawer.draw(step)
 
     def make_planning_context(self, drawing: WorkflowDrawing) -> PlanningContext:
-        """Collect what a planner of a drawing needs: identities, receipts, file digests and the sample."""
-        return PlanningContext(drawing.drawn.identities, self.receipts, self.digest_file, self.options.sample)
+        """Collect what a planner of a drawing needs, such as the identities of its steps and the receipts."""
+        explored = () if self.options.register else drawing.drawn.explored
+        return PlanningContext(
+            drawing.drawn.identities, self.receipts, self.digest_file, self.options.sample, explored
+        )
 
     def plan(self, step: str = "") -> dict[str, NodePlan]:
         """Plan a run without executing it."""
@@ -197,5 +204,5 @@ def open_context(
         >>> open_context(OpenOptions(Location(Path("shop"), "workflow")), {"max_age": 80}).home.name
         '.magical'
     """
-    configuration = read_configuration(options.location.root, options.profile, overrides)
+    configuration = read_configuration(options.location.root, options.profile, overrides, options.deployment)
     return ProjectContext(options, configuration, {} if stores is None else stores)

@@ -94,6 +94,7 @@ def replay_step(
         profile=facts.get("profile", ""),
         sample=facts.get("sample", 0),
         pretence=Pretence(facts.get("pretend", ""), facts.get("rows") or DEFAULT_ROWS),
+        register=True,  # a replay writes nothing; this only plans what follows such a step
     )
     drawing = context.draw()
     node = drawing.runnable_graph.node(step)

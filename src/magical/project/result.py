@@ -9,7 +9,7 @@ from typing import Any
 from magical.engine.artifacts import Record
 from magical.engine.protocols import Store
 from magical.engine.run import RunResult
-from magical.errors import MagicalError, UsageError
+from magical.errors import MagicalError, UsageError, join_names
 from magical.graph import Graph
 from magical.refs import Link, Wire
 
@@ -25,6 +25,7 @@ class Run:
         executed: the nodes whose bodies ran.
         errors: the nodes that failed, with their errors.
         pending: the nodes whose server did not answer, each with a message; ``sync`` sends them later.
+        left_out: the nodes that were not run, each with the reason.
     """
 
     def __init__(self, graph: Graph, result: RunResult, store: Store) -> None:
@@ -34,10 +35,15 @@ class Run:
         self.executed: list[str] = list(result.executed)
         self.errors: Mapping[str, MagicalError] = dict(result.errors)
         self.pending: Mapping[str, str] = dict(result.pending)
+        self.left_out: Mapping[str, str] = dict(result.left_out)
 
     def __repr__(self) -> str:
         ran = f"{len(self.executed)} of {len(self._graph.required_nodes)} steps ran"
-        return f"<run {self.name or 'with nothing to do'}: {self.state}, {ran}>"
+        unregistered = self._result.unregistered
+        rest = (
+            f"; without {join_names(unregistered)}: {self.left_out[unregistered[0]]}" if unregistered else ""
+        )
+        return f"<run {self.name or 'with nothing to do'}: {self.state}, {ran}{rest}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -80,6 +86,9 @@ class Run:
     def _record(self, name: str) -> Record:
         record = self._result.records.get(name)
         if record is None:
+            if name in self._result.unregistered:
+                text = f"{name} was left out: {self.left_out[name]}."
+                raise UsageError(text, hint="magical.load(..., register=True) includes it.")
             hint = "it failed, was left out, or was not asked for."
             raise UsageError(f"{name} gave nothing in this run.", hint=hint)
         return record
@@ -107,7 +116,7 @@ class Run:
             return "ran"
         if name in self.pending:
             return "pending"
-        return "fresh" if name in self._result.records else f"left out: {self._result.left_out.get(name, '')}"
+        return "fresh" if name in self._result.records else f"left out: {self.left_out.get(name, '')}"
 
     def _result_html(self, name: str) -> str:
         """Format a result in HTML; a pretended one is struck through, with the steps that it depends on."""

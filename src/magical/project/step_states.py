@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 
 from magical.engine.journal import RunSummary
-from magical.engine.plan import FRESH, LEFT_OUT, RUN, NodePlan
-from magical.errors import InputError, StoreError
+from magical.engine.plan import FRESH, LEFT_OUT, REGISTER_HINT, RUN, NodePlan
+from magical.errors import InputError, StoreError, join_names
 from magical.graph import Graph, Node
 from magical.views.picture import Picture, build_picture
 from magical.views.state_marks import StepStatus
 
-__all__ = ["MAX_RUNS_READ", "draw_states", "find_states"]
+__all__ = ["MAX_RUNS_READ", "draw_states", "exploring_notes", "find_states"]
 
 MAX_RUNS_READ = 100
 """The largest number of runs that are read; a step in none of them is shown as one that never ran."""
@@ -33,7 +33,23 @@ def draw_states(
     except (InputError, StoreError) as error:
         note = error.with_message(*error.lines, "So it is not known which steps are fresh.")
         return build_picture(graph, notes=(str(note),))
-    return build_picture(graph, find_states(graph, plans, runs))
+    left_out = [plan for plan in plans.values() if plan.hint]
+    notes = exploring_notes([p.name for p in left_out], left_out[0].reason) if left_out else ()
+    return build_picture(graph, find_states(graph, plans, runs), notes)
+
+
+def exploring_notes(names: Sequence[str], reason: str) -> tuple[str, ...]:
+    """Name the steps that a run with these settings leaves out because it explores; no note without any.
+
+    Example:
+        >>> exploring_notes(["register"], "this run explores (max_age 80, the files say 90)")[0].splitlines()[
+        ...     0
+        ... ]
+        'register is left out: this run explores (max_age 80, the files say 90).'
+    """
+    verb = "is" if len(names) == 1 else "are"
+    text = f"{join_names(names)} {verb} left out: {reason}.\nHint: {REGISTER_HINT}"
+    return (text,) if names else ()
 
 
 def find_states(

@@ -209,7 +209,8 @@ class _StepSender:
         """Execute a pending step again if its key is unchanged; else report it as changed."""
         mark = self._marks.read(run.name)
         settings = {**drop_masked(run.settings), **(mark.line if mark else {})}
-        context = self._context.reopen(settings, profile=_profile(run))
+        # A run that explored sends nothing, so this one did not: its settings may differ from the files' now.
+        context = self._context.reopen(settings, profile=_profile(run), register=True)
         drawing = replace(context.draw(step), rewrite=_freeze_sources)
         plans = context.make_planning_context(drawing).make_planner(drawing.graph).plan()
         workflow = drawing.graph.workflow

@@ -53,6 +53,7 @@ def create_tracker(
     tracking, overrides = context.configuration.tracking, context.configuration.overrides
     if not tracking.enabled:
         return None
+    from magical.integrations.mlflow.kept_files import KeptFiles
     from magical.integrations.mlflow.progress_marks import ProgressMarkStore
     from magical.integrations.mlflow.tracking import MlflowTracking
 
@@ -62,6 +63,7 @@ def create_tracker(
         artifacts=context.home / "artifacts",
         experiment=tracking.experiment or workflow,
         read_value=lambda key: load_json_value(context.store, key),
+        kept=KeptFiles(context.store),
         marks=ProgressMarkStore(context.journal.folder),
         line=noted,
         is_replay=is_finished,

@@ -24,6 +24,7 @@ class Why:
         settings: texts of the settings that changed.
         run: the run that it is compared with, or in which it ran last; empty if there is none.
         after: for a step that waits, the answers for the steps upstream that do not wait themselves.
+        hint: how a step that is left out would be included.
 
     Example:
         >>> print(Why("clean", "to run", "it has not run yet."))
@@ -37,12 +38,14 @@ class Why:
     settings: tuple[str, ...] = ()
     run: str = ""
     after: tuple[Why, ...] = ()
+    hint: str = ""
 
     def __str__(self) -> str:
         lines = [f"{self.step}: {self.headline}", *(f"  {c.text}" for c in self.causes)]
         lines += [f"  setting {text}" for text in self.settings]
         for why in self.after:
             lines += [f"  {line}" for line in str(why).splitlines()]
+        lines += [f"Hint: {self.hint}"] if self.hint else []
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -55,6 +58,7 @@ class Why:
             "settings": list(self.settings),
             "run": self.run,
             "after": [w.to_json() for w in self.after],
+            "hint": self.hint,
         }
 
 
@@ -80,7 +84,7 @@ def answer_why(name: str, plans: Mapping[str, NodePlan], drawn: DrawnWorkflow, h
     history, receipts = replace(history, runs=runs), history.receipts
     plan = plans[name]
     if plan.state == LEFT_OUT:
-        return Why(name, plan.state, f"it is left out: {plan.reason}.")
+        return Why(name, plan.state, f"it is left out: {plan.reason}.", hint=plan.hint)
     if plan.state == WAITS:
         after = tuple(answer_why(n, plans, drawn, history) for n in _find_blockers(plan, plans))
         text = "its inputs are made again; it runs if they come out different."

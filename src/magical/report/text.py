@@ -10,11 +10,11 @@ from typing import Any
 from magical.brand import mark_not_real
 from magical.engine.artifacts import Record
 from magical.engine.journal import RunSummary
-from magical.engine.plan import NodePlan
+from magical.engine.plan import REGISTER_HINT, NodePlan
 from magical.engine.pretend_plan import PARENT_INPUT_PREFIX
 from magical.engine.protocols import Version
 from magical.engine.run import RunResult
-from magical.errors import Finding, join_names
+from magical.errors import Finding, join_names, shorten
 from magical.graph import Graph, Node
 from magical.refs import find_links
 from magical.views.state_marks import STATE_STYLES
@@ -115,12 +115,23 @@ def run_text(
     lines.append(f"{graph.workflow}: {_describe_outcome(graph, result)}")
     lines += [f"  {name}: {text}" for name, text in _list_results(graph, result)]
     if not result.errors:
-        lines += [f"  {name} was left out: {reason}." for name, reason in result.left_out.items()]
+        lines += _left_out_lines(result)
         lines += pretended_lines(graph, result.records, left_out=bool(result.left_out))
         models = ["models"] if any(n.writes and n.name in result.records for n in graph.nodes) else []
         verbs = (f"inspect {_find_last_result(graph, result)}{run_options}", *models, "show", "runs")
         lines += ["Look:", *(f"  magical {verb}{project_options}" for verb in verbs)]
     return "\n".join(lines)
+
+
+def _left_out_lines(result: RunResult) -> list[str]:
+    """List the steps that were left out; those that a run left out because it explores share a line."""
+    exploring = result.unregistered
+    others = [f"  {n} was left out: {why}." for n, why in result.left_out.items() if n not in exploring]
+    if not exploring:
+        return others
+    verb, reason = "was" if len(exploring) == 1 else "were", result.left_out[exploring[0]]
+    first = f"  {join_names(exploring)} {verb} left out: {reason}."
+    return [first, *others, f"  Hint: {REGISTER_HINT}"]
 
 
 def _describe_outcome(graph: Graph, result: RunResult) -> str:
@@ -163,6 +174,7 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
         "fresh": [n for n in result.records if n not in result.executed],
         "errors": {n: str(e) for n, e in result.errors.items()},
         "left_out": result.left_out,
+        "explores": list(result.explored),
         "pending": result.pending,
         "origin": {n: list(r.origin) for n, r in result.records.items() if r.origin},
         "results": dict(_list_results(graph, result)),
@@ -183,7 +195,8 @@ def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
     count = {state: sum(p.state == state for p in plans.values()) for state in STATE_STYLES}
     words = ", ".join(f"{n} {state}" for state, n in count.items() if n) or "there is nothing to run"
     lines = [*(str(f) for f in graph.findings), *([format_table(rows)] if rows else [])]
-    return "\n".join([*lines, f"{graph.workflow}: {words}."])
+    hints = dict.fromkeys(f"Hint: {p.hint}" for p in plans.values() if p.hint)
+    return "\n".join([*lines, f"{graph.workflow}: {words}.", *hints])
 
 
 def _describe_plan(plan: NodePlan) -> str:
@@ -255,7 +268,8 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: SizeLookup =
     for r in runs:
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(r.started))
         seconds = f"{r.seconds:.1f} s" if r.seconds else ""
-        rows.append((r.name, r.state, started, seconds, f"{len(r.executed)} ran", _describe_run_kind(r)))
+        kind = ", ".join(filter(None, (_describe_run_kind(r), shorten(_describe_exploration(r), 60))))
+        rows.append((r.name, r.state, started, seconds, f"{len(r.executed)} ran", kind))
     return format_table(rows)
 
 
@@ -267,6 +281,7 @@ def _list_run_rows(run: RunSummary, size: SizeLookup) -> list[tuple[str, str]]:
     rows += [("seconds", f"{run.seconds:.1f}")] if run.state != "killed" else []
     rows += [("commit", commit)] if commit else []
     rows += [("not real", text)] if (text := _describe_run_kind(run)) else []
+    rows += [("explored", text.removeprefix("explored "))] if (text := _describe_exploration(run)) else []
     rows += [("stands on", join_names(run.facts["origin"], 6))] if run.facts.get("origin") else []
     states = {n: "ran" if n in run.executed else "fresh" for n in run.keys}
     rows += [(n, f"{states[n]:<5}  {format_size(size(k))}") for n, k in run.keys.items()]
@@ -282,6 +297,12 @@ def _describe_run_kind(run: RunSummary) -> str:
     words = [f"sample of {facts['sample']}"] if facts.get("sample") else []
     words += ["pretend --all" if facts["pretend"] == "all" else "pretend"] if facts.get("pretend") else []
     return ", ".join(words) or ("pretended in part" if facts.get("origin") else "")
+
+
+def _describe_exploration(run: RunSummary) -> str:
+    """Name the settings of a run that were other than in production; empty if none was."""
+    texts = run.facts.get("explores")
+    return f"explored {'; '.join(map(str, texts))}" if isinstance(texts, list) and texts else ""
 
 
 def models_json(versions: Iterable[Version]) -> list[dict[str, Any]]:

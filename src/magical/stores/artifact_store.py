@@ -51,6 +51,10 @@ class ArtifactStore(ABC):
 
         return decode_artifact(artifact, promise, self.objects)
 
+    def file(self, artifact: Artifact) -> Path:
+        """Return the file on this machine that has the bytes of an artifact."""
+        return self.objects.file(artifact.blob)
+
     def size(self, key: str) -> int:
         """Return the size in bytes of the result and the kept values of a key; 0 if the key has no record."""
         record = self.read_record(key)

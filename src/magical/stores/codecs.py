@@ -1,10 +1,11 @@
-"""The formats of stored artifacts: tables as parquet, values as JSON, models and other objects as pickles."""
+"""The formats of stored artifacts: parquet for tables, JSON for values, pictures and pages, pickles."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -18,6 +19,7 @@ from magical.contracts.tables import to_polars
 from magical.contracts.validation import LazyOutput
 from magical.engine.artifacts import Artifact
 from magical.errors import StoreError, UnwrittenStep, shorten
+from magical.figure_files import FigureFile
 from magical.stores.blobs import BlobStore
 from magical.synthesis.stub_models import is_stub, stub_from_json, stub_to_json
 
@@ -51,6 +53,8 @@ def encode_artifact(value: Any, promise: Promise, key: str, objects: BlobStore) 
     """
     if isinstance(value, pl.DataFrame):
         return _encode_table(value, objects)
+    if isinstance(value, FigureFile):
+        return _encode_figure(value, objects)
     if isinstance(value, (LazyOutput, pl.LazyFrame)):
         return _encode_stream(value if isinstance(value, LazyOutput) else LazyOutput(value), objects)
     if isinstance(value, Parts):
@@ -95,6 +99,8 @@ def _decode_object(artifact: Artifact, promise: Promise, objects: BlobStore) -> 
         # No glob: a bracket in the path of the project is no pattern.
         return pl.scan_parquet(objects.file(artifact.blob), glob=False)
     data = objects.get(artifact.blob)
+    if artifact.kind == "figure":
+        return FigureFile(data, Path(artifact.blob).suffix)
     try:
         return _parse_object(data, artifact.kind, promise)
     except Exception as error:
@@ -133,6 +139,11 @@ def _encode_table(table: pl.DataFrame, objects: BlobStore) -> Artifact:
     table.write_parquet(buffer, compression="zstd", compression_level=1)
     blob = objects.put(buffer.getvalue(), ".parquet")
     return Artifact("table", table_digest(table), blob, f"{table.height:,} × {table.width}")
+
+
+def _encode_figure(figure: FigureFile, objects: BlobStore) -> Artifact:
+    blob = objects.put(figure.data, figure.suffix)
+    return Artifact("figure", hashlib.sha256(figure.data).hexdigest()[:40], blob, str(figure))
 
 
 def _encode_stream(stream: LazyOutput, objects: BlobStore) -> Artifact:

@@ -1,11 +1,13 @@
-"""A pause of the garbage collector while the command imports its modules."""
+"""A pause of the garbage collector while modules are imported."""
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
+from collections.abc import Iterator
 
-__all__ = ["pause_gc", "resume_gc"]
+__all__ = ["gc_paused", "pause_gc", "resume_gc"]
 
 _state = {"paused": False, "at_exit": False}
 
@@ -33,4 +35,24 @@ def resume_gc() -> None:
     if _state["paused"]:
         _state["paused"] = False
         gc.freeze()  # imported modules live to the end; later passes need not visit them
+        gc.enable()
+
+
+@contextlib.contextmanager
+def gc_paused() -> Iterator[None]:
+    """Switch the garbage collector off for a block in the middle of a run, if it is on.
+
+    Example:
+        >>> with gc_paused():
+        ...     gc.isenabled()
+        False
+    """
+    # Unlike after the imports of the command, nothing is frozen: bodies that run meanwhile make garbage.
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
         gc.enable()

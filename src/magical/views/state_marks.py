@@ -29,7 +29,7 @@ STATE_STYLES = {
     "pretended": StateStyle("~", "35", "its result is pretended"),
     "failed": StateStyle("✗", "31", "it failed the last time, and has not succeeded since"),
     "left out": StateStyle(
-        "-", "2", "it would write to the world what is not real, or it follows such a step"
+        "-", "2", "it would write to the world what is not real or only explored, or it follows such a step"
     ),
     "unused": StateStyle("·", "2", "nothing uses what it gives, so it is not run"),
 }

@@ -172,7 +172,7 @@ def test_a_second_run_registers_nothing_and_a_worse_model_gets_no_alias(tmp_path
     assert small.run().executed == []
     uri = f"sqlite:///{small.root / '.magical' / 'mlflow.db'}"
     assert len(_runs(uri)) == 1
-    again = small.run(registry={"require": {"roc_auc": 0.999}})
+    again = small.load(register=True).run(registry={"require": {"roc_auc": 0.999}})
     assert again.executed == ["register"]
     assert again["register"].text.startswith("houses version 2, no alias: roc_auc 0.")
     answer = json.loads(small.command("models", "--json").out)
@@ -229,7 +229,9 @@ def test_a_model_takes_the_whole_numbers_of_the_file_it_came_from(
     if author == "hand":
         made.write("contracts.py", BERTHS)
     database(made.root / ".magical")
-    run = made.run(experiments={"linear": {"trials": 1}, "boosting": {"trials": 1, "rounds": 2}})
+    run = made.load(register=True).run(
+        experiments={"linear": {"trials": 1}, "boosting": {"trials": 1, "rounds": 2}}
+    )
     assert run["tune[linear]"].chosen.score < 0.4, "a category, not a number: the log loss of chance is 0.64"
     assert run["register"].text == "berths version 1, alias champion"
     uri, out = f"sqlite:///{made.root / '.magical' / 'mlflow.db'}", tmp_path / "out.parquet"

@@ -207,7 +207,7 @@ def test_a_run_ends_with_a_scored_and_registered_model(tmp_path: Path, file: str
     target, metric, least = SCORED[file]
     made = create_project(str(tmp_path / "shop"), str(DATA / file), target)
     database(made.root / ".magical")
-    answer = command("run", *FAST, "tracking.enabled=false", "--project", str(made.root))
+    answer = command("run", "--register", *FAST, "tracking.enabled=false", "--project", str(made.root))
     assert answer.code == 0, answer
     assert "register: shop version 1, alias champion" in answer.out
     scores = magical.load(made.root).run(**_settings(FAST)).result
@@ -310,7 +310,7 @@ def test_a_model_of_three_positives_is_no_champion(tmp_path: Path) -> None:
     )
     shop = Small(create_project(str(tmp_path / "shop"), str(file), "fraud").root)
     database(shop.root / ".magical")
-    answer = shop.command("run", *FAST)
+    answer = shop.command("run", "--register", *FAST)
     assert "split" in answer.err
     assert "fraud is True in 3 of 300 rows: too few to learn from" in answer.err
     assert "the intervals are wide: 1 of 60 test rows" in answer.err
@@ -321,7 +321,7 @@ def test_a_model_of_three_positives_is_no_champion(tmp_path: Path) -> None:
     )
     scores = shop.load().run(**_settings(FAST)).result
     assert scores.metrics["roc_auc"].high - scores.metrics["roc_auc"].low > 0.5, scores
-    again = shop.command("run", *FAST, "registry.min_class_rows=1")
+    again = shop.command("run", "--register", *FAST, "registry.min_class_rows=1")
     assert "alias champion" in again.out, "what the author says wins"
 
 
@@ -397,7 +397,7 @@ def test_several_files_give_a_champion_that_scores_a_row_of_the_first(
 ) -> None:
     shop = Small(create_project(str(tmp_path / "shop"), [str(f) for f in acme], "returned").root)
     database(shop.root / ".magical")
-    answer = shop.command("run", *FAST)
+    answer = shop.command("run", "--register", *FAST)
     assert "register: shop version 1, alias champion" in answer.out, answer
 
 
@@ -412,7 +412,7 @@ def test_flights_with_all_that_they_refer_to_give_a_champion(tmp_path: Path) -> 
     database(nyc.root / ".magical")
     for words in (["format", "--check"], ["check"]):
         assert python("-m", "ruff", *words, "--no-cache", ".", cwd=str(made.root)).returncode == 0
-    answer = nyc.command("run", *FAST)
+    answer = nyc.command("run", "--register", *FAST)
     assert "register: nyc version 1, alias champion" in answer.out, answer
 
 

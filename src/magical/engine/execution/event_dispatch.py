@@ -77,6 +77,7 @@ def run_started_event(context: RunContext, run: str) -> RunStarted:
         locks=digest_lock_files(info.root),
         rows=info.pretence.rows,
         origin=sorted({o for names in context.planner.origins.values() for o in names}),
+        explores=list(planning.explored),
     )
 
 

@@ -17,7 +17,7 @@ from magical.engine.execution.capture import capture_lines
 from magical.engine.execution.dispatch import Dispatcher, share_store
 from magical.engine.execution.event_dispatch import EventDispatcher, run_finished_event, run_started_event
 from magical.engine.execution.process_state import refuse_fork_of_body, step_aside
-from magical.engine.plan import RUN, NodePlan
+from magical.engine.plan import LEFT_OUT, RUN, NodePlan
 from magical.engine.policy import NodePolicy
 from magical.engine.protocols import Cluster, Runner, WorkItem
 from magical.engine.run import ActiveRun, RunContext, RunResult, RunStopped
@@ -185,7 +185,7 @@ class Scheduler:
     def __init__(self, context: RunContext, cluster: Cluster | None = None) -> None:
         refuse_fork_of_body()
         self._context, self._graph, self._planner = context, context.graph, context.planner
-        self._result = RunResult(context.journal.create_run())
+        self._result = RunResult(context.journal.create_run(), explored=context.planning.explored)
         self._emit = EventDispatcher(context.journal, self._result.name, context.listeners)
         self._stopping = threading.Event()
         run = ActiveRun(context, self._result, self._emit, self._stopping)
@@ -280,7 +280,9 @@ class Scheduler:
         except (InputError, StoreError) as error:  # a file or the store is gone: only this node fails
             self._record_failed(NodePlan(node.name, RUN, origin=self._planner.origins[node.name]), error)
             return
-        if self._must_wait(node, plan, policy):
+        if plan.state == LEFT_OUT:
+            self._leave_out(node.name, plan.reason)
+        elif self._must_wait(node, plan, policy):
             self._deferred.append(node.name)
         elif plan.record is not None:
             self._record_cached(plan, plan.record)

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from magical.errors import RegistryDown, RegistryError, shorten
+from magical.integrations.mlflow.artifact_address import ARTIFACT_FOLDER, RELATIVE_ROOT
 from magical.system.file_locks import exclusive_lock
+from magical.system.gc_pause import gc_paused
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -33,37 +35,45 @@ __all__ = [
 
 
 def relocate_artifacts(uri: str, artifacts: Path) -> None:
-    """Update the artifact paths in the database of a project that was moved.
+    """Make the artifact addresses relative in a database that has full paths, from an earlier release.
 
     Args:
         uri: the address of a database or server; only a database beside the artifact folder is changed.
         artifacts: the folder of MLflow's artifacts.
     """
     folder, database = artifacts.resolve(), Path(uri.removeprefix("sqlite:///"))
-    is_beside = database.resolve().parent == folder.parent
-    if not (uri.startswith("sqlite:///") and is_beside and database.is_file()):
+    if not (_is_beside(uri, artifacts) and database.is_file()):
         return
     import sqlite3
 
-    # MLflow stores full paths. Those with the same two last folders were here before the project was moved;
-    # any other place was chosen by somebody, and stays.
-    tail, new = f"/{quote(folder.parent.name)}/{quote(folder.name)}", folder.as_uri()
+    # Paths with the same two last folders are of this project, though it may have been moved since; any other
+    # place was chosen by somebody, and stays.
+    tail = f"/{quote(folder.parent.name)}/{quote(folder.name)}"
     with contextlib.closing(sqlite3.connect(database, timeout=5)) as connection:
         try:
             rows = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
         except sqlite3.DatabaseError:  # no tables yet, or a fault that MLflow reports better
             return
         for (old,) in rows:
-            if str(old).startswith("file:") and old.endswith(tail) and old != new:
-                _update_paths(connection, old, new)
+            if str(old).startswith("file:") and old.endswith(tail):
+                _make_relative(connection, old)
         connection.commit()
 
 
-def _update_paths(connection: Connection, old: str, new: str) -> None:
-    connection.execute("UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?", (new, old))
+def _is_beside(uri: str, artifacts: Path) -> bool:
+    """Return True if the artifact folder is the one beside an embedded database."""
+    database, folder = Path(uri.removeprefix("sqlite:///")), artifacts.resolve()
+    is_sibling = database.resolve().parent == folder.parent
+    return uri.startswith("sqlite:///") and is_sibling and folder.name == ARTIFACT_FOLDER
+
+
+def _make_relative(connection: Connection, old: str) -> None:
+    connection.execute(
+        "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?", (RELATIVE_ROOT, old)
+    )
     connection.execute(
         "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE substr(artifact_uri, 1, ?) = ?",
-        (new, len(old) + 1, len(old) + 1, f"{old}/"),
+        (RELATIVE_ROOT, len(old) + 2, len(old) + 1, f"{old}/"),
     )
 
 
@@ -134,7 +144,8 @@ def prepare_mlflow(uri: str) -> Iterator[None]:
             warnings.filterwarnings("ignore", f".*{words}")
         _probe(uri)
         _probe_database(uri)
-        with _lock_new_database(uri):
+        # MLflow's imports and its migrations of a new database make many objects, and almost no garbage.
+        with gc_paused(), _lock_new_database(uri):
             yield
 
 
@@ -216,6 +227,7 @@ def ensure_experiment(client: Any, name: str, uri: str, artifacts: Path) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         location = artifacts.resolve().as_uri() if is_embedded(uri) else None
+        location = RELATIVE_ROOT if _is_beside(uri, artifacts) else location
         try:
             return str(client.create_experiment(name, artifact_location=location))
         except Exception:  # another run may have created it in the meantime

@@ -10,12 +10,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from magical.contracts.schema import Schema
 from magical.engine.protocols import Submission, Version
 from magical.errors import RegistryError
+from magical.integrations.mlflow.artifact_address import find_artifact_folder
 from magical.integrations.mlflow.client import (
     ensure_experiment,
     hide_password,
@@ -314,11 +313,9 @@ class MlflowRegistry:
         if not source.startswith("runs:/"):
             return None
         run_id, _, path = source.removeprefix("runs:/").partition("/")
-        uri = client.get_run(run_id).info.artifact_uri
-        if not uri.startswith("file:"):
-            return None
-        folder = Path(url2pathname(urlsplit(uri).path)) / path
-        return folder if folder.is_dir() else None
+        artifacts = find_artifact_folder(client.get_run(run_id).info.artifact_uri, self.uri)
+        folder = artifacts / path if artifacts else None
+        return folder if folder is not None and folder.is_dir() else None
 
     def _download(self, source: str) -> Path:
         """Return a folder with a server's model files, downloaded once: they never change."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,7 @@ from magical.integrations.mlflow.client import (
     prepare_mlflow,
     wrap_mlflow_errors,
 )
+from magical.integrations.mlflow.kept_files import KeptFiles, make_table_tag
 from magical.integrations.mlflow.progress_marks import MISSED, SENT, ProgressMark, ProgressMarkStore
 from magical.run_metrics import MetricExtractor, flatten_settings, make_run_tags
 from magical.system.processes import is_process_alive, machine_name
@@ -40,7 +42,7 @@ _STATES = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 
 
 class MlflowTracking:
-    """A listener that writes settings, scores, the data's digest and the lineage of a run to MLflow.
+    """A listener that tells MLflow a run: settings, scores, kept tables and figures, data, lineage.
 
     The MLflow run begins with the first step that executes, so a run in which all is fresh leaves no trace.
     After the first failure nothing more is sent; ``magical sync`` sends it later.
@@ -50,6 +52,7 @@ class MlflowTracking:
         artifacts: the folder of the files of a database.
         experiment: the experiment's name.
         read_value: returns the result of a key as JSON, or None for tables and models.
+        kept: reads what the steps kept; None to send nothing of it.
         marks: note how far a run was sent, so that ``sync`` can send the rest.
         line: the tracking options of the command line, for the mark.
         is_replay: the events come from a journal; what MLflow already has of the run is not sent again.
@@ -70,20 +73,23 @@ class MlflowTracking:
         artifacts: Path,
         experiment: str,
         read_value: Callable[[str], Any],
+        kept: KeptFiles | None = None,
         marks: ProgressMarkStore | None = None,
         line: Mapping[str, Any] | None = None,
         is_replay: bool = False,
     ) -> None:
         self.uri, self._artifacts, self._experiment, self._read_value = uri, artifacts, experiment, read_value
-        self._marks, self._line, self._is_replay = marks, line or {}, is_replay
+        self._kept, self._marks, self._line, self._is_replay = kept, marks, line or {}, is_replay
         self._lock = threading.RLock()
         self._client: MlflowClient | None = None
         self._run_started = RunStarted(run="", workflow=experiment, settings={}, nodes=[])
         self._started_at = 0.0
         self._run_id = ""
-        self._already_logged: set[str] = set()
+        self._logged_metrics: dict[str, float] = {}
+        self._logged_data: set[str] = set()
         self._broken = False
         self._pending: list[tuple[str, str, float]] = []
+        self._real: dict[str, str] = {}
         self._keys: dict[str, str] = {}
         self._contents: dict[str, str] = {}
         self._errors: dict[str, str] = {}
@@ -129,6 +135,7 @@ class MlflowTracking:
                 self._keys[event.step], self._contents[event.step] = event.key, event.content
                 if not event.origin:  # scores from a pretended or sampled step are no results
                     self._pending.append((event.step, event.key, at))
+                    self._real[event.step] = event.key
                 if self._run_id:
                     self._log_scores()
             case StepFailed():
@@ -156,7 +163,8 @@ class MlflowTracking:
                 run = client.create_run(experiment, since, make_run_tags(begun), begun.run or None)
             self._run_id = run.info.run_id
             data = run.inputs.dataset_inputs if run.inputs else []
-            self._already_logged = {*run.data.metrics, *(f"data:{i.dataset.name}" for i in data)}
+            self._logged_metrics = dict(run.data.metrics)
+            self._logged_data = {i.dataset.name for i in data}
             settings = flatten_settings(begun.settings).items()
             params = [Param(k, v) for k, v in settings if k not in run.data.params]
             for first in range(0, len(params), _PARAM_BATCH):  # MLflow takes at most 100 in one request
@@ -174,41 +182,61 @@ class MlflowTracking:
         found = [
             (name, number, _milliseconds(at))
             for step, key, at in self._pending
-            for name, number in self._metrics.extract(step, self._read_value(key))
-            if name not in self._already_logged
+            for name, number in self._extract_scores(step, key)
+            if self._logged_metrics.get(name) != number
         ]
         self._pending.clear()
+        self._logged_metrics |= {name: number for name, number, _ in found}
         if found:
             with self._use_client("log scores") as client:
                 from mlflow.entities import Metric
 
                 client.log_batch(self._run_id, metrics=[Metric(n, x, at, 0) for n, x, at in found])
 
+    def _extract_scores(self, step: str, key: str) -> Iterator[tuple[str, float]]:
+        yield from self._metrics.extract(step, self._read_value(key))
+        if self._kept is not None:
+            yield from self._metrics.extract_candidates(step, self._kept.read_candidates(key))
+
     def _finish_run(self, event: RunFinished, at: float) -> None:
         self._log_scores()
         keys = {**self._keys, **event.keys}
         with self._use_client("end the run") as client:
-            lineage = {"workflow": self._run_started.workflow, "run": event.run, "keys": keys}
-            client.log_text(self._run_id, json.dumps(lineage, indent=1), "lineage.json")
-            if self._errors:
-                text = "\n\n".join(f"{step}\n{message}" for step, message in self._errors.items())
-                client.log_text(self._run_id, text, "errors.txt")
+            from mlflow.entities import RunTag
+
+            tables = self._log_files(client, event.run, keys)
             data = self._source_dataset(keys)
             if data is not None:
                 client.log_inputs(self._run_id, [data])
-            client.set_tag(self._run_id, "magical.executed", str(event.executed))
+            tags = {"magical.executed": str(event.executed), **make_table_tag(tables)}
+            client.log_batch(self._run_id, tags=[RunTag(name, text) for name, text in tags.items()])
             state = _STATES.get(event.state, "FAILED")
             client.set_terminated(self._run_id, status=state, end_time=_milliseconds(at))
         if self._marks is not None:
             self._marks.advance(self._run_started.run, SENT, self._run_id)
         self._run_id = ""
 
+    def _log_files(self, client: MlflowClient, run: str, keys: Mapping[str, str]) -> list[str]:
+        """Upload the lineage, the errors and the kept values in one go; return the paths of the tables."""
+        with tempfile.TemporaryDirectory(prefix="magical-") as name:
+            folder = Path(name)
+            lineage = {"workflow": self._run_started.workflow, "run": run, "keys": keys}
+            (folder / "lineage.json").write_text(json.dumps(lineage, indent=1), encoding="utf-8")
+            if self._errors:
+                text = "\n\n".join(f"{step}\n{message}" for step, message in self._errors.items())
+                (folder / "errors.txt").write_text(text, encoding="utf-8")
+            tables = []
+            if (kept := self._kept) is not None:
+                tables = [p for step, key in self._real.items() for p in kept.write(step, key, folder)]
+            client.log_artifacts(self._run_id, str(folder))
+        return tables
+
     def _source_dataset(self, keys: Mapping[str, str]) -> DatasetInput | None:
         """Describe the result of the first node as an MLflow data set; None if missing or already logged."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         first = next((n for n in self._run_started.nodes if n in keys), None)
-        if first is None or f"data:{first}" in self._already_logged:
+        if first is None or first in self._logged_data:
             return None
         source = json.dumps({"node": first, "key": keys[first]})
         digest = self._contents.get(first, keys[first])[:32]  # MLflow allows at most 36 characters

@@ -13,12 +13,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from magical.events import Event, LogLine, Progress, RunFinished, RunStarted, StepFailed, StepFinished
+from magical.masking import mask
 from magical.run_metrics import MetricExtractor
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-__all__ = ["PrefectCards", "escape_markdown", "make_artifact_key", "make_model_link"]
+__all__ = [
+    "PrefectCards",
+    "escape_markdown",
+    "format_scoring_card",
+    "make_artifact_key",
+    "make_model_link",
+    "post_scoring_card",
+]
 
 FLUSH_TIMEOUT = 5.0
 """Seconds to wait at the end of a run until the server has taken all cards."""
@@ -192,6 +200,55 @@ def escape_markdown(text: str) -> str:
         a\|b \<i\>\*x\*
     """
     return _MARKDOWN_CHARACTERS.sub(r"\\\1", " ".join(text.split()))
+
+
+def post_scoring_card(workflow: str, outcome: Mapping[str, Any] | BaseException) -> None:
+    """Post an artifact of the task under way: what was scored, or why it failed.
+
+    Args:
+        workflow: the workflow's name, a part of the artifact's key.
+        outcome: the summary of a batch that was scored, or the error.
+    """
+    from prefect.artifacts import create_markdown_artifact
+
+    with contextlib.suppress(Exception):  # a card that is lost must not fail a batch that is done
+        create_markdown_artifact(
+            format_scoring_card(outcome),
+            key=make_artifact_key(f"{workflow} score"),
+            description=escape_markdown("score: result"),
+        )
+
+
+def format_scoring_card(outcome: Mapping[str, Any] | BaseException) -> str:
+    r"""Format what came of scoring as Markdown.
+
+    Example:
+        >>> summary = dict(model="shop", version="3", rows=1200, scored=1199, rejected=1, left_out=0)
+        >>> summary |= dict(seconds=0.5, failures="income is null (1)", output="out.parquet")
+        >>> print(format_scoring_card(summary))
+        | | |
+        |---|---|
+        | model | shop version 3 |
+        | rows | 1,200 |
+        | scored | 1,199 |
+        | rejected | 1: income is null \(1\) |
+        | without a prediction | 0 |
+        | took | 0\.50 s |
+        | output | out\.parquet |
+    """
+    if isinstance(outcome, BaseException):
+        return f"**failed**\n\n{_code_block(mask(str(outcome)))}"
+    rejected = f"{outcome['rejected']:,}"
+    rows = {
+        "model": f"{outcome['model']} version {outcome['version']}",
+        "rows": f"{outcome['rows']:,}",
+        "scored": f"{outcome['scored']:,}",
+        "rejected": f"{rejected}: {outcome['failures']}" if outcome["rejected"] else rejected,
+        "without a prediction": f"{outcome['left_out']:,}",
+        "took": f"{outcome['seconds']:.2f} s",
+        "output": str(outcome["output"]),
+    }
+    return "\n".join(["| | |", "|---|---|", *(f"| {k} | {escape_markdown(v)} |" for k, v in rows.items())])
 
 
 def _code_block(text: str) -> str:

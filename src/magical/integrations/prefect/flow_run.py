@@ -16,7 +16,15 @@ from magical.errors import UsageError, shorten
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["OWN_SERVER", "FlowRun", "check_server", "make_state", "resolve_server", "use_server"]
+__all__ = [
+    "OWN_SERVER",
+    "FlowRun",
+    "check_server",
+    "make_state",
+    "read_deployment_parameters",
+    "resolve_server",
+    "use_server",
+]
 
 OWN_SERVER = "http://127.0.0.1:4200/api"
 """The API of the server that `magical ui` starts."""
@@ -118,6 +126,27 @@ def check_server(server: str) -> None:
 
 def _status(error: httpx.HTTPStatusError) -> str:
     return f"{error.response.status_code} {error.response.reason_phrase}".strip()
+
+
+def read_deployment_parameters() -> dict[str, Any] | None:
+    """Read the stored parameters of the deployment that started the present flow run.
+
+    Returns:
+        None outside of a flow, in a flow that was called, and if the deployment has been deleted.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.context import FlowRunContext
+    from prefect.exceptions import ObjectNotFound
+
+    # Not prefect.runtime.deployment: its parameters are those of the flow run, and in a flow that another
+    # one calls it names the deployment of the other.
+    inside = FlowRunContext.get()
+    deployment = inside.flow_run.deployment_id if inside is not None and inside.flow_run is not None else None
+    if deployment is None:
+        return None
+    with contextlib.suppress(ObjectNotFound), get_client(sync_client=True) as client:
+        return dict(client.read_deployment(deployment).parameters)
+    return None
 
 
 class FlowRun:

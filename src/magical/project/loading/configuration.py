@@ -37,6 +37,7 @@ class Configuration:
         layers: the files and the overrides in their order, without policy and tracking.
         group_layers: the layer that set each value of policy and tracking that is not a default.
         contents: the bytes of each file as they were read, from which the digest is computed.
+        deployment: the settings that a Prefect deployment adds to those of the files; None without one.
 
     Example:
         >>> read_configuration(Path("shop")).load_settings(None).settings
@@ -51,6 +52,7 @@ class Configuration:
     tracking: TrackingSettings
     group_layers: Mapping[str, str] = field(default_factory=dict)
     contents: Mapping[Path, bytes] = field(default_factory=dict, repr=False, compare=False)
+    deployment: Mapping[str, Any] | None = None
 
     def load_settings(self, cls: type[Settings] | None) -> LoadedSettings:
         """Validate the workflow's settings, and find for each value the layer that set it.
@@ -65,6 +67,15 @@ class Configuration:
             raise SettingsError(f"There is no setting {unknown!r}: the workflow takes none.", hint=hint)
         return load_settings(cls or Settings, self.layers, self.root, tuple(GROUPS))
 
+    def load_production_settings(self, cls: type[Settings]) -> LoadedSettings:
+        """Validate the settings of the files and of the deployment, without the overrides.
+
+        Raises:
+            SettingsError: without the overrides, a setting is missing or wrong.
+        """
+        layers = (*self.layers[:-1], Layer("deployment", self.deployment or {}))
+        return load_settings(cls, layers, self.root, tuple(GROUPS))
+
     @property
     def given_groups(self) -> dict[str, Any]:
         """The values of policy and tracking that a layer set, by group, without passwords."""
@@ -75,7 +86,10 @@ class Configuration:
 
 
 def read_configuration(
-    root: Path, profile: str = "", overrides: Mapping[str, Any] | None = None
+    root: Path,
+    profile: str = "",
+    overrides: Mapping[str, Any] | None = None,
+    deployment: Mapping[str, Any] | None = None,
 ) -> Configuration:
     """Read each file once, and resolve policy and tracking.
 
@@ -83,6 +97,7 @@ def read_configuration(
         root: the project's folder.
         profile: the name of a file in ``profiles``, or of a built-in profile, or empty.
         overrides: settings as ``parse_line`` returns them.
+        deployment: the settings that a Prefect deployment adds to those of the files; None without one.
 
     Raises:
         UsageError: there is no such profile.
@@ -105,7 +120,7 @@ def read_configuration(
     assert isinstance(tracking, TrackingSettings)
     set_by = {f"{n}.{path}": layer for n, g in groups.items() for path, layer in g.setting_layers.items()}
     rest = tuple(Layer(x.name, {k: v for k, v in x.values.items() if k not in GROUPS}) for x in layers)
-    return Configuration(root, profile, overrides, rest, policy, tracking, set_by, contents)
+    return Configuration(root, profile, overrides, rest, policy, tracking, set_by, contents, deployment)
 
 
 def _read_profile(root: Path, profile: str, contents: dict[Path, bytes]) -> Layer:

@@ -18,6 +18,7 @@ from magical.keys.code_closure import CodeReader
 from magical.keys.key import identify_nodes
 from magical.masking import mask_values
 from magical.project.loading.configuration import Configuration
+from magical.project.loading.exploration import describe_exploration
 from magical.project.loading.graph_cache import (
     DrawnWorkflow,
     GraphCache,
@@ -184,7 +185,10 @@ class WorkflowDrawer:
             asks = reader.find_asks(called)
             files = digest_outside_code(reader.list_modules(), root)
         settings = mask_values(to_json(loaded.settings))  # they go into a file of the cache
-        return DrawnWorkflow(graph, identities, settings, loaded.setting_layers, files, asks)
+        explored = describe_exploration(self._configuration, loaded.settings)
+        return DrawnWorkflow(
+            graph, identities, settings, loaded.setting_layers, files, asks, explored=explored
+        )
 
     def draw_fresh(self) -> tuple[Workflow[Any, Any], Graph]:
         """Import the project again, and draw its workflow without the cache."""

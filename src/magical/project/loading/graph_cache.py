@@ -50,6 +50,7 @@ class DrawnWorkflow:
         file_digests: the digests of code outside the project's folder that drawing depends on.
         asks: for each module that asks the world when it is imported, the place and the text that does.
         unstable: the names of values that differed at two imports in a row, each with its steps.
+        explored: descriptions of the settings that are other than in production.
 
     Example:
         >>> DrawnWorkflow(Graph("shop", ()), {}, {}, file_digests={"no/such/file.csv": "ab12"}).is_current()
@@ -63,6 +64,7 @@ class DrawnWorkflow:
     file_digests: Mapping[str, str] = field(default_factory=dict)
     asks: Mapping[str, str] = field(default_factory=dict)
     unstable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    explored: tuple[str, ...] = ()
 
     @property
     def can_be_remembered(self) -> bool:
@@ -100,7 +102,7 @@ class GraphCache:
             identities = {k: NodeIdentity.from_json(v) for k, v in data["identities"].items()}
             graph = Graph.from_json(data["graph"])
             facts = (data["settings"], data["spoken"], data["other"], data["asks"])
-            drawn = DrawnWorkflow(graph, identities, *facts)
+            drawn = DrawnWorkflow(graph, identities, *facts, explored=tuple(data["explored"]))
             return drawn if drawn.is_current() else None
 
         return read_state(self.folder / f"{digest}.json", build, self.folder)
@@ -114,6 +116,7 @@ class GraphCache:
             "spoken": dict(drawn.setting_layers),
             "other": dict(drawn.file_digests),
             "asks": dict(drawn.asks),
+            "explored": drawn.explored,
         }
         text = json.dumps({"digest": _digest(json.dumps(data)), **data})
         path = self.folder / f"{digest}.json"
@@ -175,6 +178,7 @@ def project_digest(configuration: Configuration, place: str) -> str:
     )
     # In their order, since a body may see the order of a dictionary among them.
     digest.update(json.dumps(to_json(overrides, _encode_override)).encode())
+    digest.update(json.dumps(to_json(configuration.deployment)).encode())
     digest.update("\n".join([digest_installed(), *_import_path(root)]).encode())
     for path in sorted(_find_sources(root)):
         content = configuration.contents.get(path)

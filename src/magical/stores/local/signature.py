@@ -15,7 +15,7 @@ from magical.system.file_locks import ensure_token, read_token
 
 __all__ = ["RecordSigner", "may_run_code"]
 
-_CODE_FREE_KINDS = {"table", "value", "none", "group"}
+_CODE_FREE_KINDS = {"table", "value", "figure", "none", "group"}
 """The kinds of artifacts that load without running any stored code."""
 
 _SECRET_LENGTH = 64
