@@ -7,14 +7,11 @@ import polars as pl
 import pytest
 
 from magical import InputPath
-from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise
 from magical.library import ingest
-from magical.library.scorer.row_source import settle_row
 from magical.library.scorer.scorer import ScoredRows, Scorer
 from magical.library.sources import Reading
 from magical.project.project_context import ProjectContext
-from magical.reading.casting import cast
 from memory_registry import MemoryRegistry
 from projects import Small, project
 
@@ -153,14 +150,3 @@ def test_without_steps_on_raw_rows_they_stay_as_they_are(scorer: Scorer) -> None
     assert scorer.raw_rows.prepare(table).equals(table)
     with pytest.raises(BrokenPromise, match="as in the run: its rows come from 2 sources"):
         replace(scorer.raw_rows, refusal="its rows come from 2 sources (a and b)").prepare(table)
-
-
-def test_what_the_contract_states_stays_and_a_unit_that_the_run_had_not_is_refused() -> None:
-    stated = Schema("Sale", (Column("x", "float", decimal=","), Column("day", "date", format="%d.%m.%y")))
-    settled = settle_row(stated, {"day": {"order": "day"}})
-    assert [(c.decimal, c.thousands, c.order, c.settled) for c in settled.columns] == [
-        (",", "", "", "contract"),
-        ("", "", "", ""),
-    ]
-    read = cast(pl.Series(["1,5", "1.498", "1.5", "5 %"]), settled.columns[0])
-    assert read.values.to_list() == [1.5, 1498, 1.5, None]
