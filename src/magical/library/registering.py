@@ -44,7 +44,6 @@ from magical.library.scorer.champion_comparison import (
 from magical.library.scorer.held_out_rows import find_held_out
 from magical.library.scorer.parity import ROW_CRITERION, check_row_parity, check_run_parity
 from magical.library.scorer.promotion_gate import (
-    TARGET_CRITERION,
     Criterion,
     check_class_rows,
     check_findings,
@@ -53,9 +52,8 @@ from magical.library.scorer.promotion_gate import (
     tabulate_criteria,
 )
 from magical.library.scorer.row_conversion import state_offsets
-from magical.library.scorer.row_source import load_shown_marks, settle_row
 from magical.library.scorer.scorer import Scorer
-from magical.library.scorer.scoring_steps import TargetRead
+from magical.library.settled_marks import load_settled, settle_row
 from magical.masking import mask
 from magical.refs import Link
 from magical.scoring_path import derive_scoring_path
@@ -186,7 +184,7 @@ class _Registration:
     def __init__(self, context: StepContext, model: Model, scores: Scores, how: RegisterSettings) -> None:
         self.context, self.model, self.scores, self.how = context, model, scores, how
         path = derive_scoring_path(context.graph, context.node.name)
-        self.path = replace(path, typed=settle_row(path.typed, load_shown_marks(context, path.source)))
+        self.path = replace(path, typed=settle_row(path.typed, load_settled(context, path.source)))
         self.folder = context.scratch() / "model"
         self.comparison: ChampionComparison | None = None
         self.criteria: list[Criterion] = [
@@ -222,10 +220,6 @@ class _Registration:
             with mute_events():  # the steps emitted the same events in the run
                 batch = loaded.predict(rows)
                 row_parity = check_row_parity(loaded, rows, batch)
-        except TargetRead as error:
-            criterion = Criterion(TARGET_CRITERION, "no step reads it", "read", False, error.lines[0])
-            self.criteria.append(criterion)
-            return
         except MagicalError as error:
             self.criteria.append(check_run_parity(error, self.test_rows))
             return
