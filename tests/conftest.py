@@ -30,9 +30,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def no_trace_of_projects() -> Iterator[None]:
     """Remove the finders and modules of loaded projects after each test."""
-    modules, finders = sys.modules.copy(), list(sys.meta_path)
+    modules = sys.modules.copy()
     yield
-    sys.meta_path[:] = [f for f in sys.meta_path if f in finders or "_ProjectFinder" not in repr(f)]
+    # Those of shared fixtures too, which were there before: a project that is loaded again has a new one.
+    sys.meta_path[:] = [f for f in sys.meta_path if "_ProjectFinder" not in repr(f)]
     for name, module in sys.modules.copy().items():  # a copy: the collector may import while it is made
         is_new = module is not modules.get(name)  # also one of a name that was there
         if is_new and "pytest-of-" in (getattr(module, "__file__", None) or ""):
