@@ -24,7 +24,7 @@ from magical.library.scorer.scorer import Scorer
 from magical.library.scoring.batch import CHUNK_ROWS, Batch, BatchCounts, RejectLimit
 from magical.library.scoring.manifest import Manifest, OutputPlaces, ScoredModel
 from magical.library.scoring.output_files import check_output, read_table
-from magical.library.sources.chunked_source import open_source
+from magical.library.sources.chunked_source import ChunkedSource, open_source
 from magical.masking import mask
 from magical.project.backends import find_database, find_registry_uri
 
@@ -249,7 +249,7 @@ def score_rows(
     begun, started = time.perf_counter(), datetime.now(UTC)
     limit = RejectLimit.parse(options.max_rejects)
     with _refuse_input():
-        opened = open_source(source, _find_reading(model.scorer), options.reading)
+        opened = _prepare(open_source(source, model.scorer.reading, options.reading), model.scorer)
         batch = Batch.plan(model.scorer, model.identity, opened, keep)
     total, tell = opened.rows or 0, options.on_progress
     batch = replace(
@@ -351,10 +351,18 @@ def _find_version(registry: Registry, name: ModelName) -> Version:
     return found
 
 
-def _find_reading(scorer: Scorer) -> Reading:
-    """Return how the training source was written, as far as the version says."""
-    reading = getattr(scorer, "reading", None)
-    return reading if isinstance(reading, Reading) else _NOTHING_SAID
+def _prepare(source: ChunkedSource, scorer: Scorer) -> ChunkedSource:
+    """Execute the steps that raw rows passed in the run; on the whole source, as they may be of any kind."""
+    raw = scorer.raw_rows
+    if raw.refusal and source.path is not None:
+        raise UsageError(
+            f"{source.name} cannot be scored: in the run {raw.refusal}.",
+            hint="make one table of them, and give it to project.score.",
+        )
+    if raw.refusal or not raw.chain.steps:
+        return source
+    table = raw.prepare(pl.concat(source.chunks(list(source.schema), 1 << 30)))
+    return replace(source, schema=table.schema, pieces=open_source(table).pieces, rows=table.height)
 
 
 def _digest_folder(folder: Path) -> str:
