@@ -212,6 +212,10 @@ class Schema:
 
     def without_constraints(self) -> Schema:
         """Return what a step's body may read: names, types, choices and roles, without bounds and rules."""
+        return self._unconstrained
+
+    @cached_property
+    def _unconstrained(self) -> Schema:  # kept: it is slow for thousands of columns, and asked for often
         texts = ("alias", "format", "decimal", "thousands", "zone", "zone_twice", "description", "sample")
         none: dict[str, Any] = {"bounds": {}, "examples": (), "parents": (), **dict.fromkeys(texts, "")}
         columns = (replace(c, max_orphans=0.0, **none) for c in self.columns)
