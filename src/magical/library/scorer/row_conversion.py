@@ -164,7 +164,7 @@ def _convert_group(group: list[Column], sources: Mapping[str, Any], height: int)
         return [_convert_mixed(first, group[0])]
     if len(group) == 1 or not height:
         return [_convert_series(sources[column.name], column) for column in group]
-    result = _convert_series(pl.concat([sources[column.name].alias("") for column in group]), group[0])
+    result = _convert_series(pl.concat([sources[column.name] for column in group]), group[0])
     starts = range(0, len(group) * height, height)
     return [
         _Result(
