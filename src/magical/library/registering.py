@@ -41,8 +41,7 @@ from magical.library.scorer.champion_comparison import (
     ComparisonRules,
     compare_with_champion,
 )
-from magical.library.scorer.held_out_rows import find_held_out
-from magical.library.scorer.parity import ROW_CRITERION, check_row_parity, check_run_parity
+from magical.library.scorer.parity import ROW_CRITERION, check_row_parity, check_run_parity, find_held_out
 from magical.library.scorer.promotion_gate import (
     TARGET_CRITERION,
     Criterion,
