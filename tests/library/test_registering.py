@@ -438,6 +438,7 @@ READS = {
 }
 
 
+@pytest.mark.slow_except("by polars")
 @pytest.mark.parametrize("how", READS)
 def test_a_step_that_reads_the_target_of_the_row_is_named_and_blocks_the_alias(desk: Desk, how: str) -> None:
     receipt = desk.register(aged=READS[how])

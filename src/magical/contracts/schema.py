@@ -85,6 +85,14 @@ class Column:
         name = f"Literal[{join_names(map(repr, self.choices), 6)}]" if self.choices else self.type
         return f"{name} | None" if self.nullable else name
 
+    @property
+    def marks_text(self) -> str:
+        """The marks that its texts have in the source, such as ``decimal ',', unit '%'``."""
+        marks = {"decimal": self.decimal, "thousands": self.thousands, "unit": self.unit}
+        texts = [f"{name} {mark!r}" for name, mark in marks.items() if mark]
+        texts += [f"{self.order} first"] if self.order else []
+        return ", ".join([*texts, *filter(None, [self.format, self.zone])])
+
     def to_json(self) -> dict[str, Any]:
         """Convert the column to JSON for keys, without its description and examples, which no step sees."""
         full = {

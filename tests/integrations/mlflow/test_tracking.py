@@ -217,7 +217,7 @@ def test_what_the_store_cannot_give_ends_tracking_and_nothing_else(desk: Desk) -
     assert desk.tracking.run_id is None
 
 
-CALLS = ("create_run", "log_batch", "log_text", "log_inputs", "set_tag", "set_terminated")
+CALLS = ("create_run", "log_batch", "log_artifacts", "log_inputs", "set_terminated")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

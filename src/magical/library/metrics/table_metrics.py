@@ -28,6 +28,7 @@ BOOTSTRAP_SEED = 1979
 # All between 0 and 1. They hang on the rows of one class; accuracy and the losses on all rows.
 _METRICS_OF_CLASSES = {
     "roc_auc", "average_precision", "f1", "precision", "recall", "f1_macro", "roc_auc_ovr",
+    "balanced_accuracy", "jaccard", "jaccard_macro", "precision_macro", "recall_macro", "roc_auc_ovo",
 }  # fmt: skip
 
 

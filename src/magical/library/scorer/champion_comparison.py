@@ -20,7 +20,7 @@ from magical.library.prediction_task import PROBABILITY_PREFIX
 from magical.library.rare_classes import count_rarest
 from magical.library.remarks import mute_events
 from magical.library.scorer.fitted_units import FittedUnits, RunUnits, mark_known
-from magical.library.scorer.parity import HeldOutRows
+from magical.library.scorer.held_out_rows import HeldOutRows
 from magical.library.scorer.promotion_gate import Criterion, format_distinct
 from magical.library.scorer.scorer import Scorer
 

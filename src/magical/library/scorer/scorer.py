@@ -85,7 +85,7 @@ class Scorer:
 
     @property
     def reading(self) -> Reading:
-        """What the workflow says of its source, for a new file of the same kind."""
+        """The ``Reading`` of the workflow, for a new source of the same kind."""
         return self.raw_rows.reading
 
     @property
