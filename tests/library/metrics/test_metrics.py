@@ -12,7 +12,6 @@ from magical.library.metrics.metrics import (
     compute_log_losses,
     compute_ranking_metrics,
     compute_residual_metrics,
-    is_better,
     loss,
 )
 
