@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from library.served import WORKFLOW, Played, forget, play, write
+from library.served import RAW_STEP, WORKFLOW, Played, forget, play, write
 from magical.errors import BrokenPromise, StepError, StoreError
 from magical.library.scorer.scorer import Scorer
 
@@ -396,21 +396,6 @@ def test_rows_that_were_scored_come_with_their_types_and_their_masked_rejects(si
     assert scored.rejects["rule"][2] == "must be >= 1890"
     assert scored.predictions["prediction"].is_null().to_list() == [True, False, True]
     assert scored.predictions["reason"][2] == "born must be >= 1890"
-
-
-RAW_STEP = """
-
-@step
-def in_cents(raw: Frame, rate: float) -> Frame:
-    return raw.with_columns(pl.col("income").mul(rate * helpers.FACTOR).fill_null(pl.col("income").mean()))
-
-
-@workflow
-def campaign() -> Frame:
-    customers = distinct(typed_rows(in_cents(source({rows}), 50.0), Customer))
-    train, validation, test = cut(aged(customers, Ages({ages})))
-    return predict(fit(train, validation), test)
-"""
 
 
 def test_steps_on_raw_rows_are_part_of_the_version(tmp_path: Path) -> None:
