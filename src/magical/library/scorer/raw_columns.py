@@ -168,9 +168,8 @@ def classify_value(value: Any) -> str:
         return "int" if int(value) in _INT64 else "odd"
     if known == "decimal":
         return "decimal" if value.is_finite() else "odd"
-    if known in ("datetime", "duration") and (
-        getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0)
-    ):
+    nanoseconds = (getattr(value, name, None) for name in ("nanosecond", "nanoseconds"))
+    if known in ("datetime", "duration") and any(nanoseconds):
         return "odd"  # of pandas: a contract has no nanoseconds
     if known == "datetime" and value.tzinfo is not None:
         return "moment"
