@@ -231,6 +231,10 @@ class Schema:
 
     def without_constraints(self) -> Schema:
         """Return what a step's body may read: names, types, choices and roles, without bounds and rules."""
+        return self._unconstrained
+
+    @cached_property
+    def _unconstrained(self) -> Schema:  # kept: it is slow for thousands of columns, and asked for often
         marks = ("alias", "format", "decimal", "thousands", "zone", "zone_twice", "unit", "order", "settled")
         texts = dict.fromkeys((*marks, "description", "sample"), "")
         none: dict[str, Any] = {"bounds": {}, "examples": (), "parents": (), **texts}

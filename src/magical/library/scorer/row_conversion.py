@@ -20,7 +20,14 @@ from magical.library.scorer.raw_columns import MixedColumn, RawColumns
 from magical.reading.casting import cast, strip_texts
 from magical.reading.date_parsing import parse_times, read_moments
 
-__all__ = ["REJECT_SCHEMA", "ConvertedRows", "convert_rows", "mask_value", "state_offsets"]
+__all__ = [
+    "REJECT_SCHEMA",
+    "ConvertedRows",
+    "convert_rows",
+    "has_conversion",
+    "mask_value",
+    "state_offsets",
+]
 
 REJECT_SCHEMA: dict[Any, Any] = {"row": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.String}
 
@@ -164,7 +171,7 @@ def _convert_group(group: list[Column], sources: Mapping[str, Any], height: int)
         return [_convert_mixed(first, group[0])]
     if len(group) == 1 or not height:
         return [_convert_series(sources[column.name], column) for column in group]
-    result = _convert_series(pl.concat([sources[column.name].alias("") for column in group]), group[0])
+    result = _convert_series(pl.concat([sources[column.name] for column in group]), group[0])
     starts = range(0, len(group) * height, height)
     return [
         _Result(
@@ -468,6 +475,16 @@ CONVERSIONS: dict[str, dict[str, Callable[[pl.Series, Column], _Converted]]] = {
     "list": {"list": _as_it_is},
 }
 """The conversion by the type of the contract and the type of what comes; what is not here is a reject."""
+
+
+def has_conversion(dtype: Any, column: Column) -> bool:
+    """Return True if values of a polars type may become values of a column.
+
+    Example:
+        >>> has_conversion(pl.String(), Column("n", "int")), has_conversion(pl.Date(), Column("n", "int"))
+        (True, False)
+    """
+    return dtype == pl.Null or _find_conversion(dtype, column) is not None
 
 
 def _find_conversion(dtype: Any, column: Column) -> Callable[[pl.Series, Column], _Converted] | None:
