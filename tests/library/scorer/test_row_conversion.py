@@ -58,6 +58,9 @@ TABLE: list[tuple[Any, Column, Any]] = [
     ("a", TEXT, "a"), ("007", TEXT, "007"), ("NA", TEXT, "NA"), ("null", TEXT, "null"), (" a ", TEXT, "a"), ("", TEXT, NULL),
     (7, TEXT, "7"), (24.0, TEXT, "24"), (math.nan, TEXT, NULL), (True, TEXT, REJECT), (D, TEXT, "2024-01-31"),
     (M, TEXT, REJECT), ({"a": 1}, TEXT, REJECT), (b"a", TEXT, REJECT), (["a"], TEXT, REJECT),
+    ("\ud800", TEXT, REJECT), (np.bool_(True), BOOL, True),
+    (dt.timedelta.max, SPAN, REJECT), (np.str_("a"), TEXT, "a"),
+
     (1, CLOSED, "1"), ("007", CLOSED, "007"), (True, TRUTHS, "True"),
     (D, DATE, D), ("2024-01-31", DATE, D), ("31.01.2024", DATE, D), ("31/01/2024", DATE, D), ("01/31/2024", DATE, D),
     ("03/04/2024", DATE, REJECT), ("03/03/2024", DATE, dt.date(2024, 3, 3)), ("2024-01-31T14:30", DATE, REJECT),
@@ -115,6 +118,21 @@ def test_a_value_has_one_meaning_at_each_door(value: Any, column: Column, wanted
             _check(build(neighbours), neighbours, column, wanted)
         seen.append(door)
     assert len(seen) >= 4
+
+
+ODD = [
+    (decimal.Decimal("1e30"), FLOAT),
+    (decimal.Decimal("1e-30"), FLOAT),
+    (dt.datetime(1, 1, 1, tzinfo=BERLIN), MOMENT),
+    (pd.Timestamp(1), MOMENT),
+]
+
+
+@pytest.mark.parametrize(("value", "column"), ODD, ids=str)
+def test_a_value_that_polars_cannot_hold_costs_its_row_only(value: Any, column: Column) -> None:
+    values = [value, GOOD[column.type], "never", None]
+    for door in ("records", "lists", "objects of pandas", "objects of polars"):
+        _check(DOORS[door](values), values, column, REJECT)
 
 
 def _check(table: Any, values: list[Any], column: Column, wanted: Any) -> None:
