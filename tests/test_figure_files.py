@@ -1,6 +1,5 @@
 """Figures as files: known by the package of their class, rendered when they are kept."""
 
-import sys
 from typing import Any
 
 import pytest
@@ -66,8 +65,3 @@ def test_a_page_tells_no_secret() -> None:
 )
 def test_anything_else_is_no_figure(value: Any) -> None:
     assert convert_figure(value) is None
-
-
-def test_the_drawing_packages_are_not_imported() -> None:
-    convert_figure(foreign("numpy"))
-    assert not {"plotly", "altair"} & set(sys.modules)

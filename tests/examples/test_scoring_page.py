@@ -33,7 +33,8 @@ def test_its_commands_and_its_python(done: Small, monkeypatch: pytest.MonkeyPatc
             out = said(line)
             assert fits(quoted, out) if quoted else not out, out
     names: dict[str, Any] = {}
-    for block in re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
+    page = PAGE.partition("## As a flow")[0]  # the rest: test_prefect_flow.py
+    for block in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
         exec(block, names)
     assert pl.read_parquet("from_python.parquet").height == 50
     assert names["scored"].predictions["reason"].drop_nulls().to_list() == ["clean left it out"]

@@ -20,11 +20,13 @@ from hypothesis import strategies as st
 from magical import Contract, Frame, Model, Parts, Receipt, Settings
 from magical.contracts.promises import promise_of
 from magical.contracts.schema import Schema
-from magical.engine.artifacts import Artifact
+from magical.engine.artifacts import Artifact, Record
 from magical.engine.execution.executor import validate_output
 from magical.errors import StoreError
+from magical.figure_files import FigureFile
 from magical.graph import Node
 from magical.settings import TaggedSettings
+from magical.stores.local.signature import may_run_code
 from magical.stores.local.store import LocalStore
 
 NODE = Node("made", "workflow:made", "", "workflow.py:1", {}, {})
@@ -246,3 +248,12 @@ def test_an_object_that_somebody_else_wrote_is_said_in_short(tmp_path: Path, kin
     artifact = Artifact(kind, "c", store.objects.put(data, ".json"), "3 rows")
     with pytest.raises(StoreError, match="What is stored as 3 rows cannot be read back: "):
         store.load(artifact, promise_of(int))
+
+
+def test_a_figure_is_a_file_that_opens_by_itself(store: LocalStore) -> None:
+    figure = FigureFile(b"<html>drawn</html>", ".html")
+    artifact = store.save(figure, promise_of(Any), "key")
+    assert (artifact.kind, artifact.summary) == ("figure", "figure (html, 18 bytes)")
+    assert store.load(artifact, promise_of(Any)) == figure
+    assert (store.file(artifact).suffix, store.file(artifact).read_bytes()) == (".html", figure.data)
+    assert not may_run_code(Record("key", "n", "m:n", {}, Artifact("none", "none"), {"plot": artifact}))

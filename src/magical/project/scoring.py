@@ -25,7 +25,7 @@ from magical.library.scorer.scorer import Scorer
 from magical.library.scoring.batch import CHUNK_ROWS, Batch, BatchCounts, RejectLimit
 from magical.library.scoring.manifest import Manifest, OutputPlaces, ScoredModel
 from magical.library.scoring.output_files import check_output, read_table
-from magical.library.sources.chunked_source import open_source
+from magical.library.sources.chunked_source import ChunkedSource, open_source
 from magical.masking import mask
 from magical.project.backends import find_database, find_registry_uri
 
@@ -280,12 +280,26 @@ def score_rows(
 def _plan_batch(source: Any, model: LoadedModel, keep: Sequence[str], options: ScoreOptions) -> Batch:
     limit = RejectLimit.parse(options.max_rejects)
     with _refuse_input():
-        opened = open_source(source, model.scorer.reading, options.reading)
+        opened = _prepare(open_source(source, model.scorer.reading, options.reading), model.scorer)
         batch = Batch.plan(model.scorer, model.identity, opened, keep)
     total, tell = batch.source.rows or 0, options.on_progress
     return replace(
         batch, limit=limit, chunk_rows=options.chunk_rows, on_progress=lambda rows: tell(rows, total)
     )
+
+
+def _prepare(source: ChunkedSource, scorer: Scorer) -> ChunkedSource:
+    """Execute the steps that raw rows passed in the run; on the whole source, as they may be of any kind."""
+    raw = scorer.raw_rows
+    if raw.refusal and source.path is not None:
+        raise UsageError(
+            f"{source.name} cannot be scored: in the run {raw.refusal}.",
+            hint="make one table of them, and give it to project.score.",
+        )
+    if raw.refusal or not raw.chain.steps:
+        return source
+    table = raw.prepare(pl.concat(source.chunks(list(source.schema), 1 << 30)))
+    return replace(source, schema=table.schema, pieces=open_source(table).pieces, rows=table.height)
 
 
 def _score_in_memory(batch: Batch) -> tuple[BatchCounts, dict[str, pl.DataFrame]]:

@@ -179,6 +179,14 @@ class RoundTripSuite(Conformance):
         store.clear_scratch(KEY)
         assert not list(store.scratch(KEY).iterdir())
 
+    def test_a_stored_value_is_a_file_on_this_machine(self, store: Store) -> None:
+        """Store.file: gives a file on this machine with the bytes of the value, the same each time."""
+        artifact = self.save_with_record(store, {"rejected": 3}, dict[str, int]).result
+        path = store.file(artifact)
+        data = path.read_bytes()
+        assert b"rejected" in data
+        assert self.reopened(store).file(artifact).read_bytes() == data
+
 
 class DamageSuite(RoundTripSuite):
     """Checks that damage a store's files; a slow store sets a larger ``stride`` between damaged bytes."""

@@ -146,6 +146,7 @@ LOAD = """
 import os, sys
 import mlflow
 model = mlflow.pyfunc.load_model("models:/houses@champion")
+mlflow.set_experiment("houses")
 trials = mlflow.load_table("kept/tune.linear/trials.json")
 print(len(model.predict(model.input_example)), len(trials), "magical.project" in sys.modules)
 """
@@ -158,6 +159,9 @@ def test_the_moved_database_serves_a_bare_client_at_once(moved: Small, tmp_path:
 
 def test_our_own_commands_serve_the_moved_project(moved: Small) -> None:
     assert "champion" in moved.process("models").stdout
+    words = ("--model", "houses@champion", "--input", "rows.csv", "--output", "out.csv")
+    scored = moved.process("score", *words)
+    assert scored.returncode == 0, scored.stderr
 
 
 @pytest.fixture(scope="module")

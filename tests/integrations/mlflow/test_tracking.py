@@ -157,6 +157,12 @@ def test_a_run_on_a_sample_is_marked_as_one(desk: Desk) -> None:
     assert desk.runs()[0].data.tags["magical.sample"] == "20"
 
 
+def test_a_run_that_explored_names_its_settings(desk: Desk) -> None:
+    explored = replace(started(), explores=["max_age 80, the files say 90"])
+    desk.hear(explored, *ran("ingest", "c"), finished())
+    assert desk.runs()[0].data.tags["magical.explores"] == "max_age 80, the files say 90"
+
+
 def test_a_run_names_what_is_not_real_in_it(desk: Desk) -> None:
     desk.hear(replace(started(), origin=["clean", "tune[linear]"]), *ran("ingest", "c"), finished())
     assert desk.runs()[0].data.tags["magical.origin"] == "clean, tune[linear]"
@@ -217,7 +223,7 @@ def test_what_the_store_cannot_give_ends_tracking_and_nothing_else(desk: Desk) -
     assert desk.tracking.run_id is None
 
 
-CALLS = ("create_run", "log_batch", "log_text", "log_inputs", "set_tag", "set_terminated")
+CALLS = ("create_run", "log_batch", "log_artifacts", "log_inputs", "set_terminated")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
