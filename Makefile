@@ -19,7 +19,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-lowest check format torture bench lock news clean
+.PHONY: help venv demo score test test-slow test-lowest check format torture bench lock news clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -29,6 +29,11 @@ venv: ## make .venv from requirements.lock, if that, pyproject.toml or PYTHON ch
 
 demo: venv ## run the example in examples/campaign, from a raw file to a registered model
 	$(BIN)/magical run --project examples/campaign $(ARGS)
+
+score: demo ## score new customers by the model that demo has registered
+	$(BIN)/magical score --project examples/campaign --model campaign@champion \
+		--input examples/campaign/data/new_customers.csv --output examples/campaign/predictions.parquet
+	@echo; $(BIN)/magical look examples/campaign/predictions.parquet
 
 test: venv ## run the tests and doctests in random order, without the long ones
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) -m "not slow" $(ARGS)
@@ -72,5 +77,5 @@ news: venv ## show the news of the next release
 
 clean: ## remove environments, builds, caches, and results of the examples
 	rm -rf .venv .venv-lowest build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -rf examples/*/.magical
+	rm -rf examples/*/.magical examples/*/predictions.*
 	find src tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,5 @@
 """Fixtures and settings of all tests."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import magical.masking
-from projects import Small, flow
+from projects import Small, flow, leaving_no_trace
 
 pytest_plugins = ["magical.testing", "pytester", "servers", "edits.fixtures", "scored_shop"]
 
@@ -30,13 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def no_trace_of_projects() -> Iterator[None]:
     """Remove the finders and modules of loaded projects after each test."""
-    modules, finders = sys.modules.copy(), list(sys.meta_path)
-    yield
-    sys.meta_path[:] = [f for f in sys.meta_path if f in finders or "_ProjectFinder" not in repr(f)]
-    for name, module in sys.modules.copy().items():  # a copy: the collector may import while it is made
-        is_new = module is not modules.get(name)  # also one of a name that was there
-        if is_new and "pytest-of-" in (getattr(module, "__file__", None) or ""):
-            del sys.modules[name]
+    with leaving_no_trace():
+        yield
 
 
 @pytest.fixture

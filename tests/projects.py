@@ -224,6 +224,18 @@ def command(*words: str) -> Answer:
     return Answer(code, out.getvalue(), err.getvalue())
 
 
+@contextlib.contextmanager
+def leaving_no_trace() -> Iterator[None]:
+    """Remove the finders and modules of the projects that are loaded in a block."""
+    modules, finders = sys.modules.copy(), list(sys.meta_path)
+    yield
+    sys.meta_path[:] = [f for f in sys.meta_path if f in finders or "_ProjectFinder" not in repr(f)]
+    for name, module in sys.modules.copy().items():  # a copy: the collector may import while it is made
+        is_new = module is not modules.get(name)  # also one of a name that was there
+        if is_new and "pytest-of-" in (getattr(module, "__file__", None) or ""):
+            del sys.modules[name]
+
+
 def python(*words: str, cwd: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a new Python process."""
     return subprocess.run(

@@ -1,8 +1,7 @@
 """Score a parquet file by a plain script: read, the same steps, the same Pipeline, write.
 
-`python script.py rows N FILE` makes N rows; `python script.py dump MODEL FILE` takes the Pipeline out of a
-registered model; `python script.py score PIPELINE INPUT OUTPUT` scores; `python script.py compare OUTPUT OTHER`
-compares.
+`python script.py rows N FOLDER` makes N rows; `dump MODEL FILE` takes the Pipeline out of a registered model;
+`score PIPELINE INPUT OUTPUT` scores; `compare OUTPUT OTHER` compares two outputs.
 """
 
 import sys

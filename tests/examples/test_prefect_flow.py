@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from examples.conftest import copy_campaign
+from examples.conftest import ROOT, copy_campaign
 from projects import Small
 
 pytest.importorskip("prefect")
@@ -228,6 +229,31 @@ print(json.dumps([str(run.id), run.state_name, made.entrypoint, made.enforce_par
     (tasks,) = [tasks for i, _, _, tasks in flow_runs(project, api, home) if i == run]
     assert sorted(tasks) == sorted(STEPS)
     assert tasks["register"] == "LeftOut", "it has other parameters than the deployment"
+
+
+@pytest.mark.slow
+def test_what_the_page_on_scoring_says_of_flows(done: Small, prefect_server: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "scoring.md").read_text(encoding="utf-8").partition("## As a flow")[2]
+    call, schedule = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    home, output = tmp_path / "home", done.root / "predictions.parquet"
+    ended = child(done, "-c", call, api=prefect_server, home=home)
+    assert ended.returncode == 0, ended.stderr
+    first = output.read_bytes()
+    output.unlink()
+    script = """
+import json
+from prefect.client.orchestration import get_client
+from prefect.deployments import run_deployment
+run = run_deployment("campaign-score/nightly", timeout=120)
+with get_client(sync_client=True) as client:
+    made = client.read_deployment_by_name("campaign-score/nightly")
+print(json.dumps([run.state_name, made.entrypoint, made.parameters["replace"]]))
+"""
+    with served(done, schedule, prefect_server, home):
+        ended = child(done, "-c", script, api=prefect_server, home=home)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout.splitlines()[-1]) == ["Completed", "prefect_flow.py:score", True]
+    assert output.read_bytes() == first
 
 
 def below(home: Path) -> list[psutil.Process]:

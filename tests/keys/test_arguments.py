@@ -4,6 +4,7 @@ import datetime as dt
 import enum
 import itertools
 import math
+import statistics
 from collections import Counter, OrderedDict, defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ import polars as pl
 import pytest
 
 from magical.keys.arguments import encode_argument, parse_argument_kind, strip_type_marks
-from magical.settings import InputPath, Secret, Settings
+from magical.settings import FunctionReference, InputPath, Secret, Settings
 from magical.settings.paths import ReplacementGroup
 from projects import one
 
@@ -194,3 +195,12 @@ def test_a_table_in_memory_is_its_content() -> None:
     assert [
         encode_argument(table.copy() if i > 3 else table.clone(), [], []) for i, table in enumerate(tables)
     ] == texts
+
+
+def test_the_function_of_a_reference_is_code_of_the_argument() -> None:
+    roots: list[Any] = []
+    reference = FunctionReference("statistics:mean")
+    assert encode_argument({"function": reference}, [], roots) == '{"function": "statistics:mean"}'
+    assert roots == [statistics.mean]
+    assert encode_argument(FunctionReference(), [], roots) == '""'
+    assert roots == [statistics.mean]

@@ -158,6 +158,20 @@ def campaign() -> Receipt:
 """
 )
 
+RAW_STEP = """
+
+@step
+def in_cents(raw: Frame, rate: float) -> Frame:
+    return raw.with_columns(pl.col("income").mul(rate * helpers.FACTOR).fill_null(pl.col("income").mean()))
+
+
+@workflow
+def campaign() -> Frame:
+    customers = distinct(typed_rows(in_cents(source({rows}), 50.0), Customer))
+    train, validation, test = cut(aged(customers, Ages({ages})))
+    return predict(fit(train, validation), test)
+"""
+
 HELPERS = """
 import polars as pl
 from sklearn.base import BaseEstimator, TransformerMixin

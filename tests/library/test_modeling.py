@@ -165,7 +165,7 @@ def test_a_mass_of_nulls_in_a_column_that_is_all_missing_is_none() -> None:
 
 
 def test_nothing_is_kept_where_all_can_be_cast(run: Run) -> None:
-    model_data(raw(Income=["10", ""]), Customer)
+    model_data(raw().with_columns(Income=10.5), Customer)
     assert run.kept == {}
     assert run.events == []
 
@@ -178,6 +178,7 @@ def test_what_the_texts_show_of_how_they_are_written_is_kept_for_new_rows(run: R
         stated: Annotated[float, Decimal(",")]
         day: date
         plain: float
+        cents: float
         whole: int
 
     columns = {
@@ -187,7 +188,10 @@ def test_what_the_texts_show_of_how_they_are_written_is_kept_for_new_rows(run: R
         "day": ["13/04/2024"] * 2,
     }
     model_data(
-        pl.DataFrame({**columns, "stated": ["1,5"] * 2, "plain": ["1.5"] * 2, "whole": ["7"] * 2}), Sale
+        pl.DataFrame(
+            {**columns, "stated": ["1,5"] * 2, "plain": ["1.5"] * 2, "cents": ["7"] * 2, "whole": ["7"] * 2}
+        ),
+        Sale,
     )
     assert run.kept["settled"] == {
         "price": {"decimal": ",", "thousands": "."},
@@ -195,6 +199,7 @@ def test_what_the_texts_show_of_how_they_are_written_is_kept_for_new_rows(run: R
         "visits": {"thousands": "."},
         "day": {"order": "day"},
         "plain": {"decimal": "."},
+        "cents": {"settled": "source"},
     }
 
 

@@ -199,6 +199,7 @@ def test_the_comparison_is_shown_wherever_the_version_is(desk: Desk) -> None:
     assert "magical.comparison.json" not in newest["tags"]
 
 
+@pytest.mark.slow
 def test_a_better_model_must_exceed_the_margin(desk: Desk) -> None:
     desk.register("a1", **POOR)
     assert "no alias: equal to version 1: roc_auc 0.7951" in desk.register("a2", how="margin=0.45").text
@@ -207,6 +208,7 @@ def test_a_better_model_must_exceed_the_margin(desk: Desk) -> None:
     assert desk.champion() == "3"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_moves_nothing_and_the_way_out_is_said(desk: Desk) -> None:
     desk.register("a1", **POOR)
     receipt = desk.register("a2", how="min_compared_rows=60")
@@ -436,6 +438,7 @@ READS = {
 }
 
 
+@pytest.mark.slow_except("by polars")
 @pytest.mark.parametrize("how", READS)
 def test_a_step_that_reads_the_target_of_the_row_is_named_and_blocks_the_alias(desk: Desk, how: str) -> None:
     receipt = desk.register(aged=READS[how])

@@ -86,8 +86,8 @@ def test_it_fails_with_the_words_of_the_command(shop: Shop, project: Project, pr
         assert caught.value.__cause__ is None
         run = shown.flow_run("shop-score", "Failed", len(shown.flow_runs("shop-score")) - 1)
         shown.states(run, {"score": "Failed"})
-        (card,) = shown.artifacts(run)
-        assert str(caught.value).splitlines()[0] in card["data"]
+        (card,) = [card["data"] for card in shown.artifacts(run) if card["key"] == "shop-score"]
+        assert str(caught.value) in card.replace("\n    ", "\n")
     assert not (shop.folder / "out.csv").exists()
 
 

@@ -125,6 +125,14 @@ def test_up_to_one_step_it_speaks_of_what_was_asked_for() -> None:
     assert "magical inspect split" in text
 
 
+def test_steps_that_a_run_leaves_out_because_it_explores_share_a_line() -> None:
+    why = "this run explores (seed 8, the files say 7)"
+    left_out = {"publish": why, "announce": why, "after": "announce is left out"}
+    text = run_text(GRAPH, RunResult(left_out=left_out, explored=("seed 8, the files say 7",)))
+    assert f"  publish, announce were left out: {why}.\n  after was left out: announce is left out.\n" in text
+    assert text.count("explores") == text.count("--register") == 1
+
+
 def test_a_plan() -> None:
     plans = {"rows": NodePlan("rows", "fresh"), "split": NodePlan("split", "waits", after=("rows", "x"))}
     assert plan_text(GRAPH, plans).splitlines()[2:] == [

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import polars as pl
 
+from magical import ScoreOptions
 from magical.library.scorer.scorer import Scorer
 from mlflow_databases import free_port
 from scoring.exported import Exported
@@ -138,6 +139,39 @@ def serve_csv(doors: Doors, rows: pl.DataFrame) -> pl.DataFrame:
     return _post(doors, rows.write_csv())
 
 
+def command_csv(doors: Doors, rows: pl.DataFrame) -> pl.DataFrame:
+    """The command, from a csv file to a csv file."""
+    return _by_command(doors, rows, doors.exported.write_csv(rows, doors.folder / "rows.csv"), "out.csv")
+
+
+def command_parquet(doors: Doors, rows: pl.DataFrame) -> pl.DataFrame:
+    """The command, from parquet to parquet in small chunks."""
+    rows.write_parquet(doors.folder / "rows.parquet")
+    size = ("--chunk-rows", str(CHUNK))
+    return _by_command(doors, rows, doors.folder / "rows.parquet", "out.parquet", *size)
+
+
+def python_polars(doors: Doors, rows: pl.DataFrame) -> pl.DataFrame:
+    """A table in memory, from Python."""
+    scoring = doors.exported.small.load().score(rows, options=ScoreOptions(max_rejects="100%"))
+    return _beside_rows(doors, rows, scoring.predictions, scoring.rejects)
+
+
+def python_pandas(doors: Doors, rows: pl.DataFrame) -> pl.DataFrame:
+    """A frame of pandas, from Python."""
+    scoring = doors.exported.small.load().score(doors.pandas(rows), options=ScoreOptions(max_rejects="100%"))
+    return _beside_rows(doors, rows, scoring.predictions, scoring.rejects)
+
+
+def prefect_flow(doors: Doors, rows: pl.DataFrame) -> pl.DataFrame:
+    """A flow of Prefect, from parquet to parquet; relative paths start from the project."""
+    root = doors.exported.small.root
+    rows.write_parquet(root / "rows.parquet")
+    flow = doors.exported.small.load().scoring_flow()
+    summary = flow(input="rows.parquet", output="out.parquet", max_rejects="100%", replace=True)
+    return _from_files(doors, rows, root / "out.parquet", summary)
+
+
 DOORS: dict[str, Callable[[Doors, pl.DataFrame], pl.DataFrame]] = {
     door.__name__: door
     for door in (
@@ -150,8 +184,51 @@ DOORS: dict[str, Callable[[Doors, pl.DataFrame], pl.DataFrame]] = {
         serve_records,
         serve_split,
         serve_csv,
+        command_csv,
+        command_parquet,
+        python_polars,
+        python_pandas,
+        prefect_flow,
     )
 }
+
+
+def _by_command(doors: Doors, rows: pl.DataFrame, file: Path, name: str, *words: str) -> pl.DataFrame:
+    """Score a file by the command."""
+    output = doors.folder / name
+    files = ("--model", f"{doors.exported.name}@champion", "--input", str(file), "--output", str(output))
+    done = doors.exported.small.command(
+        "score", *files, "--max-rejects", "100%", "--replace", "--json", *words
+    )
+    assert done.code == 0, done.err
+    return _from_files(doors, rows, output, done.json)
+
+
+def _from_files(doors: Doors, rows: pl.DataFrame, output: Path, summary: Mapping[str, Any]) -> pl.DataFrame:
+    """Read the predictions and the rejects."""
+    read = pl.read_csv if output.suffix == ".csv" else pl.read_parquet
+    rejects = read(output.with_name(summary["rejects"])) if summary["rejects"] else None
+    return _beside_rows(doors, rows, read(output), rejects)
+
+
+def _beside_rows(
+    doors: Doors, rows: pl.DataFrame, predictions: pl.DataFrame, rejects: pl.DataFrame | None
+) -> pl.DataFrame:
+    """Put predictions, which rejected rows lack, beside the rows."""
+    number = pl.int_range(pl.len(), dtype=pl.Int64).alias("row")
+    rejected = [] if rejects is None else rejects["row"].unique().to_list()
+    assert predictions.height + len(rejected) == rows.height
+    numbers = rows.select(number)
+    scored = numbers.filter(~pl.col("row").is_in(rejected)).hstack(predictions)
+    ids = rows.select(pl.col(doors.exported.id).cast(predictions.dtypes[0])).hstack(numbers)
+    assert (
+        scored.select(predictions.columns[0], "row").rows()
+        == ids.filter(~pl.col("row").is_in(rejected)).rows()
+    ), "the order of the rows"
+    found = numbers.join(scored, on="row", how="left", maintain_order="left")
+    return found.with_columns(
+        reason=pl.when(pl.col("row").is_in(rejected)).then(pl.lit("rejected")).otherwise("reason")
+    )
 
 
 def _post(doors: Doors, body: Any) -> pl.DataFrame:

@@ -7,48 +7,29 @@ from collections.abc import Iterator
 import pytest
 from polars.testing import assert_frame_equal
 
+from projects import leaving_no_trace
 from scoring.exported import PREDICTED, PROJECTS
 from scoring.scoring_doors import DOORS, Doors, batch, serving
 
 pytestmark = pytest.mark.slow
 
-NAMES = "the names of the export are not accepted, only those of the contract"
-CSV = "MLflow reads no csv for a column whose type is open in the signature"
-TYPED = "one cell of another type costs the whole request"
-CONSTANT = "a row without a prediction is NaN in the answer, which is no JSON"
-GAPS: dict[tuple[str, str], str] = {
-    **{(project, door): NAMES for project in ("campaign", "telco", "adult") for door in DOORS},
-    ("metro", "serve_csv"): CSV,
-    ("digits", "serve_csv"): CSV,
-}
-ODD_GAPS = {
-    **GAPS,
-    **{("digits", door): TYPED for door in DOORS},
-    ("metro", "serve_records"): CONSTANT,
-    ("metro", "serve_split"): CONSTANT,
-}
-
-
-def expect_gap(request: pytest.FixtureRequest, gaps: dict[tuple[str, str], str], *case: str) -> None:
-    """Expect a failure of a case that is known to be open."""
-    if reason := gaps.get(case):  # type: ignore[call-overload]
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
-
 
 @pytest.fixture(scope="module", params=PROJECTS)
-def doors(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
-    """A finished project, whose champion is served."""
+def doors(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, prefect_server: str
+) -> Iterator[Doors]:
+    """A finished project, whose champion is served, beside a server of Prefect."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
     folder = tmp_path_factory.mktemp(request.param)
-    exported = PROJECTS[request.param](folder / request.param).finish()
-    with serving(exported, folder) as address:
-        yield Doors(exported, folder, address)
+    with leaving_no_trace(), temporary_settings({PREFECT_API_URL: prefect_server}):
+        exported = PROJECTS[request.param](folder / request.param).finish()
+        with serving(exported, folder) as address:
+            yield Doors(exported, folder, address)
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_test_rows_without_the_target_are_predicted_as_in_the_run(
-    door: str, doors: Doors, request: pytest.FixtureRequest
-) -> None:
-    expect_gap(request, GAPS, doors.exported.name, door)
+def test_test_rows_without_the_target_are_predicted_as_in_the_run(door: str, doors: Doors) -> None:
     rows = doors.exported.test_rows
     assert doors.exported.target not in rows.columns
     found = doors.by_id(rows, DOORS[door](doors, rows))
@@ -56,10 +37,7 @@ def test_test_rows_without_the_target_are_predicted_as_in_the_run(
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_odd_rows_cost_nobody_else_and_are_predicted_as_in_a_batch(
-    door: str, doors: Doors, request: pytest.FixtureRequest
-) -> None:
-    expect_gap(request, ODD_GAPS, doors.exported.name, door)
+def test_odd_rows_cost_nobody_else_and_are_predicted_as_in_a_batch(door: str, doors: Doors) -> None:
     rows = doors.exported.odd_rows
     answer = DOORS[door](doors, rows)
     has_prediction = [outcome == PREDICTED for outcome in doors.exported.outcomes]

@@ -468,16 +468,7 @@ def look_command(
         "--registry", default="", metavar="URI", help="The registry, if it is not that of the project."
     ),
 )
-def score_command(
-    options: SharedOptions,
-    words: tuple[str, ...],
-    model: str,
-    source: str,
-    output: str,
-    keep: tuple[str, ...],
-    registry: str,
-    **given: Any,
-) -> None:
+def score_command(options: SharedOptions, words: tuple[str, ...], model: str, **given: Any) -> None:
     """Score new rows by a registered model, with its own code; KEY=VALUE says how FILE is written."""
     from pathlib import Path
 
@@ -494,8 +485,9 @@ def score_command(
     )
     try:
         with _reading_as_words(), contextlib.redirect_stdout(sys.stderr):  # what steps print is no answer
-            loaded = find_model(model, lambda: open_registry(registry, options.open_context))
-            scoring = score_rows(source, loaded, Path(output).expanduser(), keep, how)
+            loaded = find_model(model, lambda: open_registry(given["registry"], options.open_context))
+            output = Path(given["output"]).expanduser()
+            scoring = score_rows(given["source"], loaded, output, given["keep"], how)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"Stopped: nothing was written to {output}.") from None
+        raise KeyboardInterrupt(f"Stopped: nothing was written to {given['output']}.") from None
     options.print_answer(scoring.to_json(), lambda: str(scoring))

@@ -22,6 +22,21 @@ DTYPES: dict[str, Any] = {
 }
 
 
+_KINDS: dict[Any, str] = {
+    pl.String: "str",
+    pl.Categorical: "str",
+    pl.Enum: "str",
+    pl.Boolean: "bool",
+    pl.Date: "date",
+    pl.Datetime: "datetime",
+    pl.Time: "time",
+    pl.Duration: "duration",
+    pl.List: "list",
+    pl.Array: "list",
+    pl.Null: "null",
+}
+
+
 def dtype_kind(dtype: Any) -> str:
     """Map a polars type to the name that contracts use; a type without one keeps its polars name.
 
@@ -33,17 +48,4 @@ def dtype_kind(dtype: Any) -> str:
         return "int"
     if dtype.is_float():
         return "float"
-    names = {
-        pl.String: "str",
-        pl.Categorical: "str",
-        pl.Enum: "str",
-        pl.Boolean: "bool",
-        pl.Date: "date",
-        pl.Datetime: "datetime",
-        pl.Time: "time",
-        pl.Duration: "duration",
-        pl.List: "list",
-        pl.Array: "list",
-        pl.Null: "null",
-    }
-    return names.get(dtype.base_type(), str(dtype))
+    return _KINDS.get(dtype.base_type(), str(dtype))

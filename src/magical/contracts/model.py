@@ -122,6 +122,9 @@ class Model:
         return pl.DataFrame({"prediction": classes.gather(pl.Series(places, dtype=pl.UInt32)), **columns})
 
 
+_NUMBERS = ("int", "float", "bool")
+
+
 def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
     """Convert a table to the one kind of pandas frame that pipelines are fitted on and predict from.
 
@@ -139,18 +142,29 @@ def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
     import pandas as pd  # imported late, since not every user of this module predicts
 
     frame = coerce_table(table, schema)
+    # All numbers as floats, of which alone pandas has a NaN; and all at once, since there may be thousands.
+    numbers = [c.name for c in schema.columns if c.type in _NUMBERS]
+    block = frame.select(numbers).cast(pl.Float64).to_numpy()
     columns: dict[str, Any] = {}
     for column in schema.columns:
-        series = frame.get_column(column.name)
-        if column.type in ("int", "float", "bool"):  # all as floats: of these only floats have a NaN
-            columns[column.name] = series.cast(pl.Float64).to_numpy()
-        elif column.type in ("date", "datetime"):
-            columns[column.name] = series.cast(pl.Datetime("us")).to_numpy()
-        elif column.type == "duration":
-            columns[column.name] = series.dt.total_microseconds().cast(pl.Float64).to_numpy()
-        else:
-            values = np.array(series.to_list(), dtype=object)
-            # Imputers of scikit-learn find NaN among objects, not None.
-            values[np.array([v is None for v in values], dtype=bool)] = np.nan
-            columns[column.name] = pd.Series(values, dtype=object)
-    return pd.DataFrame(columns, columns=schema.names)
+        if column.type not in _NUMBERS:
+            columns[column.name] = _to_canonical_array(frame.get_column(column.name), column.type)
+    result = pd.DataFrame(block, columns=numbers, index=pd.RangeIndex(frame.height))
+    if not columns:
+        return result
+    others = pd.DataFrame(columns, index=result.index)
+    return pd.concat([result, others], axis=1)[schema.names] if numbers else others
+
+
+def _to_canonical_array(series: pl.Series, kind: str) -> Any:
+    """Convert a column that is no number to an array of pandas."""
+    import pandas as pd
+
+    if kind in ("date", "datetime"):
+        return series.cast(pl.Datetime("us")).to_numpy()
+    if kind == "duration":
+        return series.dt.total_microseconds().cast(pl.Float64).to_numpy()
+    values = np.array(series.to_list(), dtype=object)
+    # Imputers of scikit-learn find NaN among objects, not None.
+    values[np.array([v is None for v in values], dtype=bool)] = np.nan
+    return pd.Series(values, dtype=object)

@@ -85,6 +85,14 @@ class Column:
         name = f"Literal[{join_names(map(repr, self.choices), 6)}]" if self.choices else self.type
         return f"{name} | None" if self.nullable else name
 
+    @property
+    def marks_text(self) -> str:
+        """The marks that its texts have in the source, such as ``decimal ',', unit '%'``."""
+        marks = {"decimal": self.decimal, "thousands": self.thousands, "unit": self.unit}
+        texts = [f"{name} {mark!r}" for name, mark in marks.items() if mark]
+        texts += [f"{self.order} first"] if self.order else []
+        return ", ".join([*texts, *filter(None, [self.format, self.zone])])
+
     def to_json(self) -> dict[str, Any]:
         """Convert the column to JSON for keys, without its description and examples, which no step sees."""
         full = {
@@ -223,6 +231,10 @@ class Schema:
 
     def without_constraints(self) -> Schema:
         """Return what a step's body may read: names, types, choices and roles, without bounds and rules."""
+        return self._unconstrained
+
+    @cached_property
+    def _unconstrained(self) -> Schema:  # kept: it is slow for thousands of columns, and asked for often
         marks = ("alias", "format", "decimal", "thousands", "zone", "zone_twice", "unit", "order", "settled")
         texts = dict.fromkeys((*marks, "description", "sample"), "")
         none: dict[str, Any] = {"bounds": {}, "examples": (), "parents": (), **texts}

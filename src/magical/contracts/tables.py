@@ -80,9 +80,21 @@ def coerce_table(table: Any, schema: Schema, *, label: str = "") -> pl.DataFrame
             f"{label} promised {len(schema.columns)} columns; missing: {join_names(missing)}.",
             hint=did_you_mean(missing[0], frame.columns),
         )
-    frame = frame.select(schema.names).with_columns(cs.float().fill_nan(None))
-    pairs = zip(frame, schema.columns, strict=True)
-    return frame.with_columns([_coerce_series(series, column, label) for series, column in pairs])
+    columns = [frame.get_column(name) for name in schema.names]
+    floats = [series for series in columns if series.dtype.is_float()]
+    # Looked at as one column: a table may have thousands of short ones.
+    if any(pl.concat(group).is_nan().any() for group in _group_by_dtype(floats)):
+        columns = frame.select(schema.names).with_columns(cs.float().fill_nan(None)).get_columns()
+    pairs = zip(columns, schema.columns, strict=True)
+    coerced = [_coerce_series(series, column, label) for series, column in pairs]
+    return pl.DataFrame(coerced) if coerced else frame.select(schema.names)
+
+
+def _group_by_dtype(columns: list[pl.Series]) -> list[list[pl.Series]]:
+    groups: dict[Any, list[pl.Series]] = {}
+    for series in columns:
+        groups.setdefault(series.dtype, []).append(series)
+    return list(groups.values())
 
 
 def _coerce_series(series: pl.Series, column: Column, label: str) -> pl.Series:

@@ -7,7 +7,7 @@ import errno
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -361,9 +361,17 @@ def list_broken_rows(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
             *(f"  {f}" for f in structural[:3]),
             hint=_suggest_fix(structural, frame.columns, schema),
         )
-    checks = [k for c in schema.columns for k in build_column_checks(c, dtypes[c.name])]
-    checks += build_unique_checks(schema, set()) + build_rule_checks(schema)
-    parts = [pl.DataFrame(schema={"row": pl.Int64, "column": pl.String, "rule": pl.String})]
+    checks = build_unique_checks(schema, set()) + build_rule_checks(schema)
+    parts = [
+        pl.DataFrame(schema={"row": pl.Int64, "place": pl.Int64, "column": pl.String, "rule": pl.String})
+    ]
+    if 0 < frame.height <= _FEW_ROWS:
+        parts += _check_few_rows(frame, schema)
+        places = [len(schema.columns)] * len(checks)
+    else:
+        pairs = [(i, k) for i, c in enumerate(schema.columns) for k in build_column_checks(c, dtypes[c.name])]
+        places = [i for i, _ in pairs] + [len(schema.columns)] * len(checks)
+        checks = [k for _, k in pairs] + checks
     # A rule may give one value for all rows: the column of full height repeats it in each row.
     height = pl.repeat(False, pl.len()).alias(_ROW)
     exprs = [c.broken.alias(str(i)) for i, c in enumerate(checks)]
@@ -371,11 +379,42 @@ def list_broken_rows(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
         broken = frame.lazy().select(height, *exprs).drop(_ROW).collect()
     except pl.exceptions.PolarsError as error:
         raise _computation_error(frame, schema, checks) or error from None
-    for check, series in zip(checks, broken, strict=True):
+    for place, check, series in zip(places, checks, broken, strict=True):
         if series.any():
             rows = series.arg_true().cast(pl.Int64).alias("row").to_frame()
-            parts.append(rows.with_columns(column=pl.lit(check.name), rule=pl.lit(check.requirement)))
-    return pl.concat(parts).sort("row", maintain_order=True)
+            parts.append(
+                rows.select("row", place=place, column=pl.lit(check.name), rule=pl.lit(check.requirement))
+            )
+    return pl.concat(parts, how="vertical_relaxed").sort("row", "place", maintain_order=True).drop("place")
+
+
+_FEW_ROWS = 1000
+
+
+def _check_few_rows(frame: pl.DataFrame, schema: Schema) -> list[pl.DataFrame]:
+    """Check columns with equal requirements as one long column, since there may be thousands of them."""
+    groups: dict[Any, list[int]] = {}
+    dtypes = frame.schema
+    for place, column in enumerate(schema.columns):
+        bounds = tuple((k, repr(v)) for k, v in column.bounds.items())
+        key = (dtypes[column.name], column.nullable, column.choices, bounds)
+        groups.setdefault(key, []).append(place)
+    parts = []
+    for places in groups.values():
+        columns = [schema.columns[place] for place in places]
+        series = [frame.get_column(c.name) for c in columns]
+        checks = build_column_checks(replace(columns[0], name=""), series[0].dtype)
+        table = (pl.concat(series) if len(series) > 1 else series[0]).alias("").to_frame()
+        try:
+            broken = table.select(c.broken.alias(str(i)) for i, c in enumerate(checks))
+        except pl.exceptions.PolarsError as error:
+            named = [k for c in columns for k in build_column_checks(c, series[0].dtype)]
+            raise _computation_error(frame, schema, named) or error from None
+        for check, failed in zip(checks, broken, strict=True):
+            for at in failed.arg_true():
+                number, row = divmod(at, frame.height)
+                parts.append((row, places[number], columns[number].name, check.requirement))
+    return [pl.DataFrame(parts, schema=["row", "place", "column", "rule"], orient="row")] if parts else []
 
 
 def _count_rows(table: pl.DataFrame | pl.LazyFrame) -> int:

@@ -19,6 +19,7 @@ from magical.events import keep
 from magical.library.column_matching import match_columns, suggest_alias
 from magical.library.key_matching import enforce_keys, find_relations, with_key_types
 from magical.library.remarks import warn
+from magical.library.settled_marks import keep_settled
 from magical.library.type_advice import suggest_type, write_hint
 from magical.reading.casting import CastResult, cast
 from magical.reading.number_reading import TableEvidence
@@ -100,7 +101,7 @@ def model_data(
     casts = {c.name: cast(sources[c.name], c, evidence) for c in schema.columns}
     _raise_conflict([*casts.values()], schema)
     _report_readings([*casts.values()])
-    _keep_settled(casts, schema)
+    keep_settled({name: result.settled for name, result in casts.items()}, schema)
     advise = partial(_suggest_fix, schema=schema, sources=sources, evidence=evidence)
     _check_casts(casts, sources, schema, max_uncastable, advise)
     # A raw column may have the name of a field that another column filled: the raw one is dropped.
@@ -204,18 +205,6 @@ def _annotate(column: Column, mark: str) -> str:
     kind = {"duration": "timedelta"}.get(column.type, column.type)
     hint = f"Annotated[{kind}, {mark}]{' | None' if column.nullable else ''}"
     return f"{column.name}: {column.role.capitalize()}[{hint}]" if column.role else f"{column.name}: {hint}"
-
-
-def _keep_settled(casts: Mapping[str, CastResult], schema: Schema) -> None:
-    """Keep as ``settled`` how the texts of each column are written, where the contract does not say it."""
-    settled = {}
-    for column in schema.columns:
-        states_marks = bool(column.decimal or column.thousands)
-        shown = casts[column.name].settled.items()
-        if marks := {n: mark for n, mark in shown if not (states_marks and n in ("decimal", "thousands"))}:
-            settled[column.name] = marks
-    if settled:
-        keep("settled", settled)
 
 
 def _report_readings(casts: list[CastResult]) -> None:

@@ -29,7 +29,7 @@ from magical.errors import MagicalError, RegistryError, WiringError, did_you_mea
 from magical.events import keep
 from magical.graph import Graph, Node
 from magical.library.evaluating import evaluate
-from magical.library.metrics.metric_settings import Metric, list_tasks
+from magical.library.metrics.metric_settings import list_tasks
 from magical.library.metrics.metrics import METRICS_BY_TASK, PRIMARY
 from magical.library.metrics.scores import Scores
 from magical.library.prediction_task import prediction_columns
@@ -41,11 +41,9 @@ from magical.library.scorer.champion_comparison import (
     ComparisonRules,
     compare_with_champion,
 )
-from magical.library.scorer.fitted_units import FittedUnits
 from magical.library.scorer.held_out_rows import find_held_out
 from magical.library.scorer.parity import ROW_CRITERION, check_row_parity, check_run_parity
 from magical.library.scorer.promotion_gate import (
-    TARGET_CRITERION,
     Criterion,
     check_class_rows,
     check_findings,
@@ -54,9 +52,8 @@ from magical.library.scorer.promotion_gate import (
     tabulate_criteria,
 )
 from magical.library.scorer.row_conversion import state_offsets
-from magical.library.scorer.row_source import load_shown_marks, settle_row
 from magical.library.scorer.scorer import Scorer
-from magical.library.scorer.scoring_steps import TargetRead
+from magical.library.settled_marks import load_settled, settle_row
 from magical.masking import mask
 from magical.refs import Link
 from magical.scoring_path import derive_scoring_path
@@ -187,7 +184,7 @@ class _Registration:
     def __init__(self, context: StepContext, model: Model, scores: Scores, how: RegisterSettings) -> None:
         self.context, self.model, self.scores, self.how = context, model, scores, how
         path = derive_scoring_path(context.graph, context.node.name)
-        self.path = replace(path, typed=settle_row(path.typed, load_shown_marks(context, path.source)))
+        self.path = replace(path, typed=settle_row(path.typed, load_settled(context, path.source)))
         self.folder = context.scratch() / "model"
         self.comparison: ChampionComparison | None = None
         self.criteria: list[Criterion] = [
@@ -202,8 +199,8 @@ class _Registration:
         """Save the scorer, load it again, and check that it gives the predictions that were evaluated."""
         scorer = Scorer.from_path(self.path, self.model, self._load_value)
         self.package = scorer.save(self.folder, key=self.context.key, root=self.context.root)
-        if self.test_rows is not None and self.test_rows.units is not None:
-            FittedUnits.from_run(self.test_rows.units, self.context.key).save(self.folder)
+        if self.test_rows is not None:
+            self.test_rows.save_units(self.folder, self.context.key)
         before = len(self.criteria)
         try:
             self._verify_predictions()
@@ -223,10 +220,6 @@ class _Registration:
             with mute_events():  # the steps emitted the same events in the run
                 batch = loaded.predict(rows)
                 row_parity = check_row_parity(loaded, rows, batch)
-        except TargetRead as error:
-            criterion = Criterion(TARGET_CRITERION, "no step reads it", "read", False, error.lines[0])
-            self.criteria.append(criterion)
-            return
         except MagicalError as error:
             self.criteria.append(check_run_parity(error, self.test_rows))
             return
@@ -244,9 +237,12 @@ class _Registration:
             criterion = Criterion(CHAMPION_CRITERION, metric, "", False, reason)
         elif champion is None:
             criterion = Criterion(CHAMPION_CRITERION, metric, "there is no champion yet", True)
+        elif (measure := self.scores.find_metric(metric)) is None:
+            reason = f"{metric} is of a step of the project, and cannot be computed for the champion"
+            criterion = Criterion(CHAMPION_CRITERION, metric, "", False, reason)
         else:
             rules = ComparisonRules(
-                metric=self._find_metric(metric),
+                metric=measure,
                 margin=self.how.margin,
                 replace_equal=self.how.replace_equal,
                 min_rows=self.how.min_compared_rows,
@@ -256,9 +252,6 @@ class _Registration:
             criterion = self.comparison.to_criterion(rules)
         # Replace the result of an earlier round: the champion may have changed since.
         self.criteria = [*(c for c in self.criteria if c.criterion != CHAMPION_CRITERION), criterion]
-
-    def _find_metric(self, name: str) -> Metric:
-        return next((m for m in self.scores.project_metrics if m.name == name), None) or Metric(name)
 
     def build_submission(self, name: str) -> Submission:
         """Build the submission to the registry: the scorer, its schemas, the card, tags and requirements."""

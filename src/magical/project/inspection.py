@@ -91,7 +91,8 @@ def inspect_step(context: ProjectContext, step: str) -> Inspection:
         is_left_out = plan is not None and plan.state == LEFT_OUT
         state = f"of {name}; {'it is left out now' if is_left_out else 'it would run again now'}"
     if record is None:
-        raise UsageError(f"{node.name} has not run yet.", hint=f"{_command(context)} {node.name}")
+        hint = (plan.hint if plan else "") or f"{_command(context)} {node.name}"
+        raise UsageError(f"{node.name} has not run yet.", hint=hint)
     kept = {n: _artifact_text(context.store, a) for n, a in record.kept.items()}
     log = tuple(_read_log(context.journal, record))
     text, size = _artifact_text(context.store, record.result), context.store.size(record.key)

@@ -24,7 +24,7 @@ from magical.library.scorer.scorer import Scorer
 from magical.library.scoring.batch import CHUNK_ROWS, Batch, BatchCounts, RejectLimit
 from magical.library.scoring.manifest import Manifest, OutputPlaces, ScoredModel
 from magical.library.scoring.output_files import check_output, read_table
-from magical.library.sources.chunked_source import open_source
+from magical.library.sources.chunked_source import ChunkedSource, open_source
 from magical.masking import mask
 from magical.project.backends import find_database, find_registry_uri
 
@@ -247,27 +247,19 @@ def score_rows(
         StoreError: the output cannot be written.
     """
     begun, started = time.perf_counter(), datetime.now(UTC)
-    limit = RejectLimit.parse(options.max_rejects)
-    with _refuse_input():
-        opened = open_source(source, _find_reading(model.scorer), options.reading)
-        batch = Batch.plan(model.scorer, model.identity, opened, keep)
-    total, tell = opened.rows or 0, options.on_progress
-    batch = replace(
-        batch, limit=limit, chunk_rows=options.chunk_rows, on_progress=lambda rows: tell(rows, total)
-    )
-    tables = {"predictions": pl.DataFrame(), "rejects": pl.DataFrame()}
-    places, input_digest = None, ""
-    if output is None:
-        counts, tables = _score_in_memory(batch)
-    else:
-        places = OutputPlaces(output)
-        input_digest = _check_places(batch, places, replaces=options.replace)
+    batch = _plan_batch(source, model, keep, options)
+    places = None if output is None else OutputPlaces(output)
+    input_digest = _check_places(batch, places, replaces=options.replace) if places else ""
+    tables: dict[str, pl.DataFrame] = {"rejects": batch.make_no_rejects()}
+    if places:
         counts = batch.score_to_files(places)
+    else:
+        counts, tables = _score_in_memory(batch)
     manifest = Manifest(
         model=model.identity.name,
         version=model.identity.version,
         digest=model.identity.digest,
-        input=mask(opened.name),
+        input=mask(batch.source.name),
         input_digest=input_digest,
         output=str(output or ""),
         columns=counts.columns,
@@ -284,6 +276,31 @@ def score_rows(
     if places:
         places.write_manifest(manifest)
     return Scoring({**asdict(manifest), "failures": counts.list_failures()}, output, tables)
+
+
+def _plan_batch(source: Any, model: LoadedModel, keep: Sequence[str], options: ScoreOptions) -> Batch:
+    limit = RejectLimit.parse(options.max_rejects)
+    with _refuse_input():
+        opened = _prepare(open_source(source, model.scorer.reading, options.reading), model.scorer)
+        batch = Batch.plan(model.scorer, model.identity, opened, keep)
+    total, tell = batch.source.rows or 0, options.on_progress
+    return replace(
+        batch, limit=limit, chunk_rows=options.chunk_rows, on_progress=lambda rows: tell(rows, total)
+    )
+
+
+def _prepare(source: ChunkedSource, scorer: Scorer) -> ChunkedSource:
+    """Execute the steps that raw rows passed in the run; on the whole source, as they may be of any kind."""
+    raw = scorer.raw_rows
+    if raw.refusal and source.path is not None:
+        raise UsageError(
+            f"{source.name} cannot be scored: in the run {raw.refusal}.",
+            hint="make one table of them, and give it to project.score.",
+        )
+    if raw.refusal or not raw.chain.steps:
+        return source
+    table = raw.prepare(pl.concat(source.chunks(list(source.schema), 1 << 30)))
+    return replace(source, schema=table.schema, pieces=open_source(table).pieces, rows=table.height)
 
 
 def _score_in_memory(batch: Batch) -> tuple[BatchCounts, dict[str, pl.DataFrame]]:
@@ -349,12 +366,6 @@ def _find_version(registry: Registry, name: ModelName) -> Version:
             hint=f"{there}its versions: {join_names(numbers, 10)}, such as --model {name.name}/{numbers[0]}.",
         )
     return found
-
-
-def _find_reading(scorer: Scorer) -> Reading:
-    """Return how the training source was written, as far as the version says."""
-    reading = getattr(scorer, "reading", None)
-    return reading if isinstance(reading, Reading) else _NOTHING_SAID
 
 
 def _digest_folder(folder: Path) -> str:

@@ -22,6 +22,8 @@ _TRUE = ("true", "t", "yes", "y", "1", "1.0", "on", "ja", "j", "oui", "si", "sí
 _FALSE = ("false", "f", "no", "n", "0", "0.0", "off", "nein", "non", "não", "falsch", "faux")
 _NUMBERS = ("int", "float", "duration")
 _SECONDS = {"": 1, "ms": 1e-3, "s": 1, "sec": 1, "min": 60, "h": 3600, "hr": 3600, "hrs": 3600, "d": 86400}
+# Texts without a mark: then ``1.498`` has two readings, and a row that is read alone has none.
+_NO_MARKS = {"settled": "source"}
 _WHOLE = r"^([+-]?[0-9]+)(?:\.0*)?$"
 
 
@@ -39,7 +41,7 @@ class CastResult(NamedTuple):
         said: what else another reader could dispute, such as dates in several forms.
         reason: the cause why values cannot be cast, where it is known.
         settled: what the texts show of how they are written, as fields of a column: ``decimal``,
-            ``thousands``, ``unit``, ``order``.
+            ``thousands``, ``unit``, ``order``; ``settled`` for numbers that show nothing.
     """
 
     values: pl.Series
@@ -157,7 +159,7 @@ def _cast_number_texts(raw: pl.Series, column: Column, evidence: TableEvidence |
         raw = strip_texts(raw, column)
         plain = _cast_plain_numbers(raw, column)
     if plain is not None:
-        settled = {"decimal": "."} if column.type != "int" and has_point(raw) else {}
+        settled = {} if column.type == "int" else {"decimal": "."} if has_point(raw) else _NO_MARKS
         none = pl.repeat(False, len(raw), eager=True)
         return CastResult(plain.rename(column.name), none, settled=settled)
     reading = read_numbers(raw, column, evidence)
@@ -181,7 +183,7 @@ def _cast_number_texts(raw: pl.Series, column: Column, evidence: TableEvidence |
         raw.is_not_null() & number.is_null(),
         *found,
         reason=reading.reason,
-        settled={name: mark for name, mark in shown if mark},
+        settled={name: mark for name, mark in shown if mark} or _NO_MARKS,
     )
 
 

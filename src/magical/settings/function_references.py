@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from inspect import isfunction
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler
@@ -43,7 +44,11 @@ class FunctionReference(str):
             ) from error
         for part in name.split("."):
             if not hasattr(found, part):
-                known = [n for n in dir(found) if n[0] != "_" and callable(getattr(found, n, None))]
+                known = [
+                    n
+                    for n, value in getattr(found, "__dict__", {}).items()
+                    if n[0] != "_" and isfunction(value)
+                ]
                 raise SettingsError(f"There is no function {self}.", hint=did_you_mean(part, known))
             found = getattr(found, part)
         if not callable(found):

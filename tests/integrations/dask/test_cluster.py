@@ -422,6 +422,31 @@ def at(address: str, **more: Any) -> dict[str, Any]:
     return {"policy": {"cluster": address, "workers": 2, **more}}
 
 
+@pytest.mark.slow
+def test_a_run_that_explores_on_a_cluster_leaves_out_what_writes(tmp_path: Path, scheduler: str) -> None:
+    text = """
+    class S(Settings):
+        n: int = 1
+
+    @step
+    def there(n: int) -> int:
+        return n
+
+    @step(writes="world")
+    def publish(there: int) -> int:
+        return there
+
+    @workflow
+    def flow(s: S) -> int:
+        return publish(there(s.n))
+    """
+    small = one(tmp_path, text)
+    run = small.run(n=2, **at(scheduler))
+    assert (run.executed, list(run.left_out)) == (["there"], ["publish"])
+    assert small.run(**at(scheduler)).result == 1
+    assert small.load(register=True).run(n=2, **at(scheduler)).executed == ["publish"]
+
+
 def test_a_cluster_at_an_address_runs_edited_code_as_it_is_now(tmp_path: Path, scheduler: str) -> None:
     small = one(tmp_path, STEPS)
     assert small.run(**at(scheduler)).result == 15

@@ -157,6 +157,12 @@ def test_a_run_on_a_sample_is_marked_as_one(desk: Desk) -> None:
     assert desk.runs()[0].data.tags["magical.sample"] == "20"
 
 
+def test_a_run_that_explored_names_its_settings(desk: Desk) -> None:
+    explored = replace(started(), explores=["max_age 80, the files say 90"])
+    desk.hear(explored, *ran("ingest", "c"), finished())
+    assert desk.runs()[0].data.tags["magical.explores"] == "max_age 80, the files say 90"
+
+
 def test_a_run_names_what_is_not_real_in_it(desk: Desk) -> None:
     desk.hear(replace(started(), origin=["clean", "tune[linear]"]), *ran("ingest", "c"), finished())
     assert desk.runs()[0].data.tags["magical.origin"] == "clean, tune[linear]"

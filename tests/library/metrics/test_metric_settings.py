@@ -64,7 +64,7 @@ def test_a_function_may_be_given_itself() -> None:
     [
         ({"name": "acuracy"}, "there is no metric 'acuracy'; did you mean 'accuracy'"),
         ({"name": "rand_score"}, "rand_score compares clusterings, not predictions"),
-        ({"name": "roc_auc", "function": COST}, "roc_auc is a metric of its own"),
+        ({"name": "roc_auc", "function": COST}, "roc_auc is a metric already"),
         ({"name": "roc_auc", "needs": "prediction"}, "those of roc_auc are known"),
         ({"name": "rmse", "greater_is_better": True}, "those of rmse are known"),
         ({"name": "cost", "function": "cost"}, "'cost' is no import string; write module:function"),

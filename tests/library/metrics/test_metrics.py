@@ -7,12 +7,10 @@ from hypothesis import strategies as st
 from sklearn import metrics as known
 
 from magical.library.metrics.metrics import (
-    LOWER_IS_BETTER,
     compute_confusion_metrics,
     compute_log_losses,
     compute_ranking_metrics,
     compute_residual_metrics,
-    is_better,
     loss,
 )
 
@@ -81,10 +79,3 @@ def test_the_loss_that_is_minimised() -> None:
 
 def test_what_was_thought_impossible_is_a_finite_surprise() -> None:
     assert np.isfinite(compute_log_losses(np.array([[0.0, 1.0], [0.5, 0.5]]), np.array([0, -1]))).all()
-
-
-def test_which_way_is_better() -> None:
-    assert is_better("rmse", 1, 2)
-    assert is_better("r2", 2, 1)
-    assert not is_better("roc_auc", 0.5, 0.5)
-    assert "log_loss" in LOWER_IS_BETTER

@@ -2,21 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 
-from library.served import WORKFLOW, forget, play, write
 from magical import InputPath
-from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise
 from magical.library import ingest
-from magical.library.scorer.row_source import settle_row
-from magical.library.scorer.scorer import Scorer
+from magical.library.scorer.scorer import ScoredRows, Scorer
 from magical.library.sources import Reading
 from magical.project.project_context import ProjectContext
-from magical.reading.casting import cast
 from memory_registry import MemoryRegistry
 from projects import Small, project
 
@@ -94,26 +89,27 @@ def scorer(small: Small, registry: MemoryRegistry) -> Scorer:
     return Scorer.load(registry.folder(champion))
 
 
-def read_alone(small: Small, scorer: Scorer, text: str) -> dict[str, Any]:
-    """Read a csv file by the version's reading, and convert its texts by the version's columns."""
+def score_alone(small: Small, scorer: Scorer, text: str) -> ScoredRows:
+    """Read a csv file by the version's reading, and score it."""
     small.write("new.csv", HEAD + text)
-    raw = ingest(InputPath(small.root / "new.csv"), scorer.reading)
-    return {c.name: cast(raw[c.alias or c.name], c) for c in scorer.row_schema.columns}
+    return scorer.score_rows(ingest(InputPath(small.root / "new.csv"), scorer.reading))
 
 
+@pytest.mark.slow
 def test_the_reading_of_the_workflow_is_part_of_the_version(scorer: Scorer) -> None:
     assert scorer.reading == Reading(nulls=("k. A.",))
     assert scorer.raw_rows.step == "magical.library.ingesting:ingest"
     assert scorer.raw_rows.refusal == ""
 
 
+@pytest.mark.slow
 def test_the_marks_that_the_run_settled_are_part_of_the_version(scorer: Scorer) -> None:
     marks = {
         c.name: (c.alias, c.decimal, c.thousands, c.unit, c.order, c.settled)
         for c in scorer.row_schema.columns
     }
     assert marks == {
-        "id": ("", "", "", "", "", "source"),
+        "id": ("", "", "", "", "", ""),
         "price": ("Preis", ",", ".", "", "", "source"),
         "share": ("", "", "", "%", "", "source"),
         "visits": ("", "", ".", "", "", "source"),
@@ -121,62 +117,36 @@ def test_the_marks_that_the_run_settled_are_part_of_the_version(scorer: Scorer) 
     }
 
 
+@pytest.mark.slow
 def test_each_row_alone_is_read_as_the_run_read_it(small: Small, scorer: Scorer) -> None:
-    typed = small.run("model_data")["model_data"]
+    typed = small.run("model_data")["model_data"].drop("sold")
+    together = score_alone(small, scorer, "".join(map(line, range(90))))
+    assert together.rejects.is_empty()
+    assert together.typed.equals(typed)
     for i in (0, 3, 40):
-        found = {name: result.values.item() for name, result in read_alone(small, scorer, line(i)).items()}
-        assert found == typed.drop("sold").row(i, named=True)
+        alone = score_alone(small, scorer, line(i))
+        assert alone.typed.row(0) == typed.row(i)
+        assert alone.predictions.row(0) == together.predictions.row(i)
 
 
-def test_a_row_of_an_export_with_other_marks_is_refused_with_the_reason(small: Small, scorer: Scorer) -> None:
-    found = read_alone(small, scorer, "7;1498.5;0.07;3,107;12/31/2024;\n")
-    assert [result.values.item() for result in found.values()] == [7, None, None, None, None]
-    assert {name: result.conflict or result.reason for name, result in found.items()} == {
-        "id": "",
-        "price": "'1498.5' is written otherwise: the numbers of the run had a decimal comma",
-        "share": "'0.07' is not in %, as the numbers of the run were",
-        "visits": "",
-        "day": "'12/31/2024' is written otherwise: in the dates of the run the day came first",
-    }
+@pytest.mark.slow
+def test_a_row_of_an_export_with_other_marks_is_rejected_with_the_reason(
+    small: Small, scorer: Scorer
+) -> None:
+    other = "7;1498.5;0.07;3,107;12/31/2024;\n"
+    for text, row in ((other, 0), (line(1) + other + line(2), 1)):
+        rejects = score_alone(small, scorer, text).rejects
+        assert rejects.rows() == [
+            (row, "price", "must be float (write it as in the run: decimal ',', thousands '.')", "9999.9"),
+            (row, "share", "must be float (write it as in the run: unit '%')", "9.99"),
+            (row, "visits", "must be int (write it as in the run: thousands '.')", "9,999"),
+            (row, "day", "must be date (in the run the day came first)", "99/99/9999"),
+        ]
 
 
-RAW_STEP = """
-
-@step
-def in_cents(raw: Frame, rate: float) -> Frame:
-    return raw.with_columns(pl.col("income").mul(rate * helpers.FACTOR).fill_null(pl.col("income").mean()))
-
-
-@workflow
-def campaign() -> Frame:
-    customers = distinct(typed_rows(in_cents(source({rows}), 50.0), Customer))
-    train, validation, test = cut(aged(customers, Ages({ages})))
-    return predict(fit(train, validation), test)
-"""
-
-
-def test_steps_on_raw_rows_are_part_of_the_version(tmp_path: Path) -> None:
-    played = play(write(tmp_path / "project", workflow=WORKFLOW + RAW_STEP))
-    wanted = played.values["in_cents"]
-    scorer = played.saved("c1" * 6, tmp_path / "scorer")
-    forget(played.root)
-    assert scorer.raw_rows.step == "workflow:source"
-    assert scorer.raw_rows.prepare(played.values["source"]).equals(wanted)
-
-
+@pytest.mark.slow
 def test_without_steps_on_raw_rows_they_stay_as_they_are(scorer: Scorer) -> None:
     table = pl.DataFrame({"x": [1]})
     assert scorer.raw_rows.prepare(table).equals(table)
     with pytest.raises(BrokenPromise, match="as in the run: its rows come from 2 sources"):
         replace(scorer.raw_rows, refusal="its rows come from 2 sources (a and b)").prepare(table)
-
-
-def test_what_the_contract_states_stays_and_a_unit_that_the_run_had_not_is_refused() -> None:
-    stated = Schema("Sale", (Column("x", "float", decimal=","), Column("day", "date", format="%d.%m.%y")))
-    settled = settle_row(stated, {"day": {"order": "day"}})
-    assert [(c.decimal, c.thousands, c.order, c.settled) for c in settled.columns] == [
-        (",", "", "", "contract"),
-        ("", "", "", ""),
-    ]
-    read = cast(pl.Series(["1,5", "1.498", "1.5", "5 %"]), settled.columns[0])
-    assert read.values.to_list() == [1.5, 1498, 1.5, None]

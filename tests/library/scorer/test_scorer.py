@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from library.served import WORKFLOW, Played, forget, play, write
+from library.served import RAW_STEP, WORKFLOW, Played, forget, play, write
 from magical.errors import BrokenPromise, StepError, StoreError
 from magical.library.scorer.scorer import Scorer
 
@@ -193,9 +193,9 @@ def test_a_step_that_needs_what_is_not_there_says_so(tmp_path: Path) -> None:
     needs = "table.with_columns(pl.col('richness') + pl.col('answers').mean())"
     played = changed(tmp_path, aged=needs)
     _, rows = run_and_rows(played)
-    with pytest.raises(StepError, match="aged raised ColumnNotFoundError while scoring") as caught:
+    with pytest.raises(StepError, match="aged reads answers, the target of the row itself") as caught:
         played.scorer().predict(rows)
-    assert "without the target" in caught.value.hint
+    assert "training_only=True" in caught.value.hint
 
 
 def test_what_a_step_keeps_while_scoring_is_nobodys(tmp_path: Path) -> None:
@@ -396,3 +396,12 @@ def test_rows_that_were_scored_come_with_their_types_and_their_masked_rejects(si
     assert scored.rejects["rule"][2] == "must be >= 1890"
     assert scored.predictions["prediction"].is_null().to_list() == [True, False, True]
     assert scored.predictions["reason"][2] == "born must be >= 1890"
+
+
+def test_steps_on_raw_rows_are_part_of_the_version(tmp_path: Path) -> None:
+    played = play(write(tmp_path / "project", workflow=WORKFLOW + RAW_STEP))
+    wanted = played.values["in_cents"]
+    scorer = played.saved("c1" * 6, tmp_path / "scorer")
+    forget(played.root)
+    assert scorer.raw_rows.step == "workflow:source"
+    assert scorer.raw_rows.prepare(played.values["source"]).equals(wanted)

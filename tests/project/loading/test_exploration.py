@@ -1,6 +1,7 @@
 """A run with other settings than those of the files explores: what writes to the world is left out."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,9 @@ def test_register_includes_it_and_then_it_is_fresh_also_without(shop: Small) -> 
     assert "nothing had to run; all 3 steps are fresh." in answer.out
     assert "version of 240" in shop.command("inspect", "register", "max_age=80").out
     assert "it is left out now" in shop.command("inspect", "register", "max_age=70").out
+    for entry in (shop.root / ".magical" / "runs").iterdir():
+        shutil.rmtree(entry)
+    assert HINT in shop.command("inspect", "register", "max_age=70").err, "no run had it"
     assert world(shop) == [270, 240]
 
 

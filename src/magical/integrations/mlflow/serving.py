@@ -63,6 +63,6 @@ def _parse_csv(parse: Any, csv_input: Any, schema: Any = None) -> Any:
 
     try:
         # Without the filter a text such as NA stays one: what is missing depends on the column's contract.
-        return pd.read_csv(csv_input, dtype=str, keep_default_na=False, na_filter=False, index_col=False)
+        return pd.read_csv(csv_input, dtype=object, keep_default_na=False, na_filter=False, index_col=False)
     except ValueError as error:  # of which the parser's errors are one kind
         raise MlflowException(f"The input is no csv: {error}", error_code=BAD_REQUEST) from error

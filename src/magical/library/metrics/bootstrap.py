@@ -23,6 +23,13 @@ BINS = 500
 class Resamples:
     """Bootstrap weights of a table's rows: row 0 is the table itself, the others are resamples.
 
+    Args:
+        rows: the number of rows.
+        seed: equal seeds give equal resamples.
+        number: the number of resamples.
+        units: the number of each row's unit, from 0: rows of one unit are drawn together. Rows of one group
+            go wrong together, so drawing them apart would promise too narrow an interval.
+
     Attributes:
         number: the number of resamples; with 0 there is the table only.
 
@@ -32,13 +39,13 @@ class Resamples:
         ((501, 1), [6.0])
     """
 
-    def __init__(self, rows: int, seed: int, number: int = RESAMPLES) -> None:
+    def __init__(self, rows: int, seed: int, number: int = RESAMPLES, units: Array | None = None) -> None:
         self.number = number
         rng = np.random.default_rng(seed)
-        self._block_count = min(rows, MAX_BLOCKS)
-        self._row_blocks = (
-            rng.permutation(rows) % self._block_count if rows > self._block_count else np.arange(rows)
-        )
+        count = rows if units is None else int(units.max()) + 1
+        self._block_count = min(count, MAX_BLOCKS)
+        blocks = rng.permutation(count) % self._block_count if count > self._block_count else np.arange(count)
+        self._row_blocks = blocks if units is None else blocks[units]
         even = np.full(self._block_count, 1 / self._block_count)
         drawn = rng.multinomial(self._block_count, even, size=number)
         self._weights = np.vstack([np.ones(self._block_count), drawn]).astype(np.float64)

@@ -89,7 +89,7 @@ class Metric(Settings):
         known = self.name in _OURS or self.name in SCORER_TASKS
         if self.function:
             if known:
-                raise ValueError(f"{self.name} is a metric of its own; give the function another name")
+                raise ValueError(f"{self.name} is a metric already; give the function another name")
         elif self.name in UNFIT_SCORERS:
             raise ValueError(
                 f"{self.name} compares {UNFIT_SCORERS[self.name]}, not predictions of one target"

@@ -17,7 +17,6 @@ __all__ = [
     "compute_confusion_metrics",
     "compute_ranking_metrics",
     "compute_residual_metrics",
-    "is_better",
     "loss",
 ]
 
@@ -39,16 +38,6 @@ METRICS_BY_TASK = {
 """The metrics that ``evaluate`` computes, for each task."""
 
 _EPSILON = float(np.finfo(np.float64).eps)
-
-
-def is_better(metric: str, value: float, other: float) -> bool:
-    """Return True if the first value of a metric is better than the second.
-
-    Example:
-        >>> is_better("roc_auc", 0.9, 0.8), is_better("rmse", 0.9, 0.8)
-        (True, False)
-    """
-    return value < other if metric in LOWER_IS_BETTER else value > other
 
 
 def loss(predicted: Array, truth: Array) -> float:

@@ -10,7 +10,7 @@ from pydantic import Field
 from magical.brand import mark_not_real
 from magical.contracts.contract import Contract
 from magical.library.metrics.metric_settings import Metric, find_deciding
-from magical.library.metrics.metrics import LOWER_IS_BETTER, PRIMARY
+from magical.library.metrics.metrics import LOWER_IS_BETTER, METRICS_BY_TASK, PRIMARY
 from magical.library.rare_classes import FEW_ROWS
 
 if TYPE_CHECKING:
@@ -107,6 +107,18 @@ class Scores(Contract):
     def is_wide(self) -> bool:
         """True if a class has fewer than 30 of the evaluated rows."""
         return self.rarest is not None and self.rarest < FEW_ROWS
+
+    def find_metric(self, name: str) -> Metric | None:
+        """Find a metric that can be computed again, for another model; None for one of a project's own step.
+
+        Example:
+            >>> scores = Scores(task="binary", target="y", part="test", rows=9, metrics={})
+            >>> scores.find_metric("roc_auc"), scores.find_metric("lift")
+            (Metric(name='roc_auc', function='', greater_is_better=None, needs='', weights=''), None)
+        """
+        listed = {m.name: m for m in self.project_metrics}
+        ours = any(name in names for names in METRICS_BY_TASK.values())
+        return listed.get(name) or (Metric(name) if ours else None)
 
     def is_lower_better(self, metric: str) -> bool:
         """Return True if a metric improves when it falls.

@@ -28,6 +28,7 @@ BOOTSTRAP_SEED = 1979
 # All between 0 and 1. They hang on the rows of one class; accuracy and the losses on all rows.
 _METRICS_OF_CLASSES = {
     "roc_auc", "average_precision", "f1", "precision", "recall", "f1_macro", "roc_auc_ovr",
+    "balanced_accuracy", "jaccard", "jaccard_macro", "precision_macro", "recall_macro", "roc_auc_ovo",
 }  # fmt: skip
 
 
@@ -53,7 +54,11 @@ class ResampledMetrics(NamedTuple):
 
 
 def resample_metrics(
-    rows: pl.DataFrame, target: Column, names: Sequence[str] = (), metrics: Sequence[Metric] = ()
+    rows: pl.DataFrame,
+    target: Column,
+    names: Sequence[str] = (),
+    metrics: Sequence[Metric] = (),
+    units: Array | None = None,
 ) -> ResampledMetrics:
     """Compute the metrics of predictions on all rows and on resamples of them.
 
@@ -65,6 +70,7 @@ def resample_metrics(
         target: the column of the true values.
         names: the columns of probabilities, in the order of the classes; of two, the last is positive.
         metrics: the metrics of the settings; they come first.
+        units: the number of each row's unit, from 0, to draw rows of one unit together.
 
     Raises:
         BrokenPromise: a predicted class has no probability, or a metric cannot be computed.
@@ -78,7 +84,7 @@ def resample_metrics(
     """
     classes = _list_classes(rows, target, names)
     predicted = _read_rows(rows, target, names, classes)
-    resamples = Resamples(rows.height, BOOTSTRAP_SEED)
+    resamples = Resamples(rows.height, BOOTSTRAP_SEED, units=units)
     values = resample_fast(predicted, resamples)
     if metrics:
         # As tune and select see the rows: with the classes of the model, which the task follows from.

@@ -2,6 +2,6 @@
 
 The registry loads `scorer`; `parity`, `champion_comparison` and `promotion_gate` decide
 whether a version gets the alias.
-Door: `card`, `champion_comparison`, `fitted_units`, `held_out_rows`, `parity`, `promotion_gate`,
-`row_conversion`, `row_source`, `scorer`.
+Door: `card`, `champion_comparison`, `held_out_rows`, `parity`, `promotion_gate`,
+`row_conversion`, `scorer`.
 """

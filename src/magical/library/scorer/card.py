@@ -131,16 +131,8 @@ def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
 
 
 def _column_row(column: Column) -> tuple[str, ...]:
-    marks = _describe_marks(column)
-    return (column.name, column.alias, column.type_text, column.role, marks, column.description)
-
-
-def _describe_marks(column: Column) -> str:
-    """Describe how a column is written in the source, as the contract states it or the run settled it."""
-    marks = {"decimal": column.decimal, "thousands": column.thousands, "unit": column.unit}
-    texts = [f"{name} {mark!r}" for name, mark in marks.items() if mark]
-    texts += [f"{column.order} first"] if column.order else []
-    return ", ".join([*texts, *filter(None, [column.format, column.zone])])
+    how = column.marks_text
+    return (column.name, column.alias, column.type_text, column.role, how, column.description)
 
 
 def _list_doors(name: str) -> Iterator[str]:

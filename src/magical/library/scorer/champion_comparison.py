@@ -143,20 +143,20 @@ def judge_predictions(
     target: Column,
     rules: ComparisonRules,
     version: str = "",
-    units: int = 0,
+    units: NDArray[Any] | None = None,
 ) -> ChampionComparison:
     """Judge a model against another from their predictions for the same rows.
 
-    Both metrics are computed on the same resamples, so what makes a row hard for both cancels out. The model
-    is better if the whole 95 % interval of the gain is above the margin, worse if it is below minus the
-    margin, and equal otherwise.
+    Both metrics are computed on the same resamples of units, so what makes a row hard for both cancels out.
+    The model is better if the whole 95 % interval of the gain is above the margin, worse if it is below
+    minus the margin, and equal otherwise.
 
     Args:
         tables: the predictions of the model and of the other, each beside the target.
         target: the column of the true values.
         rules: the metric and the margin.
         version: the number of the version that made the second table.
-        units: the number of units in each table.
+        units: the number of each row's unit, from 0; by default each row is one.
 
     Raises:
         BrokenPromise: a predicted class has no probability, or the metric cannot be computed.
@@ -165,7 +165,10 @@ def judge_predictions(
     """
     names = [c for c in tables[0].columns if c.startswith(PROBABILITY_PREFIX)]
     with mute_events():
-        value, other = (_compute_metric(table, target, names, rules.metric) for table in tables)
+        value, other = (
+            resample_metrics(t, target, names, (rules.metric,), units).values[rules.metric.name]
+            for t in tables
+        )
     gains = value - other if rules.metric.direction == "maximize" else other - value
     drawn = gains[1:][np.isfinite(gains[1:])]  # a resample without a class has no such metric
     if not np.isfinite(gains[0]) or not len(drawn):
@@ -174,7 +177,8 @@ def judge_predictions(
     margin = rules.margin + _ROUNDING * max(abs(value[0]), abs(other[0]))
     verdict: Verdict = "better" if low > margin else "worse" if high < -margin else "equal"
     numbers = float(value[0]), float(other[0]), float(gains[0]), low, high
-    return ChampionComparison(version, rules.metric.name, verdict, *numbers, units=units)
+    count = tables[0].height if units is None else len(np.unique(units))
+    return ChampionComparison(version, rules.metric.name, verdict, *numbers, units=count)
 
 
 class NotComparable(MagicalError):
@@ -183,8 +187,8 @@ class NotComparable(MagicalError):
 
 def _predict_both(
     champion: Scorer, seen: FittedUnits | None, model: Model, rows: HeldOutRows | None
-) -> tuple[tuple[pl.DataFrame, pl.DataFrame], int]:
-    """Return what both predict for the rows that neither has seen, beside the target, and their units."""
+) -> tuple[tuple[pl.DataFrame, pl.DataFrame], NDArray[Any]]:
+    """Return what both predict for the rows that neither has seen, with the target, and their units."""
     if rows is None:
         raise NotComparable("the run has no split, and so no test rows")
     if rows.typed_rows is None or rows.units is None:
@@ -192,8 +196,8 @@ def _predict_both(
             "the test rows cannot be found among the typed rows; an Id column would tell them"
         )
     _check_task(champion.model, model)
-    unseen = _find_unseen_rows(seen, rows.units)
-    table, typed, units = (t.filter(unseen) for t in (rows.table, rows.typed_rows, rows.units.test))
+    unseen, hashes = _find_unseen_rows(seen, rows.units)
+    table, typed = rows.table.filter(unseen), rows.typed_rows.filter(unseen)
     # The champion gets typed rows: its own steps may compute other features than those of the test part.
     pair = (model.predict(table), champion.predict(typed))
     # A row that one of the two rejects would compare them on different rows.
@@ -201,19 +205,19 @@ def _predict_both(
     for predictions in pair:
         common &= predictions["prediction"].is_not_null()
     new, old = (table.drop(p.columns, strict=False).hstack(p).filter(common) for p in pair)
-    return (new, old), units.filter(common).n_unique()
+    return (new, old), np.unique(hashes.filter(common).to_numpy(), return_inverse=True)[1]
 
 
-def _find_unseen_rows(seen: FittedUnits | None, units: RunUnits) -> pl.Series:
-    """Mark the test rows whose unit neither the champion nor the model was fitted or selected on."""
+def _find_unseen_rows(seen: FittedUnits | None, units: RunUnits) -> tuple[pl.Series, pl.Series]:
+    """Mark the test rows whose unit neither model was fitted or selected on; also return these units."""
     if seen is None:
         raise NotComparable("it was registered without a note of the rows that it was fitted on")
     if (seen.kind, set(seen.columns)) != (units.kind, set(units.columns)):
         ours, theirs = (f"{u.kind} ({join_names(u.columns, 3)})" for u in (units, seen))
         raise NotComparable(f"its rows are told apart by {theirs}, and those of this model by {ours}")
-    known = mark_known(units.test)
-    mine = np.isin(seen.hash(units.test), seen.hash(units.fitted))
-    return pl.Series(known & ~mine & ~seen.contains(units.test))
+    hashes = seen.hash(units.test)
+    known = mark_known(units.test) & ~np.isin(hashes, seen.hash(units.fitted)) & ~seen.contains(units.test)
+    return pl.Series(known), pl.Series(hashes[known])
 
 
 def _check_task(old: Model, new: Model) -> None:
@@ -223,12 +227,13 @@ def _check_task(old: Model, new: Model) -> None:
         raise NotComparable("it predicts other classes")
 
 
-def _check_rows(truth: pl.Series, units: int, model: Model, rules: ComparisonRules) -> None:
+def _check_rows(truth: pl.Series, units: NDArray[Any], model: Model, rules: ComparisonRules) -> None:
     """Raise NotComparable if too few rows are left to tell two models apart."""
-    if units < rules.min_rows:
-        verb = "is" if units == 1 else "are"
+    count = len(np.unique(units))
+    if count < rules.min_rows:
+        verb = "is" if count == 1 else "are"
         raise NotComparable(
-            f"{units:,} of the test units {verb} new to both models, {rules.min_rows:,} are wanted"
+            f"{count:,} of the test units {verb} new to both models, {rules.min_rows:,} are wanted"
         )
     rarest = count_rarest(truth) if truth.n_unique() > 1 else 0
     if model.task != "regression" and rarest < rules.min_class_rows:
@@ -243,8 +248,3 @@ def _target_column(rows: HeldOutRows | None, model: Model) -> Column:
     assert promise is not None, "a test part has a contract"
     assert promise.schema is not None
     return promise.schema.column(model.target)
-
-
-def _compute_metric(rows: pl.DataFrame, target: Column, names: list[str], metric: Metric) -> NDArray[Any]:
-    """Compute a metric on all rows, and on each resample of them."""
-    return resample_metrics(rows, target, names, (metric,)).values[metric.name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,7 @@ import polars as pl
 from magical.contracts.promises import PARTS, Parts, attached_promise
 from magical.contracts.tables import to_polars
 from magical.engine.protocols import StepContext
-from magical.library.scorer.fitted_units import RunUnits
+from magical.library.scorer.fitted_units import FittedUnits, RunUnits
 from magical.library.scorer.row_conversion import state_offsets
 from magical.library.splitting import SplitSettings, choose_split_kind
 from magical.refs import Link
@@ -35,6 +36,11 @@ class HeldOutRows:
     typed_rows: pl.DataFrame | None = None
     predictions: pl.DataFrame | None = None
     units: RunUnits | None = None
+
+    def save_units(self, folder: Path, key: str) -> None:
+        """Write the units that the model was fitted or selected on beside its scorer, if they were found."""
+        if self.units is not None:
+            FittedUnits.from_run(self.units, key).save(folder)
 
 
 def find_held_out(context: StepContext, path: ScoringPath, model: Link) -> HeldOutRows | None:

@@ -6,8 +6,9 @@ import polars as pl
 
 from magical.errors import MagicalError
 from magical.library.scorer.held_out_rows import HeldOutRows
-from magical.library.scorer.promotion_gate import Criterion
+from magical.library.scorer.promotion_gate import TARGET_CRITERION, Criterion
 from magical.library.scorer.scorer import Scorer
+from magical.library.scorer.scoring_steps import TargetRead
 
 __all__ = ["ROW_CRITERION", "check_row_parity", "check_run_parity"]
 
@@ -25,6 +26,8 @@ def check_run_parity(batch: pl.DataFrame | MagicalError, rows: HeldOutRows | Non
         rows: the test rows, or None if they were not found.
     """
     threshold = "the run's predictions"
+    if isinstance(batch, TargetRead):
+        return Criterion(TARGET_CRITERION, "no step reads it", "read", False, batch.lines[0])
     if isinstance(batch, MagicalError):
         return Criterion(_RUN_CRITERION, threshold, "failed", False, f"it cannot be scored: {batch.lines[0]}")
     # All null is a failure even where the run's predictions were not found to compare with.

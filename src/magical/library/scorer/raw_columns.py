@@ -168,10 +168,9 @@ def classify_value(value: Any) -> str:
         return "int" if int(value) in _INT64 else "odd"
     if known == "decimal":
         return "decimal" if value.is_finite() else "odd"
-    if known in ("datetime", "duration") and (
-        getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0)
-    ):
-        return "odd"  # of pandas: a contract has no nanoseconds
+    nanoseconds: Any = {"datetime": "nanosecond", "duration": "nanoseconds"}.get(known)
+    if nanoseconds and getattr(value, nanoseconds, 0):
+        return "odd"  # of pandas: a contract has none
     if known == "datetime" and value.tzinfo is not None:
         return "moment"
     return "odd" if known == "time" and value.tzinfo is not None else known

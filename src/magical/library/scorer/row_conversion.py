@@ -20,7 +20,14 @@ from magical.library.scorer.raw_columns import MixedColumn, RawColumns
 from magical.reading.casting import cast, strip_texts
 from magical.reading.date_parsing import parse_times, read_moments
 
-__all__ = ["REJECT_SCHEMA", "ConvertedRows", "convert_rows", "mask_value", "state_offsets"]
+__all__ = [
+    "REJECT_SCHEMA",
+    "ConvertedRows",
+    "convert_rows",
+    "has_conversion",
+    "mask_value",
+    "state_offsets",
+]
 
 REJECT_SCHEMA: dict[Any, Any] = {"row": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.String}
 
@@ -150,7 +157,8 @@ def _group_columns(columns: list[Column], sources: Mapping[str, Any], height: in
     groups: dict[Any, list[Column]] = {}
     for column in columns:
         source = sources[column.name]
-        how = (column.type, column.format, column.decimal, column.thousands, column.zone, column.zone_twice)
+        marks = (column.format, column.decimal, column.thousands, column.zone, column.zone_twice)
+        how = (column.type, *marks, column.unit, column.order, column.settled)
         kind = column.name if isinstance(source, MixedColumn) else source.dtype
         groups.setdefault((kind, *how, column.choices if column.type == "str" else ()), []).append(column)
     return groups.values()
@@ -163,7 +171,7 @@ def _convert_group(group: list[Column], sources: Mapping[str, Any], height: int)
         return [_convert_mixed(first, group[0])]
     if len(group) == 1 or not height:
         return [_convert_series(sources[column.name], column) for column in group]
-    result = _convert_series(pl.concat([sources[column.name].alias("") for column in group]), group[0])
+    result = _convert_series(pl.concat([sources[column.name] for column in group]), group[0])
     starts = range(0, len(group) * height, height)
     return [
         _Result(
@@ -286,7 +294,10 @@ def _float_from_int(raw: pl.Series, column: Column) -> _Converted:
 
 def _number_from_text(raw: pl.Series, column: Column) -> _Converted:
     """Read numbers in texts: by the marks that the column states, else only as Python writes them."""
-    if column.decimal or column.thousands:
+    if column.settled:
+        number = cast(raw, column).values
+        reasons = [(_explain_settled(column), number.is_null())]
+    elif column.decimal or column.thousands:
         number, reasons = _read_alone(raw, column, _MARKED), []
     else:
         plain = _keep(raw, raw.str.contains(_PLAIN))
@@ -305,7 +316,17 @@ def _number_from_text(raw: pl.Series, column: Column) -> _Converted:
     return _keep(number, digits.is_null() | exact.is_not_null()), [*reasons, *infinite, *inexact]
 
 
+def _explain_settled(column: Column) -> str:
+    """Return how texts are to be written where the run settled it, without the values themselves."""
+    if column.type in ("date", "datetime"):
+        return f"in the run the {column.order} came first"
+    return f"write it as in the run: {column.marks_text or 'without marks'}"
+
+
 def _duration_from_text(raw: pl.Series, column: Column) -> _Converted:
+    if column.settled:
+        values = cast(raw, column).values
+        return values, [(_explain_settled(column), values.is_null())]
     pattern = _MARKED if column.decimal or column.thousands else _PLAIN
     fits = raw.str.replace(_TIME_UNIT, "").str.contains(pattern)
     return _read_alone(_keep(raw, fits), column, f"{_MARKED[:-1]}(?i:{_TIME_UNIT})?$"), []
@@ -356,6 +377,10 @@ def _moment_from_text(raw: pl.Series, column: Column) -> _Converted:
     texts, reasons = _keep(raw, coarse), [("a contract has microseconds", ~coarse)]
     parts = texts.str.extract_groups(_ORDERED).struct.unnest().cast(pl.Int32)
     first, other = parts.to_series(0), parts.to_series(1)
+    if column.settled:
+        reasons.append((_explain_settled(column), first.is_not_null()))
+        values = read_moments(texts, column).values.cast(_dtype_of(column))
+        return values, [*reasons, *_explain_moments(raw, column)]
     if column.format or first.null_count() == len(first):
         return read_moments(texts, column).values.cast(_dtype_of(column)), [
             *reasons,
@@ -450,6 +475,16 @@ CONVERSIONS: dict[str, dict[str, Callable[[pl.Series, Column], _Converted]]] = {
     "list": {"list": _as_it_is},
 }
 """The conversion by the type of the contract and the type of what comes; what is not here is a reject."""
+
+
+def has_conversion(dtype: Any, column: Column) -> bool:
+    """Return True if values of a polars type may become values of a column.
+
+    Example:
+        >>> has_conversion(pl.String(), Column("n", "int")), has_conversion(pl.Date(), Column("n", "int"))
+        (True, False)
+    """
+    return dtype == pl.Null or _find_conversion(dtype, column) is not None
 
 
 def _find_conversion(dtype: Any, column: Column) -> Callable[[pl.Series, Column], _Converted] | None:

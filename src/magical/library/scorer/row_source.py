@@ -1,16 +1,14 @@
-"""The source of the rows that a scorer takes: how it is read, and how the run found it written."""
+"""The source of the rows that a scorer takes: how it is read, and what it passes before it is typed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from magical.contracts.promises import Promise
-from magical.contracts.schema import Column, Schema
-from magical.engine.protocols import StepContext
+from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
 from magical.library.scorer.model_files import wire_from_json, wire_to_json
 from magical.library.scorer.scoring_steps import ScoringChain, ScoringStep
@@ -19,9 +17,8 @@ from magical.library.sources import Reading
 from magical.refs import Link
 from magical.scoring_path import ScoringPath
 
-__all__ = ["RawRows", "load_shown_marks", "settle_row"]
+__all__ = ["RawRows"]
 
-_NUMBERS, _MOMENTS = ("int", "float", "duration"), ("date", "datetime")
 _NOTHING_SAID, _NO_COLUMNS = Reading(), Schema("", ())
 _NO_STEPS = ScoringChain(_NO_COLUMNS, Link(""), (), Link(""))
 
@@ -83,34 +80,3 @@ class RawRows:
         steps = tuple(files.step_from_json(move) for move in data["moves"])
         chain = ScoringChain(_NO_COLUMNS, source, steps, result, frozen)
         return cls(Reading.model_validate(data["reading"]), data["step"], chain, data["refusal"])
-
-
-def load_shown_marks(context: StepContext, source: Link) -> Mapping[str, Mapping[str, str]]:
-    """Load how the texts of each column were written, which ``model_data`` kept in the run."""
-    record = context.records.get(source.node)
-    artifact = record.kept.get("settled") if record else None
-    return dict(context.store.load(artifact, Promise("value", dict))) if artifact else {}
-
-
-def settle_row(row: Schema, shown: Mapping[str, Mapping[str, str]]) -> Schema:
-    """Settle the marks of a row's columns, so that a text alone is read as among the rows of the run.
-
-    Args:
-        row: the contract of a row.
-        shown: for each column, the marks that its texts showed in the run, as fields of a column.
-
-    Example:
-        >>> row = Schema("Sale", (Column("price", "float"), Column("note", "str")))
-        >>> [(c.decimal, c.settled) for c in settle_row(row, {"price": {"decimal": ","}}).columns]
-        [(',', 'source'), ('', '')]
-    """
-    return replace(row, columns=tuple(_settle_column(c, shown.get(c.name, {})) for c in row.columns))
-
-
-def _settle_column(column: Column, shown: Mapping[str, str]) -> Column:
-    if column.type in _NUMBERS and (column.decimal or column.thousands):
-        return replace(column, settled="contract", unit=shown.get("unit", ""))
-    if column.type in _NUMBERS or (column.type in _MOMENTS and not column.format):
-        marks: dict[str, Any] = dict(shown)
-        return replace(column, settled="source", **marks)
-    return column

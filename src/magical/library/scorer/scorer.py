@@ -85,7 +85,7 @@ class Scorer:
 
     @property
     def reading(self) -> Reading:
-        """What the workflow says of its source, for a new file of the same kind."""
+        """The ``Reading`` of the workflow, for a new source of the same kind."""
         return self.raw_rows.reading
 
     @property
@@ -224,17 +224,16 @@ class Scorer:
 def _mask_values(broken: pl.DataFrame, typed: pl.DataFrame, rejects: pl.DataFrame) -> pl.DataFrame:
     """Add the masked value to what breaks the contract, without what follows from a failed conversion."""
     broken = broken.join(rejects, on=["row", "column"], how="anti", maintain_order="left")
-    is_rule = ~pl.col("column").is_in(typed.columns)
-    failed = pl.col("row").is_in(rejects["row"].implode())
-    broken = broken.filter(~(is_rule & failed))
+    names, failed = set(typed.columns), pl.col("row").is_in(rejects["row"].implode())
+    broken = broken.filter(~failed | pl.col("column").is_in(names))
     pairs = broken.select("row", "column").rows()
-    values = [mask_value(typed[column][row]) if column in typed.columns else None for row, column in pairs]
+    values = [mask_value(typed[column][row]) if column in names else None for row, column in pairs]
     return broken.with_columns(pl.Series("value", values, dtype=pl.String)).cast(REJECT_SCHEMA)
 
 
 def _drop_id_roles(schema: Schema) -> Schema:
     """Drop the role ``id``, so that two rows of one batch may have the same id."""
-    columns = tuple(replace(c, role="" if c.role == "id" else c.role) for c in schema.columns)
+    columns = tuple(replace(c, role="") if c.role == "id" else c for c in schema.columns)
     return replace(schema, columns=columns)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
+from magical.contracts.dtypes import DTYPES
 from magical.errors import BrokenPromise, InputError, StepError, UsageError, join_names
 from magical.library.scorer.scorer import Scorer
 from magical.library.scoring.input_columns import match_input_columns
-from magical.library.scoring.manifest import OutputPlaces, ScoredModel
+from magical.library.scoring.manifest import REJECT_COLUMNS, OutputPlaces, ScoredModel
 from magical.library.scoring.output_files import NewFile, new_file
 from magical.library.scoring.prediction_ids import make_prediction_ids
 from magical.library.sources.chunked_source import ChunkedSource
@@ -47,15 +50,12 @@ class RejectLimit:
         Raises:
             UsageError: the text is neither.
         """
-        number = text.strip().removesuffix("%")
-        try:
-            value = float(number)
-            if text.strip().endswith("%") and 0 <= value <= 100:
-                return cls(value / 100)
-            if value >= 0 and value == int(value):
-                return cls(rows=int(value))
-        except (ValueError, OverflowError):
-            pass
+        number, is_share = text.strip().removesuffix("%"), text.strip().endswith("%")
+        with contextlib.suppress(ValueError):
+            if not is_share and int(number) >= 0:
+                return cls(rows=int(number))
+            if is_share and 0 <= float(number) <= 100:
+                return cls(float(number) / 100)
         raise UsageError(
             f"--max-rejects is {text!r}, which is neither a share nor a number of rows.",
             hint="such as --max-rejects 1%, or --max-rejects 20.",
@@ -136,7 +136,10 @@ class Batch:
             )
         if source.rows == 0:
             raise _empty_error(source)
-        matches = match_input_columns(source.name, source.schema, scorer.chain.row_schema)
+        raw = scorer.raw_rows
+        if raw.refusal or raw.chain.steps:  # the project's steps on raw rows may be of any kind
+            source = source.transform(raw.prepare)
+        matches = match_input_columns(source.name, source.schema, scorer.row_schema)
         batch = cls(scorer, model, source, matches, tuple(dict.fromkeys(keep)))
         for name in batch.keep:
             if name not in source.schema:
@@ -151,7 +154,7 @@ class Batch:
     @property
     def ids(self) -> list[str]:
         """The columns that identify a row."""
-        return self.scorer.chain.row_schema.ids
+        return self.scorer.row_schema.ids
 
     @property
     def own_columns(self) -> list[str]:
@@ -159,6 +162,12 @@ class Batch:
         model = self.scorer.model
         classes = [f"probability_{c}" for c in model.classes] if model.task != "regression" else []
         return [*self.ids, "prediction", *classes, "prediction_id", "model_version", "reason"]
+
+    def make_no_rejects(self) -> pl.DataFrame:
+        """Make a table of rejects without rows."""
+        types: dict[Any, Any] = {c.name: DTYPES.get(c.type) for c in self.scorer.row_schema.columns}
+        ids = {name: types[name] for name in self.ids}
+        return pl.DataFrame(schema={"row": pl.Int64, **ids, **dict.fromkeys(REJECT_COLUMNS[1:], pl.String)})
 
     def score_chunks(self, counts: BatchCounts) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
         """Score the chunks in order; yield the rows of the output and the rejects of each.

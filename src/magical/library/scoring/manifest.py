@@ -11,7 +11,7 @@ from magical.errors import UsageError
 from magical.library.scoring.output_files import read_columns
 from magical.system.atomic_files import write_text
 
-__all__ = ["Manifest", "OutputPlaces", "ScoredModel"]
+__all__ = ["REJECT_COLUMNS", "Manifest", "OutputPlaces", "ScoredModel"]
 
 REJECT_COLUMNS = ("row", "column", "rule", "value")
 """Columns that each file of rejects has; between the first and the second stand the ids."""

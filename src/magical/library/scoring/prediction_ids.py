@@ -22,7 +22,7 @@ def make_prediction_ids(typed: pl.DataFrame, model_digest: str) -> pl.Series:
 
     Example:
         >>> make_prediction_ids(pl.DataFrame({"id": [1, 2]}), "0f" * 20).to_list()
-        ['d59ecf2dbc6f6e6a', 'a04fff5cf0a8ff1a']
+        ['bb8881a9a2285790', '267509a00806ec1f']
     """
     hashes = hash_rows(typed, typed.columns, seed=int(model_digest[:16], 16))
     digits = _DIGITS[hashes.astype(">u8").view(np.uint8)].tobytes()

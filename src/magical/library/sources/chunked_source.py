@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,17 @@ class ChunkedSource:
         tables = (table for piece in self.pieces for table in piece.read(columns, rows))
         wanted: dict[Any, Any] = {name: self.schema[name] for name in columns}
         yield from cut_chunks((table.select(columns).cast(wanted) for table in tables), rows)
+
+    def transform(self, function: Callable[[pl.DataFrame], pl.DataFrame]) -> ChunkedSource:
+        """Replace the rows, read as a whole, by what a function makes of them.
+
+        Raises:
+            InputError: a file is malformed.
+        """
+        whole = pl.concat([pl.DataFrame(schema=self.schema), *self.chunks(list(self.schema), 1 << 20)])
+        table = function(whole)
+        piece = _Piece(table.schema, lambda columns, rows: [table], rows=table.height)
+        return replace(self, schema=table.schema, pieces=[piece], rows=table.height)
 
     def digest(self, cache: Path) -> str:
         """Compute the digest of the content, in hexadecimal digits.

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magical.contracts.schema import Column
@@ -86,12 +86,14 @@ def test_the_order_of_day_and_month_is_that_of_the_run(order: Any, days: list[An
     assert (result.conflict or result.reason).startswith(why)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(NUMBERS, min_size=1, max_size=6), MARKS, st.sampled_from(["float", "int"]))
 def test_each_number_is_read_as_it_would_be_alone(texts: list[Any], marks: dict[str, Any], kind: str) -> None:
     alone = [read([text], kind, **marks).values.item() for text in texts]
     assert read(texts, kind, **marks).values.to_list() == alone
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.sampled_from(["03/04/2024", "13/04/2024", "4-13-2024", "2024-01-02", "3. 4. 2024"]), min_size=1
