@@ -298,8 +298,8 @@ def _register_returns() -> tuple[Path, Path]:
     home = Path(tempfile.mkdtemp(prefix="magical-bench-score-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     project = Path(shutil.copytree(SCORING / "project", home / "project", ignore=IGNORE_FILES))
-    measure_command([PYTHON, SCORING / "script.py", "rows", "20000", home / "orders"], home)
-    measure_run(project, f"source={home / 'orders'}")
+    measure_command([PYTHON, SCORING / "script.py", "rows", "20000", project / "orders"], home)
+    measure_run(project)
     pipeline = home / "pipeline.joblib"
     measure_command([PYTHON, SCORING / "script.py", "dump", project / ".magical", pipeline], home)
     return project, pipeline

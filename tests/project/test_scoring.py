@@ -376,6 +376,17 @@ def test_an_interrupted_run_leaves_nothing(shop: Shop, number: signal.Signals) -
     assert shop.names() == ["many.csv", "new.csv"]
 
 
+@pytest.mark.slow
+def test_mlflow_is_not_imported_to_look_into_the_project_registry(shop: Shop) -> None:
+    files = ("--input", str(shop.folder / "new.csv"), "--output", str(shop.folder / "out.csv"))
+    at = ("--project", str(shop.project.root))
+    done = python("-X", "importtime", "-m", "magical.cli", "score", "--model", "shop", *files, *at)
+    assert done.returncode == 0, done.stderr
+    imported = {line.split("|")[-1].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert "polars" in imported
+    assert not {"mlflow", "optuna", "prefect", "workflow"} & imported
+
+
 def test_quiet_when_piped(shop: Shop) -> None:
     done = shop.score("new.csv", "out.parquet")
     assert done.err == ""

@@ -47,7 +47,7 @@ class Priced(Order):
 class ReturnsSettings(Settings):
     """The source, and the features."""
 
-    source: InputPath = InputPath("orders.parquet")
+    source: InputPath = InputPath("orders")
     features: tuple[Feature, ...] = (Log("amount"), Arithmetic("often", "orders / items"))
 
 

@@ -472,7 +472,6 @@ def score_command(options: SharedOptions, words: tuple[str, ...], model: str, **
     """Score new rows by a registered model, with its own code; KEY=VALUE says how FILE is written."""
     from pathlib import Path
 
-    from magical.project.looking import parse_reading
     from magical.project.scoring import ScoreOptions, find_model, open_registry, score_rows
     from magical.report.progress import RowProgress
 
@@ -480,9 +479,12 @@ def score_command(options: SharedOptions, words: tuple[str, ...], model: str, **
         max_rejects=given["max_rejects"],
         chunk_rows=given["chunk_rows"],
         replace=given["replaces"],
-        reading=parse_reading(words),
         on_progress=RowProgress().on_rows,
     )
+    if words:
+        from magical.project.looking import parse_reading
+
+        how = replace(how, reading=parse_reading(words))
     try:
         with _reading_as_words(), contextlib.redirect_stdout(sys.stderr):  # what steps print is no answer
             loaded = find_model(model, lambda: open_registry(given["registry"], options.open_context))

@@ -19,6 +19,7 @@ import polars as pl
 import magical
 from magical.engine.protocols import Registry, Version
 from magical.errors import BrokenPromise, InputError, SettingsError, UsageError, join_names
+from magical.integrations.mlflow.registry import MlflowRegistry, find_model_data
 from magical.library import Reading
 from magical.library.scorer.scorer import Scorer
 from magical.library.scoring.batch import CHUNK_ROWS, Batch, BatchCounts, RejectLimit
@@ -164,7 +165,7 @@ class Scoring:
 
 
 @contextlib.contextmanager
-def open_registry(uri: str, context: Callable[[], ProjectContext]) -> Iterator[Registry]:
+def open_registry(uri: str, context: Callable[[], ProjectContext]) -> Iterator[MlflowRegistry]:
     """Open a registry to read from: the one at an address, else that of a project.
 
     Nothing is made there, and the project's modules are not imported.
@@ -176,8 +177,6 @@ def open_registry(uri: str, context: Callable[[], ProjectContext]) -> Iterator[R
     Raises:
         UsageError: there is no such registry, or no project.
     """
-    from magical.integrations.mlflow.registry import MlflowRegistry
-
     folder = None
     if not uri:
         try:
@@ -207,7 +206,7 @@ def open_registry(uri: str, context: Callable[[], ProjectContext]) -> Iterator[R
 
 
 def find_model(
-    model: str, registry: Callable[[], contextlib.AbstractContextManager[Registry]]
+    model: str, registry: Callable[[], contextlib.AbstractContextManager[MlflowRegistry]]
 ) -> LoadedModel:
     """Find a model by its name in a registry, or in a folder, and load it.
 
@@ -221,11 +220,11 @@ def find_model(
         StoreError: the files hold no scorer, or one of another release.
     """
     if (Path(model) / _MODEL_FILE).is_file():
-        from magical.integrations.mlflow.registry import find_model_data
-
         return LoadedModel.load(find_model_data(Path(model), model), model)
     name = ModelName.parse(model)
     with registry() as opened:
+        if found := opened.find_folder(name.name, name.alias, name.version):
+            return LoadedModel.load(found[1], found[0].name, found[0].number)
         version = _find_version(opened, name)
         return LoadedModel.load(opened.folder(version), version.name, version.number)
 

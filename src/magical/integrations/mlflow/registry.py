@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from magical.contracts.schema import Schema
 from magical.engine.protocols import Submission, Version
-from magical.errors import RegistryError
+from magical.errors import RegistryError, shorten
 from magical.integrations.mlflow.artifact_address import find_artifact_folder
 from magical.integrations.mlflow.client import (
     ensure_experiment,
@@ -22,6 +22,7 @@ from magical.integrations.mlflow.client import (
     relocate_artifacts,
     wrap_mlflow_errors,
 )
+from magical.integrations.mlflow.version_lookup import look_up_version
 from magical.system.atomic_files import disposable_folder
 from magical.system.file_locks import exclusive_lock
 
@@ -64,12 +65,16 @@ def find_model_data(model: Path, name: str) -> Path:
     Raises:
         RegistryError: it holds no such folder.
     """
-    with prepare_mlflow(""):
-        from mlflow.models import Model
+    import yaml  # which MLflow needs; to import MLflow itself takes seconds
 
     model = model.resolve()
-    with wrap_mlflow_errors(str(model), f"read {name}"):
-        data = str(Model.load(model).flavors.get("python_function", {}).get("data", ""))
+    try:
+        described = yaml.safe_load((model / "MLmodel").read_text(encoding="utf-8"))
+        data = str(described["flavors"]["python_function"].get("data", ""))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise RegistryError(
+            f"{name} cannot be read: {shorten(error, 120)}.", hint="register the model again."
+        ) from None
     folder = (model / data).resolve()
     # The path comes from a file of the registry, and must not lead out of the model's folder.
     if not data or not folder.is_relative_to(model) or not folder.is_dir():
@@ -227,6 +232,20 @@ class MlflowRegistry:
             source = client.get_model_version(version.name, version.number).source or ""
             model = self._find_local(client, source) or self._download(source)
             return find_model_data(model, f"{version.name} version {version.number}")
+
+    def find_folder(self, name: str, alias: str, number: str = "") -> tuple[Version, Path] | None:
+        """Find a version and its submitted folder in an embedded database, without importing MLflow.
+
+        Returns:
+            None if the database does not tell; then ``versions`` and ``folder`` answer, or say why not.
+        """
+        with wrap_mlflow_errors(self.uri, f"look up {name}"):
+            relocate_artifacts(self.uri, self._artifacts)
+            found = look_up_version(self.uri, name, alias, number)
+        if found is None:
+            return None
+        version, model = found
+        return version, find_model_data(model, f"{version.name} version {version.number}")
 
     def _client(self) -> MlflowClient:
         with prepare_mlflow(self.uri):
