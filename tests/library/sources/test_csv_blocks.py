@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from magical.errors import InputError
@@ -92,7 +92,7 @@ def test_a_compressed_file_is_unpacked_as_it_is_read(tmp_path: Path, compress: o
         read_blocks(path, Reading(), 8192)
 
 
-@settings(max_examples=25)
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(*[st.text(st.sampled_from('ab ;,"\n1.é'), max_size=6)] * 2).filter(any),
