@@ -196,6 +196,30 @@ def test_the_scoring_path_counts_for_a_step_that_registers(monkeypatch: pytest.M
     assert {label for label in again if again[label] != found["kept"].parts[label]} == {"scoring:scaled"}
 
 
+@step
+def read(source: str, reading: str) -> Frame:
+    return pl.DataFrame()
+
+
+@step
+def typed(raw: Frame, contract: type[Row]) -> Frame[Row]:
+    return raw
+
+
+def test_how_the_rows_are_read_counts_for_a_step_that_registers() -> None:
+    def flow(source: str, reading: str) -> dict[str, str]:
+        def drawn() -> Any:
+            return kept(fit(scaled(typed(read(source, reading), Row))))
+
+        return dict(identities(drawn)["kept"].parts)
+
+    before = flow("x.csv", "points")
+    assert flow("y.csv", "points") == before  # other rows are other inputs, if they differ
+    changed = flow("x.csv", "commas")
+    assert {label for label in changed if changed[label] != before[label]} == {"scoring:read"}
+    assert "scoring:typed" in before  # its contract has the aliases and marks of a row
+
+
 def test_what_is_not_real_has_no_scoring_path() -> None:
     graph = Pretence("sources", 7)(workflow(flow_of_models).draw())
     assert not any(label.startswith("scoring:") for label in identify_nodes(graph)["kept"].parts)

@@ -11,7 +11,17 @@ from library.conftest import Run
 from library.tables import houses, people, pupils
 from magical import Contract, Id, Target
 from magical.errors import BrokenPromise
-from magical.library import Linear, SplitSettings, evaluate, model_data, predict, split, train, transform
+from magical.library import (
+    Linear,
+    Metric,
+    SplitSettings,
+    evaluate,
+    model_data,
+    predict,
+    split,
+    train,
+    transform,
+)
 
 BINARY = ["roc_auc", "average_precision", "log_loss", "brier", "accuracy", "f1", "precision", "recall"]
 
@@ -102,6 +112,18 @@ def test_rows_without_an_outcome_are_left_out_and_counted(run: Run) -> None:
         evaluate(pl.DataFrame({"prediction": [1.0]}), numbers([None]))
 
 
+def half(truth: Any, guess: Any) -> float:
+    return float("nan")
+
+
+def test_a_metric_that_is_undefined_is_left_out_with_a_warning(run: Run) -> None:
+    listed = (Metric("half", function=half), Metric("mae"))
+    scores = evaluate(pl.DataFrame({"prediction": [1.0, 2.0]}), numbers([1.0, 3.0]), metrics=listed)
+    assert list(scores.metrics) == ["mae", "rmse", "r2"]
+    assert scores.primary == "rmse"  # the usual one, where the deciding one is undefined
+    assert any("half cannot be computed on these rows, and is left out" in w for w in run.warnings)
+
+
 def test_a_table_without_a_target_is_refused() -> None:
     class Bare(Contract):
         x: int
@@ -112,7 +134,7 @@ def test_a_table_without_a_target_is_refused() -> None:
 
 def test_the_part_can_be_said() -> None:
     predictions, test = predicted(people())
-    assert "53 validation rows" in evaluate(predictions, test, part="validation").summary()
+    assert f"{test.height} validation rows" in evaluate(predictions, test, part="validation").summary()
 
 
 @pytest.mark.parametrize(

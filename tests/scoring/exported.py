@@ -287,7 +287,7 @@ class AdultSettings(Settings):
     """The settings that vary."""
 
     source: InputPath = InputPath("adult.csv")
-    reading: Reading = Reading(decimal=",")
+    reading: Reading = Reading()
     least_age: int = 17
     features: tuple[Feature, ...] = (Log("capital_gain"), DateParts("interviewed", ("month", "weekday")))
     experiments: tuple[Experiment, ...] = (linear(trials=1), Boosting(trials=1, rounds=20))

@@ -82,9 +82,7 @@ class Doors:
         wanted = self.exported.predicted.schema
         assert predictions.height == rows.height
         ids = rows.select(pl.col(self.exported.id).cast(wanted[self.exported.id]))
-        return ids.hstack(
-            predictions.select(pl.col(n).cast(t) for n, t in wanted.items() if n in predictions)
-        )
+        return ids.hstack(predictions.select(pl.col(n).cast(t) for n, t in wanted.items() if n not in ids))
 
 
 def _to_bytes(write: Callable[[io.BytesIO], object]) -> bytes:

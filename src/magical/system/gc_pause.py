@@ -39,15 +39,17 @@ def resume_gc() -> None:
 
 
 @contextlib.contextmanager
-def gc_paused() -> Iterator[None]:
+def gc_paused(*, freezes: bool = False) -> Iterator[None]:
     """Switch the garbage collector off for a block in the middle of a run, if it is on.
+
+    Args:
+        freezes: later passes leave out all that exists at the end of the block, such as imported modules.
 
     Example:
         >>> with gc_paused():
         ...     gc.isenabled()
         False
     """
-    # Unlike after the imports of the command, nothing is frozen: bodies that run meanwhile make garbage.
     if not gc.isenabled():
         yield
         return
@@ -55,4 +57,6 @@ def gc_paused() -> Iterator[None]:
     try:
         yield
     finally:
+        if freezes:
+            gc.freeze()
         gc.enable()

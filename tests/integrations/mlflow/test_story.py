@@ -159,8 +159,8 @@ def test_the_moved_database_serves_a_bare_client_at_once(moved: Small, tmp_path:
 
 def test_our_own_commands_serve_the_moved_project(moved: Small) -> None:
     assert "champion" in moved.process("models").stdout
-    words = ("--model", "houses@champion", "--input", "rows.csv", "--output", "out.csv")
-    scored = moved.process("score", *words)
+    files = ("--input", str(moved.root / "rows.csv"), "--output", str(moved.root / "out.csv"))
+    scored = moved.process("score", "--model", "houses@champion", *files)
     assert scored.returncode == 0, scored.stderr
 
 

@@ -13,7 +13,7 @@ from magical.library.scorer.scorer import ScoredRows, Scorer
 from magical.library.sources import Reading
 from magical.project.project_context import ProjectContext
 from memory_registry import MemoryRegistry
-from projects import Small, project
+from projects import Small, leaving_no_trace, project
 
 FLOW = """
 from datetime import date
@@ -76,7 +76,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> MemoryRegistry:
 @pytest.fixture(scope="module")
 def small(registry: MemoryRegistry, tmp_path_factory: pytest.TempPathFactory) -> Small:
     made = make_project(tmp_path_factory.mktemp("sales"))
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, leaving_no_trace():
         patch.setattr(ProjectContext, "registry", lambda *_: registry)
         assert made.run()["register"].details["alias"] == "champion"
     return made

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import logging
 import os
+import sys
 import threading
 import time
 import urllib.error
@@ -18,6 +19,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from magical.errors import RegistryDown, RegistryError, shorten
 from magical.integrations.mlflow.artifact_address import ARTIFACT_FOLDER, RELATIVE_ROOT
+from magical.integrations.mlflow.new_database import create_tables
 from magical.system.file_locks import exclusive_lock
 from magical.system.gc_pause import gc_paused
 
@@ -144,8 +146,9 @@ def prepare_mlflow(uri: str) -> Iterator[None]:
             warnings.filterwarnings("ignore", f".*{words}")
         _probe(uri)
         _probe_database(uri)
-        # MLflow's imports and its migrations of a new database make many objects, and almost no garbage.
-        with gc_paused(), _lock_new_database(uri):
+        # MLflow's imports make many objects and almost no garbage. They are frozen once: a body that runs
+        # meanwhile may leave some garbage for good.
+        with gc_paused(freezes="mlflow" not in sys.modules), _lock_new_database(uri):
             yield
 
 
@@ -157,6 +160,7 @@ def _lock_new_database(uri: str) -> Iterator[None]:
         yield
         return
     with exclusive_lock(Path(f"{path}.lock")):
+        create_tables(Path(path))
         yield
 
 

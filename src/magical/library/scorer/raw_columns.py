@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -84,7 +84,7 @@ class RawColumns:
         elif hasattr(rows, "__arrow_c_stream__") and hasattr(rows, "schema"):
             self.names = list(rows.schema.names)
             self._refuse_duplicates()
-            self._table = pl.DataFrame(rows)
+            self._table = _from_arrow(rows)
             self.height = self._table.height
         else:
             self._values = _transpose(rows)
@@ -159,21 +159,34 @@ def classify_value(value: Any) -> str:
         ['bool', 'int', 'null', 'str', 'null', 'odd']
     """
     kind: Any = type(value)
-    if kind is str:
-        return "str"
     known = _classify_type(kind)
+    if known == "str":
+        return "str" if value.isascii() or _is_unicode(value) else "odd"
     if known == "float":
         return "null" if math.isnan(value) else "float"
-    if known == "int":
-        return "int" if int(value) in _INT64 else "odd"
-    if known == "decimal":
-        return "decimal" if value.is_finite() else "odd"
-    nanoseconds: Any = {"datetime": "nanosecond", "duration": "nanoseconds"}.get(known)
-    if nanoseconds and getattr(value, nanoseconds, 0):
+    if known in _LIMITS:
+        return known if _LIMITS[known](value) else "odd"
+    if known == "datetime" and getattr(value, "nanosecond", None):
         return "odd"  # of pandas: a contract has none
     if known == "datetime" and value.tzinfo is not None:
-        return "moment"
+        return "moment" if 1 < value.year < dt.MAXYEAR else "odd"  # in UTC it may be in the next year
     return "odd" if known == "time" and value.tzinfo is not None else known
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, as JSON may write it
+        return False
+    return True
+
+
+# What polars can hold, whatever the other values of the column are.
+_LIMITS: dict[str, Callable[[Any], bool]] = {
+    "int": lambda value: int(value) in _INT64,
+    "decimal": lambda value: value.is_finite() and abs(value) < 10**19 and value.as_tuple().exponent >= -18,
+    "duration": lambda value: abs(value) < dt.timedelta(days=10**8) and not getattr(value, "nanoseconds", 0),
+}
 
 
 @cache
@@ -198,6 +211,16 @@ def _classify_type(kind: Any) -> str:
         (dt.timedelta, "duration"),
     )
     return next((name for base, name in pairs if issubclass(kind, base)), "odd")
+
+
+def _from_arrow(rows: Any) -> pl.DataFrame:
+    try:
+        return pl.DataFrame(rows)
+    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+        raise BrokenPromise(
+            f"A table of rows has a column of a type that polars has not: {shorten(error, 120)}",
+            hint="leave it out, or cast it to text.",
+        ) from error
 
 
 def _transpose(rows: Any) -> Mapping[str, Sequence[Any]]:
@@ -231,8 +254,8 @@ def _find_kinds(values: Iterable[Any]) -> set[str]:
     kinds = set()
     types = set(map(type, values))
     for kind in types:
-        if kind in (str, bool):  # their values need no look
-            kinds.add(_classify_type(kind))
+        if kind is bool:  # its values need no look
+            kinds.add("bool")
         elif kind.__name__ in _NULLS:
             kinds.add("null")
         else:
