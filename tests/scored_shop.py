@@ -112,7 +112,9 @@ def registered_shop(tmp_path_factory: pytest.TempPathFactory) -> Small:
     root = tmp_path_factory.mktemp("registered") / "shop"
     data = format_csv(make_rows(400), target=True)
     small = project(root, {"workflow.py": WORKFLOW, "customers.csv": data})
+    finders, paths = list(sys.meta_path), list(sys.path)
     done = small.command("run", "policy.workers=1")
+    sys.meta_path[:], sys.path[:] = finders, paths  # other tests must not find its modules
     assert done.code == 0, done.err
     assert "shop version 1, alias champion" in done.out
     del sys.modules["workflow"]

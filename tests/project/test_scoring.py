@@ -415,6 +415,7 @@ def test_from_python(shop: Shop) -> None:
     assert loaded.score(mixed, "shop").rejects["value"].to_list() == ["xxxx"]
 
 
+@pytest.mark.slow
 def test_the_champion_of_the_workflow_is_the_default(registered_shop: Small, tmp_path: Path) -> None:
     copy = Small(Path(shutil.copytree(registered_shop.root, tmp_path / "shop")))
     from scored_shop import WORKFLOW
@@ -424,6 +425,7 @@ def test_the_champion_of_the_workflow_is_the_default(registered_shop: Small, tmp
     assert copy.load().score(table).summary["model"] == "shop"
 
 
+@pytest.mark.slow
 def test_rows_that_are_scored_alone_get_what_they_get_in_a_batch(shop: Shop) -> None:
     loaded = magical.load(shop.project.root)
     table = pl.read_csv(shop.folder / "new.csv", separator=";", infer_schema=False).head(5)

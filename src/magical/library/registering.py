@@ -54,6 +54,7 @@ from magical.library.scorer.promotion_gate import (
 from magical.library.scorer.row_conversion import state_offsets
 from magical.library.scorer.scorer import Scorer
 from magical.library.settled_marks import load_settled, settle_row
+from magical.library.sources import Reading
 from magical.masking import mask
 from magical.refs import Link
 from magical.scoring_path import derive_scoring_path
@@ -184,7 +185,9 @@ class _Registration:
     def __init__(self, context: StepContext, model: Model, scores: Scores, how: RegisterSettings) -> None:
         self.context, self.model, self.scores, self.how = context, model, scores, how
         path = derive_scoring_path(context.graph, context.node.name)
-        self.path = replace(path, typed=settle_row(path.typed, load_settled(context, path.source)))
+        reading = path.rows.reading if isinstance(path.rows.reading, Reading) else Reading()
+        marks = reading.decimal or "", reading.thousands or ""
+        self.path = replace(path, typed=settle_row(path.typed, load_settled(context, path.source), *marks))
         self.folder = context.scratch() / "model"
         self.comparison: ChampionComparison | None = None
         self.criteria: list[Criterion] = [

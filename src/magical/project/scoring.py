@@ -25,7 +25,7 @@ from magical.library.scorer.scorer import Scorer
 from magical.library.scoring.batch import CHUNK_ROWS, Batch, BatchCounts, RejectLimit
 from magical.library.scoring.manifest import Manifest, OutputPlaces, ScoredModel
 from magical.library.scoring.output_files import check_output, read_table
-from magical.library.sources.chunked_source import ChunkedSource, open_source
+from magical.library.sources.chunked_source import open_source
 from magical.masking import mask
 from magical.project.backends import find_database, find_registry_uri
 
@@ -268,6 +268,7 @@ def score_rows(
         left_out=counts.left_out,
         rejects=places.rejects.name if places and counts.rejected else "",
         reading=options.reading.model_dump(exclude_defaults=True),
+        remarks=tuple(map(mask, batch.source.remarks)),
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.perf_counter() - begun, 3),
         magical=magical.__version__,
@@ -280,26 +281,12 @@ def score_rows(
 def _plan_batch(source: Any, model: LoadedModel, keep: Sequence[str], options: ScoreOptions) -> Batch:
     limit = RejectLimit.parse(options.max_rejects)
     with _refuse_input():
-        opened = _prepare(open_source(source, model.scorer.reading, options.reading), model.scorer)
+        opened = open_source(source, model.scorer.reading, options.reading)
         batch = Batch.plan(model.scorer, model.identity, opened, keep)
     total, tell = batch.source.rows or 0, options.on_progress
     return replace(
         batch, limit=limit, chunk_rows=options.chunk_rows, on_progress=lambda rows: tell(rows, total)
     )
-
-
-def _prepare(source: ChunkedSource, scorer: Scorer) -> ChunkedSource:
-    """Execute the steps that raw rows passed in the run; on the whole source, as they may be of any kind."""
-    raw = scorer.raw_rows
-    if raw.refusal and source.path is not None:
-        raise UsageError(
-            f"{source.name} cannot be scored: in the run {raw.refusal}.",
-            hint="make one table of them, and give it to project.score.",
-        )
-    if raw.refusal or not raw.chain.steps:
-        return source
-    table = raw.prepare(pl.concat(source.chunks(list(source.schema), 1 << 30)))
-    return replace(source, schema=table.schema, pieces=open_source(table).pieces, rows=table.height)
 
 
 def _score_in_memory(batch: Batch) -> tuple[BatchCounts, dict[str, pl.DataFrame]]:
@@ -320,11 +307,9 @@ def _check_places(batch: Batch, places: OutputPlaces, *, replaces: bool) -> str:
     folder = source.path if source.path is not None and Path(source.path).is_dir() else None
     is_inside = folder is not None and places.output.resolve().is_relative_to(Path(folder).resolve())
     if is_inside or written & {path.resolve() for path in source.paths}:
+        place = "inside of the input" if is_inside else "the input"
         raise UsageError(
-            f"{places.output} is {'inside of' if is_inside else ''} the input {source.name}.".replace(
-                "  ", " "
-            ),
-            hint="write the predictions to another place.",
+            f"{places.output} is {place} {source.name}.", hint="write the predictions to another place."
         )
     nested = [n for n in batch.keep if source.schema[n].is_nested()]
     if nested and places.output.suffix.lower() == ".csv":

@@ -70,7 +70,9 @@ LONG = {
 }
 
 
-@pytest.mark.parametrize("block_bytes", [4096, 9999, 30_001])
+@pytest.mark.parametrize(
+    "block_bytes", [4096, *(pytest.param(size, marks=pytest.mark.slow) for size in (9999, 30_001))]
+)
 @pytest.mark.parametrize("name", LONG)
 def test_a_long_file_in_blocks_is_read_as_a_whole(tmp_path: Path, name: str, block_bytes: int) -> None:
     data, reading = LONG[name]
@@ -90,6 +92,7 @@ def test_a_compressed_file_is_unpacked_as_it_is_read(tmp_path: Path, compress: o
         read_blocks(path, Reading(), 8192)
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(*[st.text(st.sampled_from('ab ;,"\n1.é'), max_size=6)] * 2).filter(any),

@@ -124,7 +124,7 @@ class Scorer:
         """
         if self.refusal:
             raise BrokenPromise(f"A row alone cannot be scored: {self.refusal}")
-        converted = convert_rows(rows, self.chain.row_schema)
+        converted = convert_rows(rows, self.chain.row_schema, self.reading.nulls)
         typed, rejects = converted.typed, converted.rejects
         broken = list_broken_rows(typed, _drop_id_roles(self.chain.row_schema))
         rejects = pl.concat([rejects, _mask_values(broken, typed, rejects)]).sort("row", maintain_order=True)

@@ -137,7 +137,12 @@ class Batch:
         if source.rows == 0:
             raise _empty_error(source)
         raw = scorer.raw_rows
-        if raw.refusal or raw.chain.steps:  # the project's steps on raw rows may be of any kind
+        if raw.refusal and source.path is not None:
+            raise BrokenPromise(
+                f"{source.name} cannot be scored: in the run {raw.refusal}.",
+                hint="make one table of them, and give it to project.score.",
+            )
+        if raw.chain.steps and not raw.refusal:  # the project's steps on raw rows may be of any kind
             source = source.transform(raw.prepare)
         matches = match_input_columns(source.name, source.schema, scorer.row_schema)
         batch = cls(scorer, model, source, matches, tuple(dict.fromkeys(keep)))

@@ -51,6 +51,7 @@ class Manifest:
         left_out: the rows in the output that a step dropped, so that they have no prediction.
         rejects: the name of the file of rejects; empty if there are none.
         reading: what was said of how the source is written.
+        remarks: what another reader could have read in another way.
         started: the moment in UTC.
         magical: the version of magical.
     """
@@ -68,6 +69,7 @@ class Manifest:
     left_out: int = 0
     rejects: str = ""
     reading: dict[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
     started: str = ""
     seconds: float = 0.0
     magical: str = ""

@@ -83,7 +83,9 @@ class ChunkedSource:
         whole = pl.concat([pl.DataFrame(schema=self.schema), *self.chunks(list(self.schema), 1 << 20)])
         table = function(whole)
         piece = _Piece(table.schema, lambda columns, rows: [table], rows=table.height)
-        return replace(self, schema=table.schema, pieces=[piece], rows=table.height)
+        changed = f"{self.name}: {table.height:,} rows were made of its {whole.height:,}."
+        remarks = [*self.remarks, *([changed] if table.height != whole.height else [])]
+        return replace(self, schema=table.schema, pieces=[piece], rows=table.height, remarks=remarks)
 
     def digest(self, cache: Path) -> str:
         """Compute the digest of the content, in hexadecimal digits.
