@@ -98,7 +98,7 @@ def _registry_suffix(registry: str) -> str:
 
 FRESH, RUN, WAITS, LEFT_OUT = "fresh", "to run", "waits", "left out"
 
-REGISTER_HINT = "--register includes it; or write the setting into settings.toml."
+REGISTER_HINT = "--register includes it; or write the setting into settings.toml or the profile."
 """How to run a step that is left out because a run explores."""
 
 _MAX_EXPLORED = 3

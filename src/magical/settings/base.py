@@ -201,8 +201,8 @@ def to_json(value: Any, override: Callable[[Any], Any] | None = None) -> Any:
         case type() | types.FunctionType() | types.BuiltinFunctionType():
             return import_string(value)
     raise SettingsError(
-        f"Settings cannot contain a {type(value).__name__}: it cannot be written as JSON.",
-        hint="use numbers, texts, dates, lists, settings, or the import string of a class.",
+        f"Settings cannot contain a value of type {type(value).__name__}: it cannot be written as JSON.",
+        hint="use Python's numbers (int, float), texts, dates, lists, settings, or the import string of a class.",
     )
 
 

@@ -49,7 +49,7 @@ def shop(s: S) -> Any:
 """
 )
 REASON = "this run explores (max_age 80, the files say 90)"
-HINT = "Hint: --register includes it; or write the setting into settings.toml."
+HINT = "Hint: --register includes it; or write the setting into settings.toml or the profile."
 
 
 @pytest.fixture
