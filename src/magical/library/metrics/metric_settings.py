@@ -130,10 +130,10 @@ class Metric(Settings):
             >>> Metric("rmse").fits(["binary"]), Metric("neg_log_loss").fits(["binary"])
             (False, True)
         """
-        if self.function or not (self.name in _OURS or self.name in SCORER_TASKS):
-            return True
-        ours = any(self.name in METRICS_BY_TASK[task] for task in tasks)
-        return ours or any(task in SCORER_TASKS.get(self.name, ()) for task in tasks)
+        ours = (task for task, names in METRICS_BY_TASK.items() if self.name in names)
+        fitting = {*ours, *SCORER_TASKS.get(self.name, ())}
+        # Of a function nothing is known, nor of a scorer that a newer scikit-learn has.
+        return bool(self.function) or not fitting or not fitting.isdisjoint(tasks)
 
 
 def find_deciding(metrics: Sequence[Metric]) -> Metric | None:
