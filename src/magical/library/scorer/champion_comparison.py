@@ -228,7 +228,8 @@ def _describe_units(kind: str, columns: Mapping[str, str]) -> str:
 def _check_task(old: Model, new: Model) -> None:
     if (old.target, old.task) != (new.target, new.task):
         raise NotComparable(f"it predicts {old.target} ({old.task})")
-    if set(old.classes) != set(new.classes) or old.classes[-1:] != new.classes[-1:]:
+    theirs, ours = ([str(c) for c in model.classes] for model in (old, new))  # True == 1, but not as a class
+    if sorted(theirs) != sorted(ours) or theirs[-1:] != ours[-1:]:
         raise NotComparable("it predicts other classes")
 
 
