@@ -218,7 +218,10 @@ def test_what_cannot_be_compared_moves_nothing_and_the_way_out_is_said(desk: Des
     )
     receipt = desk.register("a3", how="min_class_rows=28, replace_equal=True")
     assert "27 of 59 rows that are new to both models are of answers's rarest class, 28" in receipt.text
-    (desk.home / "registry" / "campaign" / "1" / "units.json").unlink()
+    note = desk.home / "registry" / "campaign" / "1" / "units.json"
+    note.write_text("{}")
+    assert "not comparable with version 1: comparing raised KeyError: 'kind';" in desk.register("a2").text
+    note.unlink()
     text = desk.register("a2").text
     assert (
         "not comparable with version 1: it was registered without a note of the rows that it was fit" in text

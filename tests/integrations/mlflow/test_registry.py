@@ -230,6 +230,20 @@ def test_a_kill_between_alias_and_tag_does_not_confuse_the_way_back(
     assert registry.rollback("campaign").number == "1"
 
 
+def test_the_way_back_leads_past_versions_that_were_deleted(tmp_path: Path) -> None:
+    registry = embedded(tmp_path)
+    versions = [registry.put(make_submission(tmp_path, key=key * 40)) for key in "abcd"]
+    for version in (*versions[:2], versions[0], *versions[2:]):
+        registry.alias(version)
+    registry._client().delete_model_version("campaign", "4")  # the champion itself: it takes the alias along
+    assert registry.champion("campaign") is None
+    assert registry.rollback("campaign").number == "3"
+    assert registry.rollback("campaign").number == "1"
+    registry._client().delete_model_version("campaign", "2")
+    with pytest.raises(RegistryError, match="has no previous champion"):
+        registry.rollback("campaign")
+
+
 @pytest.mark.slow  # MLflow waits 20 s for a lock
 def test_a_locked_database_is_down(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     registry = embedded(tmp_path)

@@ -134,8 +134,8 @@ def compare_with_champion(
     except RegistryDown:
         raise
     except Exception as error:  # an old model may fail in any way; that must not stop the registration
-        line = error.lines[0] if isinstance(error, MagicalError) else shorten(error, 120)
-        reason = line.removesuffix(".")
+        raised = f"comparing raised {type(error).__name__}: {shorten(error, 120)}"
+        reason = (error.lines[0] if isinstance(error, MagicalError) else raised).removesuffix(".")
         return ChampionComparison(champion.number, rules.metric.name, "not comparable", reason=reason)
 
 
