@@ -221,7 +221,7 @@ class _Registration:
             loaded = _load_scorer(self.folder)
             rows = self._sample_rows()
             with mute_events():  # the steps emitted the same events in the run
-                batch = loaded.predict(rows)
+                batch = loaded.score(rows)
                 row_parity = check_row_parity(loaded, rows, batch)
         except MagicalError as error:
             self.criteria.append(check_run_parity(error, self.test_rows))

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import json
 import shutil
 import socket
 import sqlite3
@@ -24,7 +25,7 @@ from magical.engine.protocols import Registry, Version
 from magical.errors import RegistryDown, RegistryError
 from magical.events import RunFinished, RunStarted, StepStarted
 from magical.integrations.mlflow.client import prepare_mlflow
-from magical.integrations.mlflow.registry import MlflowRegistry, build_signature
+from magical.integrations.mlflow.registry import MlflowRegistry, build_signature, save_submission
 from magical.integrations.mlflow.tracking import MlflowTracking
 from magical.testing.registry_conformance import OUTPUT_SCHEMA, RegistryConformance, make_submission
 from mlflow_databases import database, free_port, server
@@ -454,3 +455,12 @@ def test_a_put_costs_little(tmp_path: Path) -> None:
     began = time.process_time()
     registry.put(make_submission(tmp_path))
     assert time.process_time() - began < 0.5
+
+
+def test_durations_of_the_example_are_seconds_as_a_row_may_state_them(tmp_path: Path) -> None:
+    span = dt.timedelta(days=1, microseconds=1)
+    row, example = Schema("Row", (Column("x", "duration", nullable=True),)), pl.DataFrame({"x": [span]})
+    submission = replace(make_submission(tmp_path), inputs=row, example=example)
+    save_submission(submission, tmp_path / "model")
+    text = (tmp_path / "model" / "input_example.json").read_text()
+    assert json.loads(text) == {"columns": ["x"], "data": [[86400.000001]]}

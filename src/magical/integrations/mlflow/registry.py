@@ -40,7 +40,10 @@ def save_submission(submission: Submission, folder: Path) -> None:
     """Write a submission as an MLflow model."""
     with prepare_mlflow(""):
         import mlflow.pyfunc
+    import polars.selectors as cs
 
+    # As a row may state durations, for which MLflow's JSON has no form.
+    example = submission.example.with_columns(cs.duration().dt.total_microseconds() / 1_000_000)
     inputs = {c.name: c.type_text for c in submission.inputs.columns}
     # Without requirements and signature, MLflow would infer them: slowly, with a run of the model.
     mlflow.pyfunc.save_model(
@@ -49,7 +52,7 @@ def save_submission(submission: Submission, folder: Path) -> None:
         data_path=str(submission.folder),
         code_paths=[str(path) for path in submission.code],
         signature=build_signature(submission.inputs, submission.outputs),
-        input_example=submission.example.to_pandas(),
+        input_example=example.to_pandas(),
         pip_requirements=list(submission.requirements),
         metadata={"magical": {"key": submission.key, "inputs": inputs}},
     )
