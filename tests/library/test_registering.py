@@ -328,10 +328,12 @@ INCOMPARABLE: dict[str, tuple[Callable[[str], str], str]] = {
         "A row of Customer promised 8 columns; missing: weight",
     ),
     "classes of another type, which Python calls equal": (
-        lambda t: t.replace("Target[bool]", "Target[Literal[0, 1]]")
-        .replace('"answers": rng.random(rows) <', '"answers": 1 * (rng.random(rows) <')
-        .replace("- (born - 1955) / 20)),", "- (born - 1955) / 20))),")
-        .replace("(False, True)", "(0, 1)"),
+        lambda t: (
+            t.replace("Target[bool]", "Target[Literal[0, 1]]")
+            .replace('"answers": rng.random(rows) <', '"answers": 1 * (rng.random(rows) <')
+            .replace("- (born - 1955) / 20)),", "- (born - 1955) / 20))),")
+            .replace("(False, True)", "(0, 1)")
+        ),
         "it predicts other classes",
     ),
 }

@@ -202,7 +202,7 @@ def to_json(value: Any, override: Callable[[Any], Any] | None = None) -> Any:
             return import_string(value)
     raise SettingsError(
         f"Settings cannot contain a value of type {type(value).__name__}: it cannot be written as JSON.",
-        hint="use Python's numbers (int, float), texts, dates, lists, settings, or the import string of a class.",
+        hint="use int, float, texts, dates, lists, settings, or the import string of a class.",
     )
 
 
