@@ -118,6 +118,7 @@ class Scoring:
     Attributes:
         summary: what a manifest says: the model, the counts, the seconds, and the names of the files.
         output: the file of predictions; None if they are in memory.
+        tables: the predictions and the rejects, without their rows if they are in files.
 
     Example:
         >>> Scoring({"rows": 2, "scored": 2}, None, {}).summary["scored"]
@@ -131,14 +132,15 @@ class Scoring:
     @cached_property
     def predictions(self) -> pl.DataFrame:
         """The rows of the output: ids, kept columns, predictions, and a reason where there is none."""
-        return self.tables["predictions"] if self.output is None else read_table(self.output)
+        table = self.tables["predictions"]
+        return table if self.output is None else read_table(self.output, table.schema)
 
     @cached_property
     def rejects(self) -> pl.DataFrame:
         """The failures of the rejected rows, one a line: row, ids, column, rule and masked value."""
         if self.output is None or not self.summary["rejected"]:
             return self.tables["rejects"]
-        return read_table(OutputPlaces(self.output).rejects)
+        return read_table(OutputPlaces(self.output).rejects, self.tables["rejects"].schema)
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON."""
@@ -252,6 +254,7 @@ def score_rows(
     tables: dict[str, pl.DataFrame] = {"rejects": batch.make_no_rejects()}
     if places:
         counts = batch.score_to_files(places)
+        tables["predictions"] = pl.DataFrame(schema=counts.columns)
     else:
         counts, tables = _score_in_memory(batch)
     manifest = Manifest(
@@ -261,7 +264,7 @@ def score_rows(
         input=mask(batch.source.name),
         input_digest=input_digest,
         output=str(output or ""),
-        columns=counts.columns,
+        columns=tuple(counts.columns),
         rows=counts.rows,
         scored=counts.scored,
         rejected=counts.rejected,

@@ -1,5 +1,6 @@
 """Files get their names once all is well, and hold the same bytes each time."""
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -8,7 +9,7 @@ import pytest
 from magical.errors import UsageError
 from magical.library.scoring.output_files import check_output, new_file, read_columns, read_table
 
-TABLE = pl.DataFrame({"prediction_id": ["a", "b"], "x": [0.1, None], "town": ["Köln", 'a "b", c']})
+TABLE = pl.DataFrame({"prediction_id": ["007", "1"], "x": [0.1, None], "town": ["Köln", 'a "b", c']})
 
 
 @pytest.mark.parametrize("name", ["out.parquet", "out.csv", "out"])
@@ -19,7 +20,7 @@ def test_chunks_are_read_back_as_one_table(tmp_path: Path, name: str) -> None:
             file.write(TABLE)
             file.write(TABLE.reverse())
             file.publish()
-    assert read_table(path).equals(pl.concat([TABLE, TABLE.reverse()]))
+    assert read_table(path, TABLE.schema).equals(pl.concat([TABLE, TABLE.reverse()]))
     assert read_columns(path) == TABLE.columns
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
@@ -40,3 +41,10 @@ def test_an_output_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError):
         check_output(tmp_path / name)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_device_or_a_pipe_is_no_output(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "out.csv")
+    with pytest.raises(UsageError, match="no ordinary file"):
+        check_output(tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").is_fifo()

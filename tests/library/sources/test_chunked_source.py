@@ -104,3 +104,17 @@ def test_a_source_can_be_replaced_by_what_steps_make_of_it(tmp_path: Path) -> No
 
 def test_no_rows_are_no_chunks() -> None:
     assert list(cut_chunks([ROWS.clear(), ROWS.clear()], 3)) == []
+
+
+def test_a_file_that_is_changed_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a\n1\n2\n3\n")
+    source = open_source(path)
+    chunks = source.chunks(["a"], 1)
+    assert next(chunks)["a"].to_list() == ["1"]
+    path.write_text("a\n1\n2\n3\n4\n")
+    with pytest.raises(InputError, match=r"a\.csv was changed while it was read"):
+        list(chunks)
+    path.unlink()
+    with pytest.raises(InputError, match=r"a\.csv cannot be read"):
+        list(source.chunks(["a"], 1))

@@ -22,7 +22,7 @@ def check_run_parity(batch: pl.DataFrame | MagicalError, rows: HeldOutRows | Non
     """Check that the scorer repeats the run's predictions.
 
     Args:
-        batch: the scorer's predictions for the test rows, or its error.
+        batch: the scorer's predictions for the test rows and the reasons where there are none, or its error.
         rows: the test rows, or None if they were not found.
     """
     threshold = "the run's predictions"
@@ -37,7 +37,7 @@ def check_run_parity(batch: pl.DataFrame | MagicalError, rows: HeldOutRows | Non
     expected = rows.predictions if rows and rows.typed_rows is not None else None
     if expected is None:
         return Criterion(_RUN_CRITERION, threshold, "not assessed", None)
-    common = [c for c in batch.columns if c in expected.columns]
+    common = [c for c in batch.columns if c in expected.columns and c != "reason"]  # an id may be called so
     wrong = _count_differences(batch.select(common), expected.select(common))
     value = f"{wrong:,} of {expected.height:,} rows differ"
     reason = f"scoring gives other numbers than the run for {wrong:,} of {expected.height:,} test rows"

@@ -80,7 +80,7 @@ class BatchCounts:
         scored: the rows in the output.
         left_out: those of them that a step dropped: they have a reason in the place of a prediction.
         failures: how often each rule of a column was broken.
-        columns: the names of the output's columns.
+        columns: the output's columns and their types.
     """
 
     rows: int = 0
@@ -88,7 +88,7 @@ class BatchCounts:
     rejected: int = 0
     left_out: int = 0
     failures: Counter[str] = field(default_factory=Counter)
-    columns: tuple[str, ...] = ()
+    columns: pl.Schema = field(default_factory=pl.Schema)
 
     def list_failures(self, count: int = 3) -> str:
         """List the rules that were broken most often."""
@@ -193,7 +193,7 @@ class Batch:
         read = list(dict.fromkeys([*self.matches.values(), *self.keep]))
         for chunk in self.source.chunks(read, self.chunk_rows):
             output, rejects = self._score_chunk(chunk, counts)
-            counts.columns = tuple(output.columns)
+            counts.columns = output.schema
             self.on_progress(counts.rows)
             yield output, rejects
         if not counts.rows:
@@ -262,9 +262,9 @@ class Batch:
             pl.lit(self.model.version).alias("model_version"),
             scored.predictions["reason"].cast(pl.String),
         )
-        rows = scored.rejects["row"]
+        places = scored.rejects["row"]
         rejects = pl.DataFrame(
-            [rows + counts.rows, *(c[rows] for c in ids), *scored.rejects.select(REJECT_COLUMNS[1:])]
+            [places + counts.rows, *(c[places] for c in ids), *scored.rejects.select(REJECT_COLUMNS[1:])]
         )
         if len(bad):
             output = output.filter(~pl.int_range(pl.len()).is_in(bad.implode()))

@@ -118,6 +118,8 @@ def check_output(path: Path) -> None:
         )
     if path.is_dir():
         raise UsageError(f"{path} is a folder.", hint=f"name a file in it: {path / 'predictions.parquet'}.")
+    if path.exists() and not path.is_file():  # such as /dev/stdout, which a new file would take the place of
+        raise UsageError(f"{path} is no ordinary file.", hint="name a file: predictions.parquet.")
     if not path.parent.is_dir():
         raise UsageError(
             f"{path} cannot be written: there is no folder {path.parent}.", hint=f"mkdir -p {path.parent}"
@@ -139,15 +141,16 @@ def read_columns(path: Path) -> list[str]:
         return []
 
 
-def read_table(path: Path) -> pl.DataFrame:
-    """Read a file that was published.
+def read_table(path: Path, schema: pl.Schema) -> pl.DataFrame:
+    """Read a file that was published; texts of the schema stay texts in a csv, too, such as the id ``007``.
 
     Raises:
         StoreError: it is gone or damaged.
     """
     try:
         if path.suffix.lower() == ".csv":
-            return pl.read_csv(path, infer_schema_length=None)
+            texts = {name: pl.String for name, dtype in schema.items() if dtype == pl.String}
+            return pl.read_csv(path, infer_schema_length=None, schema_overrides=texts)
         return pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise StoreError(f"{path} cannot be read: {shorten(error, 120)}.", hint="score again.") from None

@@ -50,6 +50,7 @@ class ChunkedSource:
         path: the path, pattern or URL; None for a table in memory.
         remarks: sentences on what another reader could have read in another way.
         rows: the number of rows, if it is known before they are read.
+        states: the sizes and times of the files when they were opened.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ChunkedSource:
     path: InputPath | None = None
     remarks: Sequence[str] = ()
     rows: int | None = None
+    states: Sequence[tuple[int, int]] = ()
 
     def chunks(self, columns: Sequence[str], rows: int) -> Iterator[pl.DataFrame]:
         """Read the rows in chunks of so many, the last one with fewer.
@@ -68,11 +70,20 @@ class ChunkedSource:
             rows: the number of rows of a chunk.
 
         Raises:
-            InputError: a file is malformed.
+            InputError: a file is malformed, or was changed since it was opened.
         """
         tables = (table for piece in self.pieces for table in piece.read(columns, rows))
         wanted: dict[Any, Any] = {name: self.schema[name] for name in columns}
-        yield from cut_chunks((table.select(columns).cast(wanted) for table in tables), rows)
+        try:
+            yield from cut_chunks((table.select(columns).cast(wanted) for table in tables), rows)
+        except OSError as error:
+            raise InputError(
+                f"{self.name} cannot be read: {shorten(error, 120)}", hint="it was there when it was opened."
+            ) from error
+        if _list_states(self.paths) != self.states:
+            raise InputError(
+                f"{self.name} was changed while it was read.", hint="read it again once it is complete."
+            )
 
     def transform(self, function: Callable[[pl.DataFrame], pl.DataFrame]) -> ChunkedSource:
         """Replace the rows, read as a whole, by what a function makes of them.
@@ -125,6 +136,8 @@ def open_source(
         return ChunkedSource("The table", table.schema, [piece], rows=table.height)
     path = source if isinstance(source, InputPath) else InputPath(source)
     files, remarks = list_tables(path)
+    paths = [file.place for file in files.values() if isinstance(file.place, Path)]
+    states = _list_states(paths)
     pieces = {name: _open_file(file, reading, stated) for name, file in files.items()}
     if column := (stated.file_column or reading.file_column):
         pieces = {name: _add_names(piece, name, column) for name, piece in pieces.items()}
@@ -135,10 +148,11 @@ def open_source(
         path.text,
         concatenate(heads, path.text).schema,
         list(pieces.values()),
-        [file.place for file in files.values() if isinstance(file.place, Path)],
+        paths,
         path,
         [*dict.fromkeys(remark for piece in pieces.values() for remark in piece.remarks), *remarks],
         None if None in counts else sum(count or 0 for count in counts),
+        states,
     )
 
 
@@ -159,6 +173,17 @@ def cut_chunks(tables: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFra
         rest = whole[full:]
     if rest is not None and rest.height:
         yield rest
+
+
+def _list_states(paths: Iterable[Path]) -> Sequence[tuple[int, int]]:
+    def state(path: Path) -> tuple[int, int]:
+        try:
+            found = path.stat()
+        except OSError:  # deleted, or not there at all, which is refused on opening
+            return (-1, -1)
+        return found.st_size, found.st_mtime_ns
+
+    return tuple(map(state, paths))
 
 
 def _open_file(file: SourceFile, reading: Reading, stated: Reading) -> _Piece:
