@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.metrics import get_scorer
 
 from magical.library.metrics.metrics import Array
 
 __all__ = ["score_stored"]
 
 
-class _StoredNumbers(RegressorMixin, BaseEstimator):
-    def __init__(self, prediction: Array) -> None:
-        self.prediction = prediction
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-    def predict(self, rows: Array) -> Array:
-        return self.prediction[rows]
+class _Estimators(NamedTuple):
+    numbers: Any
+    classes: Any
+    probabilities: Any
 
 
-class _StoredClasses(ClassifierMixin, _StoredNumbers):
-    def __init__(self, prediction: Array, classes: int) -> None:
-        super().__init__(prediction)
-        self.classes_ = np.arange(classes)
+@cache
+def _define_estimators() -> _Estimators:
+    # Not in the module: the keys of `evaluate` import it, and a plan must not wait for scikit-learn.
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
+    class Numbers(RegressorMixin, BaseEstimator):
+        def __init__(self, prediction: Array) -> None:
+            self.prediction = prediction
 
-class _StoredProbabilities(_StoredClasses):
-    def __init__(self, prediction: Array, probability: Array) -> None:
-        super().__init__(prediction, probability.shape[1])
-        self.probability = probability
+        def __sklearn_is_fitted__(self) -> bool:
+            return True
 
-    def predict_proba(self, rows: Array) -> Array:
-        return self.probability[rows]
+        def predict(self, rows: Array) -> Array:
+            return self.prediction[rows]
+
+    class Classes(ClassifierMixin, Numbers):
+        def __init__(self, prediction: Array, classes: int) -> None:
+            super().__init__(prediction)
+            self.classes_ = np.arange(classes)
+
+    class Probabilities(Classes):
+        def __init__(self, prediction: Array, probability: Array) -> None:
+            super().__init__(prediction, probability.shape[1])
+            self.probability = probability
+
+        def predict_proba(self, rows: Array) -> Array:
+            return self.probability[rows]
+
+    return _Estimators(Numbers, Classes, Probabilities)
 
 
 def score_stored(
@@ -60,11 +70,13 @@ def score_stored(
         >>> score_stored("neg_mean_absolute_error", truth, np.array([0.0, 2.0]), None)
         -0.5
     """
-    stored: Any
+    from sklearn.metrics import get_scorer
+
+    estimators = _define_estimators()
     if probability is not None:
-        stored = _StoredProbabilities(prediction, probability)
+        stored = estimators.probabilities(prediction, probability)
     elif prediction.dtype.kind == "i":
-        stored = _StoredClasses(prediction, 1 + int(max(truth.max(), prediction.max())))
+        stored = estimators.classes(prediction, 1 + int(max(truth.max(), prediction.max())))
     else:
-        stored = _StoredNumbers(prediction)
+        stored = estimators.numbers(prediction)
     return float(get_scorer(scorer)(stored, np.arange(len(truth)), truth, **more))
