@@ -63,6 +63,14 @@ def test_it_writes_what_the_command_writes_and_shows_the_counts(
     assert "| model | shop version 1 |" in card["data"]
 
 
+@pytest.mark.slow
+def test_a_served_flow_can_be_pickled_for_each_run(project: Project) -> None:
+    import cloudpickle
+
+    flow = cloudpickle.loads(cloudpickle.dumps(project.scoring_flow()))
+    assert flow.name == "shop-score"
+
+
 WRONG: dict[str, dict[str, Any]] = {
     "no such model": {"input": "new.csv", "model": "shoop"},
     "no such file": {"input": "old.csv"},

@@ -51,10 +51,7 @@ def test_odd_rows_cost_nobody_else_and_are_predicted_as_in_a_batch(door: str, do
     assert_frame_equal(found.filter(unchanged), truth.filter(unchanged), rel_tol=1e-9, abs_tol=0)
 
 
-@pytest.mark.xfail(
-    reason="a decimal mark that only a Reading states is unknown for texts in memory", strict=True
-)
-def test_marks_that_a_reading_states_hold_for_rows_in_memory_too(tmp_path: Path) -> None:
+def test_what_a_reading_states_holds_for_rows_in_memory_too(tmp_path: Path) -> None:
     exported = PROJECTS["adult"](tmp_path / "adult")
     exported.small.edit("workflow.py", "Reading = Reading()", 'Reading = Reading(decimal=",")')
     doors = Doors(exported.finish(), tmp_path)

@@ -29,7 +29,7 @@ from magical.errors import MagicalError, RegistryError, WiringError, did_you_mea
 from magical.events import keep
 from magical.graph import Graph, Node
 from magical.library.evaluating import evaluate
-from magical.library.metrics.metric_settings import list_tasks
+from magical.library.metrics.metric_settings import find_deciding, list_tasks
 from magical.library.metrics.metrics import METRICS_BY_TASK, PRIMARY
 from magical.library.metrics.scores import Scores
 from magical.library.prediction_task import prediction_columns
@@ -54,6 +54,7 @@ from magical.library.scorer.promotion_gate import (
 from magical.library.scorer.row_conversion import state_offsets
 from magical.library.scorer.scorer import Scorer
 from magical.library.settled_marks import load_settled, settle_row
+from magical.library.sources import Reading
 from magical.masking import mask
 from magical.refs import Link
 from magical.scoring_path import derive_scoring_path
@@ -184,7 +185,9 @@ class _Registration:
     def __init__(self, context: StepContext, model: Model, scores: Scores, how: RegisterSettings) -> None:
         self.context, self.model, self.scores, self.how = context, model, scores, how
         path = derive_scoring_path(context.graph, context.node.name)
-        self.path = replace(path, typed=settle_row(path.typed, load_settled(context, path.source)))
+        reading = path.rows.reading if isinstance(path.rows.reading, Reading) else Reading()
+        marks = reading.decimal or "", reading.thousands or ""
+        self.path = replace(path, typed=settle_row(path.typed, load_settled(context, path.source), *marks))
         self.folder = context.scratch() / "model"
         self.comparison: ChampionComparison | None = None
         self.criteria: list[Criterion] = [
@@ -218,7 +221,7 @@ class _Registration:
             loaded = _load_scorer(self.folder)
             rows = self._sample_rows()
             with mute_events():  # the steps emitted the same events in the run
-                batch = loaded.predict(rows)
+                batch = loaded.score(rows)
                 row_parity = check_row_parity(loaded, rows, batch)
         except MagicalError as error:
             self.criteria.append(check_run_parity(error, self.test_rows))
@@ -228,12 +231,13 @@ class _Registration:
     def compare_champion(self, registry: Registry, champion: Version | None) -> None:
         """Compare the model with the present champion, unless that is the model itself."""
         self.comparison = None
-        usual = self.scores.primary if self.scores.project_metrics else PRIMARY.get(self.model.task, "rmse")
-        metric = self.how.metric or usual
+        deciding = find_deciding(self.scores.project_metrics)
+        chosen = self.how.metric or (deciding.name if deciding else "")
+        metric = chosen or PRIMARY.get(self.model.task, "rmse")
         if champion is not None and champion.key == self.context.key:
             criterion = Criterion(CHAMPION_CRITERION, metric, "it is the champion", True)
-        elif self.how.metric and metric not in self.scores.metrics:
-            reason = f"{metric}, which is to decide, was not computed"
+        elif chosen and chosen not in self.scores.metrics:
+            reason = f"{chosen}, which is to decide, has no value on these rows"
             criterion = Criterion(CHAMPION_CRITERION, metric, "", False, reason)
         elif champion is None:
             criterion = Criterion(CHAMPION_CRITERION, metric, "there is no champion yet", True)

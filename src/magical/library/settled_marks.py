@@ -44,19 +44,27 @@ def load_settled(context: StepContext, source: Link) -> Marks:
     return dict(context.store.load(artifact, Promise("value", dict))) if artifact else {}
 
 
-def settle_row(row: Schema, shown: Marks) -> Schema:
+def settle_row(row: Schema, shown: Marks, decimal: str = "", thousands: str = "") -> Schema:
     """Settle the marks of a row's columns, so that a text alone is read as among the rows of the run.
 
     Args:
         row: the contract of a row.
         shown: for each column, the marks that its texts showed in the run, as fields of a column.
+        decimal: the decimal mark that the ``Reading`` of the source states, for columns that state none.
+        thousands: the mark between thousands that it states.
 
     Example:
         >>> row = Schema("Sale", (Column("price", "float"), Column("note", "str")))
         >>> [(c.decimal, c.settled) for c in settle_row(row, {"price": {"decimal": ","}}).columns]
         [(',', 'source'), ('', '')]
     """
-    return replace(row, columns=tuple(_settle_column(c, shown.get(c.name, {})) for c in row.columns))
+    columns = [
+        replace(c, decimal=decimal, thousands=thousands)
+        if c.type in _NUMBERS and not (c.decimal or c.thousands)
+        else c
+        for c in row.columns
+    ]
+    return replace(row, columns=tuple(_settle_column(c, shown.get(c.name, {})) for c in columns))
 
 
 def _settle_column(column: Column, shown: Mapping[str, str]) -> Column:

@@ -91,6 +91,9 @@ class Project:
     def __repr__(self) -> str:
         return f"<project {self.root.name}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Project, (self.options,)  # another process opens it again, with stores of its own
+
     def _repr_html_(self) -> str:
         from magical.views.page import render_figure
 

@@ -60,14 +60,15 @@ def create_scoring_flow(
     Raises:
         UsageError: Prefect is not installed.
     """
-    workflow, policy = context.draw().drawn.graph.workflow, context.configuration.policy
+    # Only these are in the body: a served flow is pickled for each run, and the open project cannot be.
+    workflow, policy, root = context.draw().drawn.graph.workflow, context.configuration.policy, context.root
 
     def body(**given: Any) -> dict[str, Any]:
         """Score new rows by a registered model; those that it rejects are written beside the output."""
         from magical.project.scoring import ScoreOptions
 
         asked = ScoringParameters(**given)
-        source, output = InputPath(asked.input, context.root), context.root / asked.output
+        source, output = InputPath(asked.input, root), root / asked.output
         options = ScoreOptions(max_rejects=asked.max_rejects, replace=asked.replace)
         return _score_in_task(
             workflow, policy, lambda: score(source, asked.model, output, asked.keep, options)

@@ -372,3 +372,10 @@ def test_a_row_of_thousands_of_columns_costs_little() -> None:
     assert list_broken_rows(typed, wide).is_empty()
     assert to_canonical_frame(typed, wide).shape == (1, 3000)
     assert time.process_time() - began < 0.4  # about 0.12; 0.48 by a loop over columns
+
+
+def test_texts_that_a_reading_calls_missing_are_null_whatever_stands_beside_them() -> None:
+    for values in (["-", "7"], ["-", 7], [" - ", "7"]):
+        done = convert_rows({"x": values}, Schema("Row", (INT,)), ("-",))
+        assert (done.typed["x"].to_list(), done.rejects.height) == ([None, 7], 0)
+    assert convert_rows({"x": ["-"]}, Schema("Row", (TEXT,)), ("-",)).typed["x"].to_list() == [None]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,41 +11,40 @@ from magical.library.metrics.metrics import Array
 __all__ = ["score_stored"]
 
 
-class _Estimators(NamedTuple):
-    numbers: Any
-    classes: Any
-    probabilities: Any
+class _StoredNumbers:
+    # No base class of scikit-learn: the keys of steps read this module, and must not import that.
+    kind = "regressor"
+
+    def __init__(self, prediction: Array) -> None:
+        self.prediction = prediction
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import Tags, TargetTags
+
+        return Tags(self.kind, TargetTags(required=True))
+
+    def predict(self, rows: Array) -> Array:
+        return self.prediction[rows]
 
 
-@cache
-def _define_estimators() -> _Estimators:
-    # Not in the module: the keys of `evaluate` import it, and a plan must not wait for scikit-learn.
-    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+class _StoredClasses(_StoredNumbers):
+    kind = "classifier"
 
-    class Numbers(RegressorMixin, BaseEstimator):
-        def __init__(self, prediction: Array) -> None:
-            self.prediction = prediction
+    def __init__(self, prediction: Array, classes: int) -> None:
+        super().__init__(prediction)
+        self.classes_ = np.arange(classes)
 
-        def __sklearn_is_fitted__(self) -> bool:
-            return True
 
-        def predict(self, rows: Array) -> Array:
-            return self.prediction[rows]
+class _StoredProbabilities(_StoredClasses):
+    def __init__(self, prediction: Array, probability: Array) -> None:
+        super().__init__(prediction, probability.shape[1])
+        self.probability = probability
 
-    class Classes(ClassifierMixin, Numbers):
-        def __init__(self, prediction: Array, classes: int) -> None:
-            super().__init__(prediction)
-            self.classes_ = np.arange(classes)
-
-    class Probabilities(Classes):
-        def __init__(self, prediction: Array, probability: Array) -> None:
-            super().__init__(prediction, probability.shape[1])
-            self.probability = probability
-
-        def predict_proba(self, rows: Array) -> Array:
-            return self.probability[rows]
-
-    return _Estimators(Numbers, Classes, Probabilities)
+    def predict_proba(self, rows: Array) -> Array:
+        return self.probability[rows]
 
 
 def score_stored(
@@ -70,13 +68,13 @@ def score_stored(
         >>> score_stored("neg_mean_absolute_error", truth, np.array([0.0, 2.0]), None)
         -0.5
     """
-    from sklearn.metrics import get_scorer
+    import sklearn.metrics
 
-    estimators = _define_estimators()
+    stored: Any
     if probability is not None:
-        stored = estimators.probabilities(prediction, probability)
+        stored = _StoredProbabilities(prediction, probability)
     elif prediction.dtype.kind == "i":
-        stored = estimators.classes(prediction, 1 + int(max(truth.max(), prediction.max())))
+        stored = _StoredClasses(prediction, 1 + int(max(truth.max(), prediction.max())))
     else:
-        stored = estimators.numbers(prediction)
-    return float(get_scorer(scorer)(stored, np.arange(len(truth)), truth, **more))
+        stored = _StoredNumbers(prediction)
+    return float(sklearn.metrics.get_scorer(scorer)(stored, np.arange(len(truth)), truth, **more))

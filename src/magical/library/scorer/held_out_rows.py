@@ -78,7 +78,7 @@ def _find_units(
     train, validation, test = found
     if train is None or validation is None or test is None:
         return None
-    return RunUnits(kind, tuple(columns), pl.concat([train, validation]), test)
+    return RunUnits(kind, pl.concat([train, validation]), test)
 
 
 def _find_split_group(context: StepContext, split: str, parts: Parts[Any]) -> str:

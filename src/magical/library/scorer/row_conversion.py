@@ -6,7 +6,7 @@ Each value is converted by itself, so no other row changes what it becomes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -45,7 +45,7 @@ class ConvertedRows:
     rejects: pl.DataFrame
 
 
-def convert_rows(rows: Any, schema: Schema) -> ConvertedRows:
+def convert_rows(rows: Any, schema: Schema, nulls: Sequence[str] = ()) -> ConvertedRows:
     """Convert rows of any kind of table to the columns and types of a contract.
 
     A column is found as ``model_data`` finds it; one that may be null may be missing, others are ignored.
@@ -55,6 +55,7 @@ def convert_rows(rows: Any, schema: Schema) -> ConvertedRows:
     Args:
         rows: polars, pandas, arrow, a list of dictionaries, or a dictionary of lists.
         schema: the contract of a row.
+        nulls: texts that mean a missing value, as the ``Reading`` of the source states them.
 
     Raises:
         BrokenPromise: the rows are no table, a column is missing or ambiguous, or its type has no conversion.
@@ -70,7 +71,8 @@ def convert_rows(rows: Any, schema: Schema) -> ConvertedRows:
     if raw.names or raw.height:
         _refuse_missing([c.alias or c.name for c in missing if not c.nullable], raw.names, schema)
     found = [c for c in schema.columns if c.name in matches]
-    sources = dict(zip([c.name for c in found], raw.read([matches[c.name] for c in found]), strict=True))
+    columns = (_blank_nulls(c, nulls) for c in raw.read([matches[c.name] for c in found]))
+    sources = dict(zip([c.name for c in found], columns, strict=True))
     _refuse_types([c for c in found if matches[c.name] not in raw.untyped], sources, schema)
     values = {c.name: pl.repeat(None, raw.height, eager=True, dtype=_dtype_of(c)) for c in missing}
     rejects: dict[str, list[pl.DataFrame]] = {"": [pl.DataFrame(schema=REJECT_SCHEMA)]}
@@ -108,6 +110,22 @@ def mask_value(value: Any) -> str | None:
     if value is None:
         return None
     return "".join("x" if c.isalpha() else "9" if c.isnumeric() else c for c in shorten(value, 40))
+
+
+def _blank_nulls(source: pl.Series | MixedColumn, nulls: Sequence[str]) -> pl.Series | MixedColumn:
+    """Replace the texts that mean a missing value by null."""
+    if not nulls:
+        return source
+    if isinstance(source, MixedColumn):
+        source.parts = [(rows, _blank_texts(part, nulls)) for rows, part in source.parts]
+        return source
+    return _blank_texts(source, nulls)
+
+
+def _blank_texts(values: pl.Series, nulls: Sequence[str]) -> pl.Series:
+    if dtype_kind(values.dtype) != "str":
+        return values
+    return _keep(values, ~values.cast(pl.String).str.strip_chars().is_in(nulls))
 
 
 class _Result(NamedTuple):
