@@ -146,7 +146,8 @@ class ScoringChain:
         Raises:
             StepRaised: a step raises for more than a few rows.
         """
-        found, waiting = [], [(0, rows)]
+        found: list[tuple[int, str, str]] = []
+        waiting = [(0, rows)]
         while waiting:
             start, part = waiting.pop()
             try:

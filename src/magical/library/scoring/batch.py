@@ -262,9 +262,9 @@ class Batch:
             pl.lit(self.model.version).alias("model_version"),
             scored.predictions["reason"].cast(pl.String),
         )
-        rows = scored.rejects["row"]
+        rejected = scored.rejects["row"]
         rejects = pl.DataFrame(
-            [rows + counts.rows, *(c[rows] for c in ids), *scored.rejects.select(REJECT_COLUMNS[1:])]
+            [rejected + counts.rows, *(c[rejected] for c in ids), *scored.rejects.select(REJECT_COLUMNS[1:])]
         )
         if len(bad):
             output = output.filter(~pl.int_range(pl.len()).is_in(bad.implode()))
