@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import create_model
 
 from magical import Contract, Field, Group, Id, Key, Target, Time, rule
 from magical.contracts.contract import schema_of
@@ -493,3 +494,32 @@ def test_odd_bounds_are_kept(name: str, role: str) -> None:
     body = {"__annotations__": {"other": float, "x": hint}, "__module__": __name__, "x": field}
     made = table(type("Row", (Contract,), body), 40)
     assert made.height == 40 if role != "id" else 1 <= made.height <= 40
+
+
+@pytest.mark.parametrize("is_carried", [False, True])
+def test_the_columns_of_a_table_are_listed_as_often_for_few_columns_as_for_many(
+    monkeypatch: pytest.MonkeyPatch, is_carried: bool
+) -> None:
+    """To list them takes longer the more there are: once for each column is too often with thousands."""
+
+    def count_lists(width: int) -> int:
+        fields: dict[str, Any] = {f"x{i}": (float, Field(ge=0)) for i in range(width)}
+        contract = create_model("Wide", __base__=Contract, id=(Id[int], ...), y=(Target[bool], ...), **fields)
+        schema = schema_of(contract)
+        given = pl.DataFrame(
+            {"id": [1, 2], "x0": [-1.0, 2.0], **{f"x{i}": [1.0, 2.0] for i in range(2, width)}}
+        )
+        listed: list[str] = []
+
+        def count(real: Any) -> property:
+            return property(lambda self: (listed.append(""), real(self))[1])
+
+        for kind, name in ((pl.DataFrame, "columns"), (pl.DataFrame, "schema"), (Schema, "target")):
+            monkeypatch.setattr(kind, name, count(getattr(kind, name).fget))
+        inputs = [(Promise("table", schema=schema), given)] if is_carried else []
+        table = generate_table(schema, GenerateOptions("seed", rows=9), inputs=inputs)
+        monkeypatch.undo()
+        assert table.width == width + 2
+        return len(listed)
+
+    assert count_lists(40) == count_lists(10)

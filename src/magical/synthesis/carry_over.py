@@ -39,10 +39,10 @@ class InputTable(NamedTuple):
 
     def has_column(self, column: Column) -> bool:
         """Return True if the table has a column of this name and type."""
-        dtype = self.table.schema.get(column.name)
-        if dtype is None or column.type not in ("any", dtype_kind(dtype)):
+        values = self.table.get_column(column.name, default=None)
+        if values is None or column.type not in ("any", dtype_kind(values.dtype)):
             return False
-        return not column.inner or column.inner in ("any", dtype_kind(dtype.inner))  # type: ignore[attr-defined]
+        return not column.inner or column.inner in ("any", dtype_kind(values.dtype.inner))
 
 
 def flatten_inputs(inputs: Iterable[tuple[Promise, Any]]) -> Iterator[tuple[Promise, Any]]:

@@ -362,6 +362,17 @@ def test_importing_magical_imports_nothing_heavy() -> None:
     assert done.stdout == "[]\n", done.stderr
 
 
+def test_importing_all_modules_of_the_library_imports_nothing_for_fitting() -> None:
+    """The keys of a step import what its body imports of ours: a plan must not wait for scikit-learn."""
+    code = (
+        "import importlib, pkgutil, sys, magical.library as library\n"
+        "for m in pkgutil.walk_packages(library.__path__, 'magical.library.'): importlib.import_module(m.name)\n"
+        "print([n for n in ('sklearn', 'lightgbm', 'pandas', 'optuna', 'skops', 'mlflow') if n in sys.modules])"
+    )
+    done = python("-c", code)
+    assert done.stdout == "[]\n", done.stderr
+
+
 def test_importing_the_authors_names_does_not_import_the_engine() -> None:
     names = "Contract, Field, Frame, Id, InputPath, Settings, step, workflow, keep, emit"
     done = python(
