@@ -276,3 +276,17 @@ def test_marks_of_numbers_are_in_the_schema() -> None:
 
     columns = schema_of(Sale).columns
     assert [(c.decimal, c.thousands) for c in columns] == [(",", "."), ("", " "), (",", "")]
+
+
+def test_the_source_of_a_contract_is_read_once_for_all_its_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Any] = []
+
+    def count(definition: Any) -> tuple[list[str], int]:
+        read.append(definition)
+        return [], 7
+
+    monkeypatch.setattr("magical.contracts.contract.read_definition", count)
+    fields: dict[str, Any] = {f"x{i}": (float, ...) for i in range(50)}
+    wide = create_model("Wide", __base__=Contract, __module__=__name__, **fields)
+    assert schema_of(wide).source == "test_contract.py:7"
+    assert read == [wide]

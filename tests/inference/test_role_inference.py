@@ -8,6 +8,7 @@ import pytest
 
 from magical.contracts.schema import Column, Schema
 from magical.inference.column_stats import ColumnStats
+from magical.inference.name_vocabulary import field_names
 from magical.inference.role_inference import Roles, infer_keys, infer_roles, rank_targets
 
 N = 40
@@ -144,3 +145,18 @@ def test_under_another_name_a_key_needs_codes_that_are_nearly_all_ids() -> None:
     assert keys(shops, origin=["AA", "BB", "CC", "X"]) == {}
     assert keys([1, 2, 3, 4], origin=[1, 2, 3]) == {}
     assert keys(shops, id=["AA", "BB"]) == {}, "any table may call its own id so"
+
+
+def test_the_names_of_all_columns_are_made_once_for_each_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def count(raw: Any) -> Any:
+        made.append(len(raw))
+        return field_names(raw)
+
+    monkeypatch.setattr("magical.inference.role_inference.field_names", count)
+    wide = pl.DataFrame({"shop_id": ["a", "b"], **{f"x{i}": ["a", "c"] for i in range(50)}})
+    tables = {"Shop": pl.DataFrame({"id": ["a", "b"], "size": [1, 2]}), "Sale": wide}
+    schemas = {"Shop": Schema("Shop", (Column("id", "str", role="id"),)), "Sale": Schema("Sale", ())}
+    assert list(infer_keys("Sale", tables, schemas)) == ["shop_id"]
+    assert sorted(made) == [2, 51]

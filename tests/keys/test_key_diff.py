@@ -112,6 +112,20 @@ def test_which_settings_changed() -> None:
     ]
 
 
+def test_a_member_goes_by_its_name_if_both_have_it() -> None:
+    old = {"e": [{"name": "one", "n": 1}, {"name": "two", "n": 1}]}
+    new = {"e": [{"name": "one", "n": 2}, {"name": "three", "n": 1}]}
+    assert list(diff_settings(old, new)) == [
+        "e.one.n went from 1 to 2",
+        'e.1.name went from "two" to "three"',
+    ]
+
+
+def test_equal_numbers_of_another_type_differ() -> None:
+    assert list(diff_settings({"features": 1}, {"features": 1.0})) == ["features went from 1 to 1.0"]
+    assert list(diff_settings({"stop": 1}, {"stop": True})) == ["stop went from 1 to true"]
+
+
 def test_a_renamed_file_is_a_cause_and_its_folder_is_not(tmp_path: Path) -> None:
     body = """
     @step

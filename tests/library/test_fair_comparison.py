@@ -36,7 +36,7 @@ def source(rows: int) -> Frame:
     rng = np.random.default_rng(5)
     near, far = rng.normal(size=(2, rows))
     answers = rng.random(rows) < 1 / (1 + np.exp(-2 * near))
-    table = {{"near": near, "far": far, "answers": answers, "id": np.arange(rows), "family": np.arange(rows) // 4}}
+    table = {{"near": near, "far": far, "answers": answers, "id": {ids}, "family": np.arange(rows) // 4}}
     return pl.DataFrame(table)
 
 
@@ -79,7 +79,14 @@ class Bench:
 
     def run(self, key: str, **changes: Any) -> Played:
         """Write the project, run it, and register its model."""
-        given = {"unit": ID, "factor": 1, "split": "", "neighbours": 1, "how": ""} | changes
+        given = {
+            "unit": ID,
+            "factor": 1,
+            "split": "",
+            "neighbours": 1,
+            "how": "",
+            "ids": "np.arange(rows)",
+        } | changes
         (self.home / "project").mkdir(exist_ok=True)
         (self.home / "project" / "workflow.py").write_text(WORKFLOW.format(**given))
         return play(
@@ -152,7 +159,19 @@ def test_the_compared_rows_are_those_whose_unit_neither_has_seen(unit: str, spli
 def test_other_kinds_of_units_are_not_compared(bench: Bench) -> None:
     bench.run("a1", unit=f"family: Group[int]\n    {ID}")
     second = bench.run("a2", how="replace_equal=True")
-    assert "its rows are told apart by group (family), and those of this model by id (id); " in str(
+    assert "its rows are told apart by group (family: int), and those of this model by id (id: int); " in str(
         second.values["register"].text
+    )
+    assert bench.champion() == "1"
+
+
+@pytest.mark.slow
+def test_ids_of_another_type_are_not_compared(bench: Bench) -> None:
+    bench.run("a1")
+    texts = {"unit": "id: Id[str]", "ids": "np.arange(rows).astype(str)", "split": "test_seed=1"}
+    second = bench.run("a2", **texts, neighbours=7, how="replace_equal=True")
+    assert (
+        "told apart by id (id: int), and those of this model by id (id: str); "
+        in second.values["register"].text
     )
     assert bench.champion() == "1"

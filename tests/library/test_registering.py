@@ -11,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from pydantic import ValidationError
 
-from library.served import REGISTERED, Played, in_a_run, play, write
+from library.served import HELPERS, REGISTERED, Played, in_a_run, play, write
 from magical.engine.protocols import Submission, Version
 from magical.errors import RegistryDown, RegistryError, WiringError
 from magical.library.metrics.scores import Scores
@@ -214,11 +214,14 @@ def test_what_cannot_be_compared_moves_nothing_and_the_way_out_is_said(desk: Des
     receipt = desk.register("a2", how="min_compared_rows=60")
     assert receipt.text == (
         "campaign version 2, no alias: not comparable with version 1: 59 of the test units are new to both "
-        "models, 60 are wanted; magical models --promote moves the alias by hand"
+        "models and predicted by both, 60 are wanted; magical models --promote moves the alias by hand"
     )
     receipt = desk.register("a3", how="min_class_rows=28, replace_equal=True")
     assert "27 of 59 rows that are new to both models are of answers's rarest class, 28" in receipt.text
-    (desk.home / "registry" / "campaign" / "1" / "units.json").unlink()
+    note = desk.home / "registry" / "campaign" / "1" / "units.json"
+    note.write_text("{}")
+    assert "not comparable with version 1: comparing raised KeyError: 'kind';" in desk.register("a2").text
+    note.unlink()
     text = desk.register("a2").text
     assert (
         "not comparable with version 1: it was registered without a note of the rows that it was fit" in text
@@ -469,3 +472,24 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 def test_wrong_settings_are_found_before_any_training(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words.replace("(", r"\(")):
         RegisterSettings(**given)
+
+
+def test_a_deciding_metric_without_a_value_gives_no_verdict_by_another(desk: Desk) -> None:
+    text = REGISTERED.replace(
+        "evaluate(predictions, test)",
+        "evaluate(predictions, test, metrics=(Metric('yield_', function='helpers:yield_'),))",
+    ).replace(
+        "from magical.library import RegisterSettings", "from magical.library import Metric, RegisterSettings"
+    )
+    helpers = HELPERS + "\ndef yield_(truth, chance):\n    return float('nan')\n"
+    desk.register("a1", **POOR)
+    receipt = desk.register("a2", workflow=text, helpers=helpers)
+    assert "no alias: yield_, which is to decide, has no value on these rows" in receipt.text
+    assert desk.champion() == "1"
+
+
+def test_rows_that_the_champion_rejects_are_said_to_be_rejected(desk: Desk) -> None:
+    old = REGISTERED.replace("le=2010", "le=1950").replace("(1920, 1995", "(1920, 1951")
+    desk.register("a1", workflow=old)
+    text = desk.register("a2", how="replace_equal=True").text
+    assert "23 of the test units are new to both models and predicted by both, 50 are wanted" in text

@@ -19,7 +19,7 @@ from library.conftest import Run
 from library.tables import houses, people, pupils
 from magical import Model, Parts
 from magical.errors import BrokenPromise
-from magical.library import Boosting, Experiment, Linear, SplitSettings, split, train, transform, tune
+from magical.library import Boosting, Experiment, Linear, Metric, SplitSettings, split, train, transform, tune
 from magical.library.training import FitResult, compute_model_score
 from magical.library.tuning import _TrialLog
 
@@ -215,6 +215,17 @@ def test_trials_that_give_no_number_are_passed_over(run: Run) -> None:
     chosen = [json.loads(line)["params"]["n_neighbors"] for line in well.read_text().splitlines()][3]
     well.unlink()
     assert tuned("regression", Sick(trials=6, well=chosen)).chosen.params == {"n_neighbors": chosen}  # type: ignore[union-attr]
+
+
+def undefined(truth: Any, guess: Any) -> float:
+    return math.nan
+
+
+def test_a_function_that_gives_no_number_is_named() -> None:
+    p, metrics = parts("binary"), (Metric("gain", function=undefined),)
+    with pytest.raises(BrokenPromise, match="none of 2 trials gave a finite gain") as caught:
+        tune(p.train, p.validation, transform(p.train), Neighbours(trials=2), metrics)
+    assert f"look at what {__name__}:undefined returns" in caught.value.hint
 
 
 def test_a_class_that_train_lacks_is_a_surprise_and_no_crash() -> None:

@@ -45,6 +45,13 @@ def test_what_is_not_there_is_said(text: str, words: str) -> None:
     assert caught.value.hint
 
 
+def test_only_functions_of_the_module_itself_are_listed() -> None:
+    with pytest.raises(SettingsError) as caught:
+        FunctionReference(f"{__name__}:far_away").load()
+    assert "double" in caught.value.hint
+    assert "to_json" not in caught.value.hint
+
+
 def test_a_near_name_is_suggested() -> None:
     with pytest.raises(SettingsError) as caught:
         FunctionReference(f"{__name__}:duoble").load()
@@ -63,3 +70,16 @@ def test_a_module_that_breaks_is_named(tmp_path: Path, monkeypatch: pytest.Monke
 def test_what_is_no_import_string(text: str) -> None:
     with pytest.raises(ValidationError, match="no import string; write module:function"):
         Uses.model_validate({"function": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("1 / 0", "ZeroDivisionError: "), ("def cost(a) return", "SyntaxError: ")]
+)
+def test_a_module_that_fails_is_said_with_the_reason(
+    text: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fails_at_import.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    with pytest.raises(SettingsError, match=f"fails_at_import:anything cannot be imported: {words}"):
+        FunctionReference("fails_at_import:anything").load()

@@ -170,11 +170,10 @@ def schema_of(contract: type[BaseModel]) -> Schema:
         fields = contract.model_fields.items()
         columns = tuple(_make_column(contract, name, info) for name, info in fields)
         _check_roles(contract, columns)
+        where = source_location(contract)  # it parses the file, so not for each column
         for column in columns:
-            check_source_marks(column, f"{contract.__name__}.{column.name}", _location_suffix(contract))
-        _schemas[contract] = Schema(
-            contract.__name__, columns, tuple(_collect_rules(contract)), source_location(contract)
-        )
+            check_source_marks(column, f"{contract.__name__}.{column.name}", f" ({where})" if where else "")
+        _schemas[contract] = Schema(contract.__name__, columns, tuple(_collect_rules(contract)), where)
     return _schemas[contract]
 
 

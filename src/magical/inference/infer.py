@@ -267,12 +267,12 @@ def _drop_needless_aliases(
     columns: list[Column], raw: list[str], names: Mapping[str, str]
 ) -> tuple[Column, ...]:
     """Remove aliases that ``model_data`` does not need to find the raw column."""
-    by_snake: dict[str, list[str]] = {}
+    exact, by_snake = set(raw), dict[str, list[str]]()
     for name in raw:
         by_snake.setdefault(to_snake_case(name), []).append(name)
 
     def is_needless(column: Column) -> bool:  # found by its exact name, or as the only match
-        is_only_match = column.name not in raw and by_snake.get(column.name) == [column.alias]
+        is_only_match = column.name not in exact and by_snake.get(column.name) == [column.alias]
         return column.alias == column.name or is_only_match
 
     return tuple(replace(c, alias="") if is_needless(c) else c for c in columns)

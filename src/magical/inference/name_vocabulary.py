@@ -201,7 +201,7 @@ def field_names(raw: Sequence[str]) -> Mapping[str, str]:
     fields: dict[str, str] = {}
     # Names that are valid already stay, even if an earlier column would get the same name.
     exact = {name for name in raw if _is_valid_field(name) and to_snake_case(name) == name}
-    taken = set(exact)
+    taken = set(raw)
     for place, name in enumerate(raw):
         if name in exact:
             fields[name] = name
@@ -209,8 +209,9 @@ def field_names(raw: Sequence[str]) -> Mapping[str, str]:
         base = to_snake_case(_transliterate(name))[:_MAX_NAME_LENGTH].strip("_") or f"column_{place + 1}"
         base = f"x_{base}" if base[0].isdigit() else base
         base = base if _is_valid_field(base) else f"{base}_"
-        fields[name] = first_free_name(base, taken | (set(raw) - {name}), separator="_")
-        taken.add(fields[name])
+        taken.discard(name)
+        fields[name] = first_free_name(base, taken, separator="_")
+        taken |= {name, fields[name]}
     return fields
 
 

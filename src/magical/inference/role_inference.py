@@ -234,14 +234,12 @@ def infer_keys(
         ('Shop', 'each value is an id of Shop')
     """
     keys: dict[str, tuple[Column, str]] = {}
+    fields = field_names(tables[name].columns)
+    parents = {p: s for p, s in schemas.items() if p != name and len(s.ids) == 1}
+    parent_ids = {p: _id_values(tables[p], s) for p, s in parents.items()}
     for values in tables[name].get_columns():
-        scores = {
-            parent: share
-            for parent, schema in schemas.items()
-            if parent != name and len(schema.ids) == 1
-            if (share := _score_key(values, parent, tables[parent], schema))
-        }
-        field = field_names(tables[name].columns)[values.name]
+        scores = {p: share for p, ids in parent_ids.items() if (share := _score_key(values, p, ids))}
+        field = fields[values.name]
         if scores and field not in schemas[name].ids:
             parent = max(scores, key=lambda p: scores[p])
             column = schemas[parent].column(schemas[parent].ids[0])
@@ -251,15 +249,14 @@ def infer_keys(
                 values.null_count() > 0,
                 role="key",
                 parent=parent,
-                max_orphans=_share_orphans(values, tables[parent], schemas[parent]),
+                max_orphans=_share_orphans(values, parent_ids[parent]),
             )
             keys[values.name] = key, _explain_key(values, parent, scores[parent])
     return keys
 
 
-def _share_orphans(values: pl.Series, table: pl.DataFrame, schema: Schema) -> float:
+def _share_orphans(values: pl.Series, ids: pl.Series) -> float:
     """Compute the share of rows that refer to no parent, rounded up to a hundredth."""
-    ids = _id_values(table, schema)
     orphans = values.is_not_null() & ~values.is_in(ids.implode())
     return math.ceil(100 * int(orphans.sum()) / max(len(values), 1)) / 100
 
@@ -269,12 +266,12 @@ def _id_values(table: pl.DataFrame, schema: Schema) -> pl.Series:
     return table.get_column(next(r for r, n in field_names(table.columns).items() if n == schema.ids[0]))
 
 
-def _score_key(values: pl.Series, parent: str, table: pl.DataFrame, schema: Schema) -> float:
+def _score_key(values: pl.Series, parent: str, ids: pl.Series) -> float:
     """Score a column as a key: the share of its distinct values that are ids of the parent.
 
     Add 1 if the column is named after the parent. A score of 0 means that it is no key.
     """
-    ids, distinct = _id_values(table, schema), values.drop_nulls().unique()
+    distinct = values.drop_nulls().unique()
     if dtype_kind(ids.dtype) != dtype_kind(values.dtype) or distinct.is_empty():
         return 0.0
     if dtype_kind(ids.dtype) not in ("int", "str"):

@@ -97,6 +97,8 @@ def diff_settings(old: Any, new: Any) -> Iterator[str]:
 def pair_differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Find the settings that differ: the dotted path of each, with the old and the new value.
 
+    A member of a list goes by its name, as on the command line, or else by its number.
+
     Example:
         >>> list(pair_differences({"split": {"seed": 7}}, {"split": {"seed": 8}}))
         [('split.seed', 7, 8)]
@@ -106,8 +108,10 @@ def pair_differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, 
             yield from pair_differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for i, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from pair_differences(one, other, f"{path}.{i}")
-    elif old != new:
+            names = [m.get("name") if isinstance(m, Mapping) else None for m in (one, other)]
+            member = names[0] if names[0] and names[0] == names[1] else i
+            yield from pair_differences(one, other, f"{path}.{member}")
+    elif (type(old), old) != (type(new), new):  # 1, 1.0 and true are equal in Python, and have other keys
         yield path, old, new
 
 

@@ -29,7 +29,7 @@ from magical.errors import MagicalError, RegistryError, WiringError, did_you_mea
 from magical.events import keep
 from magical.graph import Graph, Node
 from magical.library.evaluating import evaluate
-from magical.library.metrics.metric_settings import list_tasks
+from magical.library.metrics.metric_settings import find_deciding, list_tasks
 from magical.library.metrics.metrics import METRICS_BY_TASK, PRIMARY
 from magical.library.metrics.scores import Scores
 from magical.library.prediction_task import prediction_columns
@@ -221,7 +221,7 @@ class _Registration:
             loaded = _load_scorer(self.folder)
             rows = self._sample_rows()
             with mute_events():  # the steps emitted the same events in the run
-                batch = loaded.predict(rows)
+                batch = loaded.score(rows)
                 row_parity = check_row_parity(loaded, rows, batch)
         except MagicalError as error:
             self.criteria.append(check_run_parity(error, self.test_rows))
@@ -231,12 +231,13 @@ class _Registration:
     def compare_champion(self, registry: Registry, champion: Version | None) -> None:
         """Compare the model with the present champion, unless that is the model itself."""
         self.comparison = None
-        usual = self.scores.primary if self.scores.project_metrics else PRIMARY.get(self.model.task, "rmse")
-        metric = self.how.metric or usual
+        deciding = find_deciding(self.scores.project_metrics)
+        chosen = self.how.metric or (deciding.name if deciding else "")
+        metric = chosen or PRIMARY.get(self.model.task, "rmse")
         if champion is not None and champion.key == self.context.key:
             criterion = Criterion(CHAMPION_CRITERION, metric, "it is the champion", True)
-        elif self.how.metric and metric not in self.scores.metrics:
-            reason = f"{metric}, which is to decide, was not computed"
+        elif chosen and chosen not in self.scores.metrics:
+            reason = f"{chosen}, which is to decide, has no value on these rows"
             criterion = Criterion(CHAMPION_CRITERION, metric, "", False, reason)
         elif champion is None:
             criterion = Criterion(CHAMPION_CRITERION, metric, "there is no champion yet", True)

@@ -96,9 +96,11 @@ def _search(trainer: Trainer, experiment: Experiment) -> FitResult:
         if best is not None:
             progress(number + 1, experiment.trials, f"best {trainer.metric_name} {format_number(best.score)}")
     if best is None:
+        function = trainer.metric.function if trainer.metric else ""
+        where = f"what {function} returns" if function else "the features for infinite numbers"
         raise BrokenPromise(
             f"{experiment.name}: none of {len(rows)} trials gave a finite {trainer.metric_name}.",
-            hint="look at the features for infinite numbers, and at the experiment's space.",
+            hint=f"look at {where}, and at the experiment's space.",
         )
     keep("trials", pl.DataFrame(rows, infer_schema_length=None))
     return best

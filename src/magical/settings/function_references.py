@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from magical.errors import SettingsError, did_you_mean
+from magical.errors import SettingsError, did_you_mean, safe_text
 
 __all__ = ["FunctionReference"]
 
@@ -32,22 +32,25 @@ class FunctionReference(str):
         """Import the function.
 
         Raises:
-            SettingsError: there is no such module or function.
+            SettingsError: there is no such module or function, or the module fails.
         """
         module_name, _, name = self.partition(":")
         try:
             found: Any = importlib.import_module(module_name)
-        except ImportError as error:
+        except Exception as error:
+            kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
             raise SettingsError(
-                f"The function {self} cannot be imported: {error}.",
-                hint="write module:function; a module of the project is named without its folder.",
+                f"The function {self} cannot be imported: {kind}{safe_text(error)}.",
+                hint="write module:function; a module of the project is named without its folder."
+                if isinstance(error, ModuleNotFoundError)
+                else f"mend {module_name}.",
             ) from error
         for part in name.split("."):
             if not hasattr(found, part):
                 known = [
                     n
                     for n, value in getattr(found, "__dict__", {}).items()
-                    if n[0] != "_" and isfunction(value)
+                    if n[0] != "_" and isfunction(value) and value.__module__ == module_name
                 ]
                 raise SettingsError(f"There is no function {self}.", hint=did_you_mean(part, known))
             found = getattr(found, part)

@@ -215,7 +215,8 @@ def find_invalid_rows(table: pl.DataFrame, columns: Iterable[Column]) -> pl.Seri
         >>> find_invalid_rows(table, [Column("age", "int", bounds={"ge": 18})]).to_list()
         [True, False, True]
     """
-    checks = [c.broken for column in columns for c in build_column_checks(column, table.schema[column.name])]
+    pairs = ((column, table.get_column(column.name).dtype) for column in columns)
+    checks = [check.broken for column, dtype in pairs for check in build_column_checks(column, dtype)]
     # Without the repeated literal, a table without checks would get a mask of one row.
     return table.select(pl.any_horizontal(pl.repeat(False, pl.len()), *checks).alias("broken")).to_series()
 

@@ -134,11 +134,11 @@ class _TableBuilder:
         self, rows: pl.DataFrame, key_references: Sequence[KeyReference], height: int, is_carried: bool
     ) -> pl.DataFrame:
         """Generate the missing columns, redraw what breaks the contract, and check the rules."""
-        schema = self.schema
+        schema, target = self.schema, self.schema.target
         columns = {s.name: s for s in rows.get_columns()}
         self.groups = self._find_groups(key_references, set(columns))
         for group in self.groups:
-            if schema.target not in group.names:
+            if target not in group.names:
                 columns |= {s.name: s for s in self._generate_first(group, height).get_columns()}
         # The row numbers keep the height of a table whose only column is the target.
         columns[_ROW_COLUMN] = pl.int_range(height, eager=True)
@@ -230,8 +230,9 @@ class _TableBuilder:
 
     def _redraw_invalid(self, table: pl.DataFrame) -> pl.DataFrame:
         """Redraw the carried values that break this contract; ids are valid already."""
+        names = set(table.columns)
         for column in self.schema.columns:
-            if column.name not in table.columns or column.role == "id":
+            if column.name not in names or column.role == "id":
                 continue
             broken = find_invalid_rows(table, [column])
             if not broken.any():
@@ -248,7 +249,8 @@ class _TableBuilder:
 
     def _add_target(self, table: pl.DataFrame) -> pl.DataFrame:
         """Add the target, which depends on the other columns unless it is a list."""
-        group = next(g for g in self.groups if self.schema.target in g.names)
+        target = self.schema.target
+        group = next(g for g in self.groups if target in g.names)
         with translate_errors(self.schema, group.names[0]):
             column = self.schema.column(group.names[0])
             if column.type == "list":

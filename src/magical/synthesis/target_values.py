@@ -126,7 +126,8 @@ def _compute_score(schema: Schema, table: pl.DataFrame, rng: SeededRandom) -> Nu
 
 def _choose_causes(schema: Schema, table: pl.DataFrame, rng: SeededRandom) -> list[Column]:
     """Draw up to three features; free text comes last, since a model learns least from it."""
-    usable = [c for c in schema.features if c.name in table.columns and c.type != "list"]
+    names = set(table.columns)
+    usable = [c for c in schema.features if c.name in names and c.type != "list"]
     free_texts = [c for c in usable if c.type in ("str", "any") and not c.choices and not c.examples]
     causes: list[Column] = []
     for candidates in ([c for c in usable if c not in free_texts], free_texts):

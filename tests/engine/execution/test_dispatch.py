@@ -387,13 +387,14 @@ def test_a_source_in_the_world_is_asked_by_each_run(tmp_path: Path) -> None:
 
 
 def test_what_two_runs_find_damaged_one_makes_again(work: Small) -> None:
-    run = work.run(n=1)
+    (work.root / "settings.toml").write_text("n = 1\n")
+    run = work.run()
     assert set(counted(work).values()) == {1}
     for path in (work.root / ".magical/store/objects").rglob("*.parquet"):
         path.write_bytes(b"x" * path.stat().st_size)
     work.edit("workflow.py", "+ fit.sum\n", "+ fit.sum + 0\n")
-    ended(begin(work, "run", "n=1") for _ in range(3))
-    assert work.run(n=1).result == run.result
+    ended(begin(work, "run") for _ in range(3))
+    assert work.run().result == run.result
     assert max(counted(work).values()) == 2, counted(work)
     assert counted(work)[f"publish {right(1)}"] == 1
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import json
 import shutil
 import socket
 import sqlite3
@@ -24,7 +25,7 @@ from magical.engine.protocols import Registry, Version
 from magical.errors import RegistryDown, RegistryError
 from magical.events import RunFinished, RunStarted, StepStarted
 from magical.integrations.mlflow.client import prepare_mlflow
-from magical.integrations.mlflow.registry import MlflowRegistry, build_signature
+from magical.integrations.mlflow.registry import MlflowRegistry, build_signature, save_submission
 from magical.integrations.mlflow.tracking import MlflowTracking
 from magical.testing.registry_conformance import OUTPUT_SCHEMA, RegistryConformance, make_submission
 from mlflow_databases import database, free_port, server
@@ -227,6 +228,20 @@ def test_a_kill_between_alias_and_tag_does_not_confuse_the_way_back(
             with pytest.raises(Killed):
                 move()
     assert registry.rollback("campaign").number == "1"
+
+
+def test_the_way_back_leads_past_versions_that_were_deleted(tmp_path: Path) -> None:
+    registry = embedded(tmp_path)
+    versions = [registry.put(make_submission(tmp_path, key=key * 40)) for key in "abcd"]
+    for version in (*versions[:2], versions[0], *versions[2:]):
+        registry.alias(version)
+    registry._client().delete_model_version("campaign", "4")  # the champion itself: it takes the alias along
+    assert registry.champion("campaign") is None
+    assert registry.rollback("campaign").number == "3"
+    assert registry.rollback("campaign").number == "1"
+    registry._client().delete_model_version("campaign", "2")
+    with pytest.raises(RegistryError, match="has no previous champion"):
+        registry.rollback("campaign")
 
 
 @pytest.mark.slow  # MLflow waits 20 s for a lock
@@ -440,3 +455,12 @@ def test_a_put_costs_little(tmp_path: Path) -> None:
     began = time.process_time()
     registry.put(make_submission(tmp_path))
     assert time.process_time() - began < 0.5
+
+
+def test_durations_of_the_example_are_seconds_as_a_row_may_state_them(tmp_path: Path) -> None:
+    span = dt.timedelta(days=1, microseconds=1)
+    row, example = Schema("Row", (Column("x", "duration", nullable=True),)), pl.DataFrame({"x": [span]})
+    submission = replace(make_submission(tmp_path), inputs=row, example=example)
+    save_submission(submission, tmp_path / "model")
+    text = (tmp_path / "model" / "input_example.json").read_text()
+    assert json.loads(text) == {"columns": ["x"], "data": [[86400.000001]]}

@@ -171,7 +171,8 @@ def test_labels_have_no_probabilities() -> None:
         ([1.0, None], "1 of 2 are None"),
         ([float("nan"), 1.0], "1 of 2 are nan"),
         ([0, 0], "all are 0"),
-        (["a", "b"], "a column of String"),
+        (["a", "2"], "1 of 2 are a"),
+        ([[1], [2]], "a column of List"),
     ],
 )
 def test_weights_are_numbers_of_at_least_0(values: list[Any], words: str) -> None:
@@ -179,6 +180,11 @@ def test_weights_are_numbers_of_at_least_0(values: list[Any], words: str) -> Non
         read_weights(pl.DataFrame({"w": values}), [Metric("rmse", weights="w")])
     with pytest.raises(BrokenPromise, match="which is no column of these rows"):
         read_weights(pl.DataFrame({"v": values}), [Metric("rmse", weights="w")])
+
+
+def test_weights_that_a_csv_has_as_texts_are_read() -> None:
+    read = read_weights(pl.DataFrame({"w": ["2", "0.5"]}), [Metric("rmse", weights="w")])
+    assert read["w"].tolist() == [2.0, 0.5]
 
 
 def rows(task: str = "binary") -> pl.DataFrame:

@@ -12,7 +12,7 @@ from magical.library.scorer.fitted_units import FittedUnits, RunUnits
 
 def units_of(ids: list[int], key: str = "a1", kind: str = "id") -> FittedUnits:
     table = pl.DataFrame({"id": ids})
-    return FittedUnits.from_run(RunUnits(kind, ("id",), table, table.head(0)), key)
+    return FittedUnits.from_run(RunUnits(kind, table, table.head(0)), key)
 
 
 def test_they_are_read_as_they_were_written(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_they_are_read_as_they_were_written(tmp_path: Path) -> None:
     units.save(tmp_path)
     read = FittedUnits.load(tmp_path)
     assert read is not None
-    assert (read.kind, read.columns, read.salt) == ("id", ("id",), units.salt)
+    assert (read.kind, read.columns, read.salt) == ("id", {"id": "int"}, units.salt)
     assert read.contains(pl.DataFrame({"id": [1, 4, 3]})).tolist() == [True, False, True]
     assert len(read.hashes) == 3
     assert FittedUnits.load(tmp_path / "none") is None
@@ -34,7 +34,7 @@ def test_two_versions_have_other_hashes_and_one_version_always_the_same() -> Non
 
 def test_a_row_without_a_group_is_no_unit() -> None:
     table = pl.DataFrame({"family": [1, None, 2]})
-    units = FittedUnits.from_run(RunUnits("group", ("family",), table, table), "a1")
+    units = FittedUnits.from_run(RunUnits("group", table, table), "a1")
     assert len(units.hashes) == 2
 
 
@@ -42,6 +42,6 @@ def test_a_row_without_a_group_is_no_unit() -> None:
 def test_a_million_units_cost_eight_megabytes_and_a_second(tmp_path: Path) -> None:
     table = pl.DataFrame({"id": np.arange(1_000_000)})
     began = time.process_time()
-    FittedUnits.from_run(RunUnits("id", ("id",), table, table.head(0)), "a1").save(tmp_path)
+    FittedUnits.from_run(RunUnits("id", table, table.head(0)), "a1").save(tmp_path)
     assert time.process_time() - began < 2
     assert sum(f.stat().st_size for f in tmp_path.iterdir()) < 10_000_000

@@ -189,6 +189,34 @@ def test_what_a_step_aggregates_cannot_be_scored(tmp_path: Path) -> None:
         played.scorer().predict(rows)
 
 
+def test_a_row_for_which_a_step_raises_costs_no_other(tmp_path: Path) -> None:
+    raises = "table if table['income'].max() != 4321 else 1 / 0"
+    played = changed(tmp_path, aged=raises)
+    wanted, rows = run_and_rows(played)
+    bad = [3, rows.height - 1]
+    place = pl.int_range(pl.len())
+    rows = rows.with_columns(income=pl.when(place.is_in(bad)).then(4321).otherwise("income"))
+    rows = rows.with_columns(born=pl.when(place == 5).then(1500).otherwise("born"))
+    scored = played.scorer().score_rows(rows)
+    reason = "raised ZeroDivisionError"
+    assert scored.rejects.filter(pl.col("column") == "aged").rows() == [
+        (b, "aged", reason, None) for b in bad
+    ]
+    assert scored.predictions["reason"][3] == f"aged {reason}"
+    good = pl.Series(range(rows.height)).filter(~pl.Series(range(rows.height)).is_in([*bad, 5]))
+    assert_frame_equal(scored.predictions.drop("reason")[good], wanted[good])
+    assert scored.predictions["prediction"].null_count() == 3
+    assert played.scorer().score(rows[3])["reason"].to_list() == [f"aged {reason}"]
+
+
+def test_a_step_that_raises_for_most_rows_fails(tmp_path: Path) -> None:
+    played = changed(tmp_path, aged="table if 'answers' in table.columns else 1 / 0")
+    _, rows = run_and_rows(played)
+    many = pl.concat([rows] * (200 // rows.height + 1)).drop("answers", strict=False)
+    with pytest.raises(StepError, match="aged raised ZeroDivisionError while scoring"):
+        played.scorer().score(many)
+
+
 def test_a_step_that_needs_what_is_not_there_says_so(tmp_path: Path) -> None:
     needs = "table.with_columns(pl.col('richness') + pl.col('answers').mean())"
     played = changed(tmp_path, aged=needs)

@@ -147,6 +147,13 @@ def test_an_override_that_restates_a_file_and_policy_are_no_difference(
     assert world(shop) == [270, 360]
 
 
+def test_an_equal_number_of_another_type_is_a_difference(shop: Small) -> None:
+    text = (shop.root / "workflow.py").read_text()
+    shop.write("workflow.py", text.replace("max_age: int", "max_age: int | float"))
+    assert "explores" not in shop.command("plan", "max_age=90").out
+    assert "explores (max_age 90.0, the files say 90)" in shop.command("plan", "max_age=90.0").out
+
+
 @pytest.mark.parametrize("folder", [".", ".."])
 def test_a_path_is_compared_by_the_file_that_it_names(
     folder: str, shop: Small, monkeypatch: pytest.MonkeyPatch

@@ -40,7 +40,10 @@ def save_submission(submission: Submission, folder: Path) -> None:
     """Write a submission as an MLflow model."""
     with prepare_mlflow(""):
         import mlflow.pyfunc
+    import polars.selectors as cs
 
+    # As a row may state durations, for which MLflow's JSON has no form.
+    example = submission.example.with_columns(cs.duration().dt.total_microseconds() / 1_000_000)
     inputs = {c.name: c.type_text for c in submission.inputs.columns}
     # Without requirements and signature, MLflow would infer them: slowly, with a run of the model.
     mlflow.pyfunc.save_model(
@@ -49,7 +52,7 @@ def save_submission(submission: Submission, folder: Path) -> None:
         data_path=str(submission.folder),
         code_paths=[str(path) for path in submission.code],
         signature=build_signature(submission.inputs, submission.outputs),
-        input_example=submission.example.to_pandas(),
+        input_example=example.to_pandas(),
         pip_requirements=list(submission.requirements),
         metadata={"magical": {"key": submission.key, "inputs": inputs}},
     )
@@ -195,14 +198,17 @@ class MlflowRegistry:
         """
         with wrap_mlflow_errors(self.uri, f"look up the champions of {name}"):
             client = self._client()
-            found = _search_all(client.search_model_versions, f"name = {_quote(name)}")
-            versions = {str(v.version): v for v in found}
-            champions = [n for n in self._champions(client, name) if n in versions]  # some may be deleted
-            if len(champions) > 1:
-                self._to_version(versions[champions[-2]], {}).require_predictions()
-                client.set_registered_model_alias(name, "champion", champions[-2])
-                self._note_champions(client, name, champions[:-1])
-                return self._to_version(versions[champions[-2]], self._aliases(client, name))
+            listed = _search_all(client.search_model_versions, f"name = {_quote(name)}")
+            versions = {str(v.version): v for v in listed}
+            *champions, last = self._champions(client, name) or [""]
+            while champions and (champions[-1] not in versions or champions[-1] == last):
+                champions.pop()  # deleted, or between the two was one that is
+            if champions:
+                found = versions[champions[-1]]
+                self._to_version(found, {}).require_predictions()
+                client.set_registered_model_alias(name, "champion", champions[-1])
+                self._note_champions(client, name, champions)
+                return self._to_version(found, self._aliases(client, name))
         raise RegistryError(
             f"{name} has no previous champion.",
             hint="magical models lists its versions; --promote VERSION takes one of them.",

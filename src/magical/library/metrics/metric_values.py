@@ -55,9 +55,10 @@ def read_weights(table: pl.DataFrame, metrics: Sequence[Metric]) -> dict[str, Ar
                 hint="name a column of the table, or one that passes through from the source.",
             )
         values = table.get_column(metric.weights)
-        if not (values.dtype.is_numeric() or values.dtype == pl.Boolean):
+        # A column that no contract declares is as the source has it: in a csv all are texts.
+        if not (values.dtype.is_numeric() or values.dtype in (pl.Boolean, pl.String)):
             raise BrokenPromise(f"{what}, a column of {values.dtype}.", hint="weights are numbers.")
-        numbers = values.cast(pl.Float64)
+        numbers = values.cast(pl.Float64, strict=False)
         # Null, NaN and infinite are no weights either.
         wrong = values.filter(~(numbers.is_finite() & (numbers >= 0)).fill_null(False))
         if len(wrong) or not float(numbers.sum()):

@@ -5,26 +5,34 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.metrics import get_scorer
 
 from magical.library.metrics.metrics import Array
 
 __all__ = ["score_stored"]
 
 
-class _StoredNumbers(RegressorMixin, BaseEstimator):
+class _StoredNumbers:
+    # No base class of scikit-learn: the keys of steps read this module, and must not import that.
+    kind = "regressor"
+
     def __init__(self, prediction: Array) -> None:
         self.prediction = prediction
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import Tags, TargetTags
+
+        return Tags(self.kind, TargetTags(required=True))
+
     def predict(self, rows: Array) -> Array:
         return self.prediction[rows]
 
 
-class _StoredClasses(ClassifierMixin, _StoredNumbers):
+class _StoredClasses(_StoredNumbers):
+    kind = "classifier"
+
     def __init__(self, prediction: Array, classes: int) -> None:
         super().__init__(prediction)
         self.classes_ = np.arange(classes)
@@ -60,6 +68,8 @@ def score_stored(
         >>> score_stored("neg_mean_absolute_error", truth, np.array([0.0, 2.0]), None)
         -0.5
     """
+    import sklearn.metrics
+
     stored: Any
     if probability is not None:
         stored = _StoredProbabilities(prediction, probability)
@@ -67,4 +77,4 @@ def score_stored(
         stored = _StoredClasses(prediction, 1 + int(max(truth.max(), prediction.max())))
     else:
         stored = _StoredNumbers(prediction)
-    return float(get_scorer(scorer)(stored, np.arange(len(truth)), truth, **more))
+    return float(sklearn.metrics.get_scorer(scorer)(stored, np.arange(len(truth)), truth, **more))

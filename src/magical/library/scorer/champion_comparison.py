@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -133,8 +134,8 @@ def compare_with_champion(
     except RegistryDown:
         raise
     except Exception as error:  # an old model may fail in any way; that must not stop the registration
-        line = error.lines[0] if isinstance(error, MagicalError) else shorten(error, 120)
-        reason = line.removesuffix(".")
+        raised = f"comparing raised {type(error).__name__}: {shorten(error, 120)}"
+        reason = (error.lines[0] if isinstance(error, MagicalError) else raised).removesuffix(".")
         return ChampionComparison(champion.number, rules.metric.name, "not comparable", reason=reason)
 
 
@@ -212,12 +213,16 @@ def _find_unseen_rows(seen: FittedUnits | None, units: RunUnits) -> tuple[pl.Ser
     """Mark the test rows whose unit neither model was fitted or selected on; also return these units."""
     if seen is None:
         raise NotComparable("it was registered without a note of the rows that it was fitted on")
-    if (seen.kind, set(seen.columns)) != (units.kind, set(units.columns)):
-        ours, theirs = (f"{u.kind} ({join_names(u.columns, 3)})" for u in (units, seen))
+    if (seen.kind, seen.columns) != (units.kind, units.columns):
+        ours, theirs = (_describe_units(u.kind, u.columns) for u in (units, seen))
         raise NotComparable(f"its rows are told apart by {theirs}, and those of this model by {ours}")
     hashes = seen.hash(units.test)
     known = mark_known(units.test) & ~np.isin(hashes, seen.hash(units.fitted)) & ~seen.contains(units.test)
     return pl.Series(known), pl.Series(hashes[known])
+
+
+def _describe_units(kind: str, columns: Mapping[str, str]) -> str:
+    return f"{kind} ({join_names([f'{name}: {of_type}' for name, of_type in columns.items()], 3)})"
 
 
 def _check_task(old: Model, new: Model) -> None:
@@ -233,7 +238,8 @@ def _check_rows(truth: pl.Series, units: NDArray[Any], model: Model, rules: Comp
     if count < rules.min_rows:
         verb = "is" if count == 1 else "are"
         raise NotComparable(
-            f"{count:,} of the test units {verb} new to both models, {rules.min_rows:,} are wanted"
+            f"{count:,} of the test units {verb} new to both models and predicted by both, "
+            f"{rules.min_rows:,} are wanted"
         )
     rarest = count_rarest(truth) if truth.n_unique() > 1 else 0
     if model.task != "regression" and rarest < rules.min_class_rows:

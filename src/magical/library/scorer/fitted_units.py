@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from magical.contracts.dtypes import dtype_kind
 from magical.library.part_assignment import Hashes, hash_rows
 
 __all__ = ["FittedUnits", "RunUnits", "mark_known"]
@@ -25,15 +26,18 @@ class RunUnits:
 
     Attributes:
         kind: ``group``, ``id`` or ``content``.
-        columns: the columns that tell units apart.
-        fitted: these columns of the rows that the model was fitted or selected on.
+        fitted: the columns that tell units apart, of the rows that the model was fitted or selected on.
         test: these columns of the test rows, in the order of the test part.
     """
 
     kind: str
-    columns: tuple[str, ...]
     fitted: pl.DataFrame
     test: pl.DataFrame
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The type of each column: 12 and "12" have other hashes, so units of other types never meet."""
+        return {name: dtype_kind(dtype) for name, dtype in self.fitted.schema.items()}
 
 
 @dataclass(frozen=True)
@@ -41,18 +45,19 @@ class FittedUnits:
     """The units of one version as 64-bit hashes, so that no id leaves the project with the model.
 
     Attributes:
+        columns: the type of each column that tells units apart.
         salt: the seed of the hashes, another one for each version.
         hashes: sorted, each once.
 
     Example:
         >>> ids = pl.DataFrame({"id": [1, 2, 3]})
-        >>> units = FittedUnits.from_run(RunUnits("id", ("id",), ids.head(2), ids.tail(1)), key="a1")
+        >>> units = FittedUnits.from_run(RunUnits("id", ids.head(2), ids.tail(1)), key="a1")
         >>> units.contains(ids).tolist()
         [True, True, False]
     """
 
     kind: str
-    columns: tuple[str, ...]
+    columns: dict[str, str]
     salt: int
     hashes: Hashes
 
@@ -67,7 +72,7 @@ class FittedUnits:
 
     def hash(self, rows: pl.DataFrame) -> Hashes:
         """Hash the units of rows as those of this version were."""
-        return hash_rows(rows, self.columns, self.salt)
+        return hash_rows(rows, [*self.columns], self.salt)
 
     def contains(self, rows: pl.DataFrame) -> NDArray[np.bool_]:
         """Mark the rows whose unit the version was fitted or selected on."""
@@ -87,7 +92,7 @@ class FittedUnits:
             return None
         data = json.loads((folder / _FILE).read_text(encoding="utf-8"))
         hashes = np.load(folder / _HASHES, allow_pickle=False)
-        return cls(data["kind"], tuple(data["columns"]), data["salt"], hashes)
+        return cls(data["kind"], data["columns"], data["salt"], hashes)
 
 
 def mark_known(rows: pl.DataFrame) -> NDArray[np.bool_]:

@@ -53,7 +53,8 @@ def find_held_out(context: StepContext, path: ScoringPath, model: Link) -> HeldO
         return HeldOutRows(parts.test, None, predictions)
     typed = context.load(path.source.node)
     typed = to_polars(typed[int(path.source.item)] if path.source.item else typed)
-    columns = [c for c in path.typed.names if c in typed.columns]
+    names = set(typed.columns)  # a polars table makes this list anew each time
+    columns = [c for c in path.typed.names if c in names]
     rows = _match_typed_rows(typed, columns, path.typed.ids, parts, "test")
     rows = rows if rows is None else state_offsets(rows, path.typed)
     return HeldOutRows(parts.test, rows, predictions, _find_units(context, path, parts, typed))
@@ -65,7 +66,8 @@ def _find_units(
     """Find the units of the rows of each part; None if they cannot be told."""
     schema = context.graph.promise_of(path.source).schema
     assert schema is not None, "a source promises columns"
-    kind, columns = "content", [c for c in schema.names if c in typed.columns]
+    names = set(typed.columns)
+    kind, columns = "content", [c for c in schema.names if c in names]
     if group := _find_split_group(context, path.split, parts):
         kind, columns = "group", [group]
     elif schema.ids:
@@ -76,7 +78,7 @@ def _find_units(
     train, validation, test = found
     if train is None or validation is None or test is None:
         return None
-    return RunUnits(kind, tuple(columns), pl.concat([train, validation]), test)
+    return RunUnits(kind, pl.concat([train, validation]), test)
 
 
 def _find_split_group(context: StepContext, split: str, parts: Parts[Any]) -> str:

@@ -32,7 +32,7 @@ def check_run_parity(batch: pl.DataFrame | MagicalError, rows: HeldOutRows | Non
         return Criterion(_RUN_CRITERION, threshold, "failed", False, f"it cannot be scored: {batch.lines[0]}")
     # All null is a failure even where the run's predictions were not found to compare with.
     if batch.height and batch["prediction"].null_count() == batch.height:
-        reason = "no row gets a prediction when it is scored"
+        reason = f"no row gets a prediction when it is scored: {batch['reason'][0]}"
         return Criterion(_RUN_CRITERION, threshold, "none", False, reason)
     expected = rows.predictions if rows and rows.typed_rows is not None else None
     if expected is None:

@@ -35,7 +35,7 @@ from magical.library.scorer.scorer_format import (
     explain_failure,
     read_scorer_file,
 )
-from magical.library.scorer.scoring_steps import ROW_COLUMN, ScoringChain, add_row_numbers
+from magical.library.scorer.scoring_steps import ROW_COLUMN, ScoringChain, StepRaised, add_row_numbers
 from magical.library.scorer.step_files import StepFiles
 from magical.library.sources import Reading
 from magical.refs import Link
@@ -120,7 +120,7 @@ class Scorer:
 
         Raises:
             BrokenPromise: a column is missing or of another type, or rows alone cannot be scored.
-            StepError: a step failed.
+            StepError: a step failed, and not for a few of the rows only.
         """
         if self.refusal:
             raise BrokenPromise(f"A row alone cannot be scored: {self.refusal}")
@@ -128,13 +128,28 @@ class Scorer:
         typed, rejects = converted.typed, converted.rejects
         broken = list_broken_rows(typed, _drop_id_roles(self.chain.row_schema))
         rejects = pl.concat([rejects, _mask_values(broken, typed, rejects)]).sort("row", maintain_order=True)
+        try:
+            predictions = self._predict_rows(typed, rejects)
+        except StepRaised:
+            rejects = self._reject_failing_rows(typed, rejects)
+            predictions = self._predict_rows(typed, rejects)
+        return ScoredRows(typed, predictions, rejects)
+
+    def _reject_failing_rows(self, typed: pl.DataFrame, rejects: pl.DataFrame) -> pl.DataFrame:
+        """Add the rows for which a step raises to the rejects."""
+        table = add_row_numbers(typed)
+        places = pl.Series(range(typed.height), dtype=pl.Int64)
+        places = places.filter(~places.is_in(rejects["row"].implode()))
+        failing = self.chain.list_failing_rows(table[places])
+        lines = [(places[place], step, rule, None) for place, step, rule in failing]
+        added = pl.DataFrame(lines, schema=REJECT_SCHEMA, orient="row")
+        return pl.concat([rejects, added]).sort("row", maintain_order=True)
+
+    def _predict_rows(self, typed: pl.DataFrame, rejects: pl.DataFrame) -> pl.DataFrame:
+        """Predict the rows that are not rejected."""
         reasons = rejects.group_by("row", maintain_order=True).agg(
             pl.format("{} {}", "column", "rule").str.join("; ").alias("reason")
         )
-        return ScoredRows(typed, self._predict_rows(typed, reasons), rejects)
-
-    def _predict_rows(self, typed: pl.DataFrame, reasons: pl.DataFrame) -> pl.DataFrame:
-        """Predict the rows that have no reason to be rejected."""
         table = add_row_numbers(typed)
         rejected = reasons.select(table[ROW_COLUMN].gather(reasons["row"]), "reason")
         valid = table.join(rejected, on=ROW_COLUMN, how="anti", maintain_order="left")

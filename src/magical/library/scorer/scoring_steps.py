@@ -19,15 +19,23 @@ from magical.library.remarks import mute_events
 from magical.refs import Link, Wire, find_links
 from magical.scoring_path import PathStep, ScoringPath
 
-__all__ = ["ROW_COLUMN", "ScoringChain", "ScoringStep", "TargetRead", "add_row_numbers"]
+__all__ = ["ROW_COLUMN", "ScoringChain", "ScoringStep", "StepRaised", "TargetRead", "add_row_numbers"]
 
 # The number of each row, in a column that passes through the steps. It is binary, so that a step that selects
 # all numbers or all texts does not pick it.
 ROW_COLUMN = "__magical_row__"
 
+_MOST_FAILING_ROWS = 100  # of one table: beyond it the step is at fault, not a few rows
+
 
 class TargetRead(StepError):
     """Raised if a step of the scoring path reads the target of the row that is to be scored."""
+
+
+class StepRaised(StepError):
+    """Raised if the body of a step of the scoring path raised, which some of its rows may have caused."""
+
+    step = ""
 
 
 @dataclass(frozen=True)
@@ -130,6 +138,30 @@ class ScoringChain:
             )
         return features, _find_dropped_rows(rows, tables)
 
+    def list_failing_rows(self, rows: pl.DataFrame) -> list[tuple[int, str, str]]:
+        """List the rows for which a step raises by themselves: their place, the step, and what it raised.
+
+        Halves are tried, so that a few of many rows are found in about twice the time of all.
+
+        Raises:
+            StepRaised: a step raises for more than a few rows.
+        """
+        found: list[tuple[int, str, str]] = []
+        waiting = [(0, rows)]
+        while waiting:
+            start, part = waiting.pop()
+            try:
+                self.transform_rows(part)
+            except StepRaised as error:
+                if part.height > 1:
+                    half = part.height // 2
+                    waiting += [(start + half, part[half:]), (start, part[:half])]
+                    continue
+                if len(found) == _MOST_FAILING_ROWS:
+                    raise
+                found.append((start, error.step, f"raised {type(error.__cause__).__name__}"))
+        return found
+
     def _execute_step(self, step: ScoringStep, start: pl.DataFrame, results: Mapping[str, Any]) -> Any:
         """Execute one step, and restore the row numbers in its output."""
         # Copied: a body may change its arguments, and the next rows to be scored need them as they were.
@@ -207,13 +239,13 @@ def _call_step(step: ScoringStep, arguments: dict[str, Any], chain: ScoringChain
                 f"{step.name} reads {name}, the target of the row itself, which a new row does not have.",
                 hint="leave it out of the step; @step(training_only=True) leaves the step out when scoring.",
             ) from error
-        hint = "it must work on any rows that keep its contract, one row included."
+        text = f"{step.name} raised {type(error).__name__} while scoring: {shorten(error, 160)}"
         if isinstance(error, ColumnNotFoundError):
             columns = f"the columns of {chain.row_schema.name} without the target"
-            hint = f"when scoring there are {columns}, and no others."
-        raise StepError(
-            f"{step.name} raised {type(error).__name__} while scoring: {shorten(error, 160)}", hint=hint
-        ) from error
+            raise StepError(text, hint=f"when scoring there are {columns}, and no others.") from error
+        raised = StepRaised(text, hint="it must work on any rows that keep its contract, one row included.")
+        raised.step = step.name
+        raise raised from error
 
 
 def _find_missing_column(error: Exception) -> str:

@@ -69,7 +69,7 @@ class RejectLimit:
         return rejected <= max(self.share * rows, _MAY_ALWAYS if self.share else 0)
 
     def __str__(self) -> str:
-        return f"{self.rows:,}" if self.rows is not None else f"{self.share * 100:.4g}%"
+        return f"{self.rows:,}" if self.rows is not None else f"{100 * self.share:.4g}%"
 
 
 @dataclass
@@ -158,21 +158,26 @@ class Batch:
         return batch
 
     @property
-    def ids(self) -> list[str]:
-        """The columns that identify a row."""
-        return self.scorer.row_schema.ids
+    def ids(self) -> dict[str, str]:
+        """The columns that identify a row, by their names in the files: ``id_row`` for one called ``row``."""
+        taken = {*REJECT_COLUMNS, *self._result_columns}
+        return {f"id_{name}" if name in taken else name: name for name in self.scorer.row_schema.ids}
 
     @property
     def own_columns(self) -> list[str]:
         """The columns of the output, without those that are kept."""
+        return [*self.ids, *self._result_columns]
+
+    @property
+    def _result_columns(self) -> list[str]:
         model = self.scorer.model
         classes = [f"probability_{c}" for c in model.classes] if model.task != "regression" else []
-        return [*self.ids, "prediction", *classes, "prediction_id", "model_version", "reason"]
+        return ["prediction", *classes, "prediction_id", "model_version", "reason"]
 
     def make_no_rejects(self) -> pl.DataFrame:
         """Make a table of rejects without rows."""
         types: dict[Any, Any] = {c.name: DTYPES.get(c.type) for c in self.scorer.row_schema.columns}
-        ids = {name: types[name] for name in self.ids}
+        ids = {written: types[name] for written, name in self.ids.items()}
         return pl.DataFrame(schema={"row": pl.Int64, **ids, **dict.fromkeys(REJECT_COLUMNS[1:], pl.String)})
 
     def score_chunks(self, counts: BatchCounts) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
@@ -255,15 +260,18 @@ class Batch:
         rows = chunk.select(pl.col(raw).alias(name) for name, raw in self.matches.items())
         scored = self.scorer.score_rows(rows)
         bad = scored.rejects["row"].unique(maintain_order=True)
-        output = scored.typed.select(self.ids).hstack(chunk.select(self.keep))
-        output = output.hstack(scored.predictions.drop("reason")).with_columns(
+        ids = [scored.typed[name].alias(written) for written, name in self.ids.items()]
+        output = pl.DataFrame(
+            [*ids, *(chunk[name] for name in self.keep), *scored.predictions.drop("reason")]
+        ).with_columns(
             make_prediction_ids(scored.typed, self.model.digest),
             pl.lit(self.model.version).alias("model_version"),
             scored.predictions["reason"].cast(pl.String),
         )
-        ids = scored.typed.select(self.ids)[scored.rejects["row"]]
-        rejects = scored.rejects.select((pl.col("row") + counts.rows).alias("row"), "column", "rule", "value")
-        rejects = pl.concat([rejects.select("row"), ids, rejects.drop("row")], how="horizontal")
+        places = scored.rejects["row"]
+        rejects = pl.DataFrame(
+            [places + counts.rows, *(c[places] for c in ids), *scored.rejects.select(REJECT_COLUMNS[1:])]
+        )
         if len(bad):
             output = output.filter(~pl.int_range(pl.len()).is_in(bad.implode()))
         if output.height + len(bad) != chunk.height:
