@@ -49,6 +49,7 @@ def test_time_is_when_the_row_happened() -> None:
     found = roles(due_date=DAYS[::-1], order_date=DAYS)
     assert (found.time, found.in_order) == ("order_date", True)
     assert found.reasons["order_date"] == "when the row happened"
+    assert roles(alpha=DAYS, beta=DAYS).reasons["alpha"] == "when the row happened; as likely: beta"
     assert roles(birth_date=DAYS).time == ""
     assert roles(date=[None] * 3 + DAYS[3:]).time == ""
     assert roles(date=DAYS[:2] * 20).time == ""

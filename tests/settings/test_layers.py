@@ -7,7 +7,8 @@ from pydantic import SecretStr
 
 from layered_settings import FILE, PROFILE, Boosting, Budget, Deep, Linear, Whole, line, load
 from magical.errors import SettingsError
-from magical.settings import to_json
+from magical.library import Metric
+from magical.settings import Settings, to_json
 from magical.settings.layers import COMMAND_LINE, Layer, load_settings, read_toml
 from projects import Small, is_well_worded
 
@@ -48,6 +49,21 @@ def test_the_layer_of_a_named_member_is_found_by_its_index() -> None:
         Layer(PROFILE, {"experiments": {"boosting": {"depth": 4}}}),
     ]
     assert load_settings(Whole, layers).setting_layers["experiments.1.depth"] == PROFILE
+
+
+class Measured(Settings):
+    """Settings with members that a file may write as a text alone."""
+
+    metrics: tuple[Metric, ...] = ()
+
+
+def test_a_text_alone_is_a_member_of_that_name() -> None:
+    layers = [
+        Layer(FILE, {"metrics": ["roc_auc", "log_loss"]}),
+        Layer(COMMAND_LINE, {"metrics": {"log_loss": {"weights": "amount"}}}),
+    ]
+    wanted = Measured(metrics=(Metric("roc_auc"), Metric("log_loss", weights="amount")))
+    assert load_settings(Measured, layers).settings == wanted
 
 
 LINES = {

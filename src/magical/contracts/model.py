@@ -17,7 +17,17 @@ from magical.errors import BrokenPromise
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Candidate", "Model", "to_canonical_frame"]
+__all__ = ["Candidate", "Model", "format_number", "to_canonical_frame"]
+
+
+def format_number(value: float, digits: int = 4) -> str:
+    """Format a number with so many digits, a larger one as a whole number.
+
+    Example:
+        >>> format_number(0.68123), format_number(52210.4), format_number(-6641.5, 3), format_number(2e20)
+        ('0.6812', '52210', '-6642', '2e+20')
+    """
+    return f"{value:.0f}" if 10**digits <= abs(value) < 1e15 else f"{value:.{digits}g}"
 
 
 @dataclass(frozen=True)
@@ -79,7 +89,9 @@ class Model:
         """Describe the model in one line: experiment and score on validation, else task and target."""
         text = f"{self.task} model of {self.target}"
         if self.chosen is not None:
-            text = f"{self.chosen.name}, {self.chosen.metric} {self.chosen.score:.4g} on validation"
+            text = (
+                f"{self.chosen.name}, {self.chosen.metric} {format_number(self.chosen.score)} on validation"
+            )
         return mark_not_real(text) if self.origin else text
 
     def probabilities(self, table: Any) -> np.ndarray[Any, Any]:

@@ -11,6 +11,7 @@ import polars as pl
 
 from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Column, Schema
+from magical.errors import join_names
 from magical.inference.column_stats import ColumnStats
 from magical.inference.name_vocabulary import (
     field_names,
@@ -69,9 +70,10 @@ def infer_roles(columns: Sequence[ColumnStats], table: pl.DataFrame) -> Roles:
     ids: tuple[str, ...] = (best[1].name,) if best and _score_id(*best) > 0 else ()
     if best and ids:
         reasons[ids[0]] = f"different in each of {best[1].rows:,} rows"
-    time = _find_time(usable)
+    time, rivals = _find_time(usable)
     if time:
-        reasons[time.name] = "when the row happened"
+        doubt = f"; as likely: {join_names(c.name for c in rivals)}" if rivals else ""
+        reasons[time.name] = f"when the row happened{doubt}"
     group = _find_group([c for c in usable if c.name not in ids])
     if not ids and not time:
         ids = _find_composite_id(usable, table)
@@ -150,8 +152,11 @@ def is_running_number(stats: ColumnStats) -> bool:
     return stats.is_running and stats.rows >= _MIN_CODE_ROWS and not is_moment
 
 
-def _find_time(columns: Sequence[ColumnStats]) -> ColumnStats | None:
-    """Find the time of the rows' events: no birth; an end only if it is sorted or named like an event."""
+def _find_time(columns: Sequence[ColumnStats]) -> tuple[ColumnStats | None, list[ColumnStats]]:
+    """Find the time of the rows' events, and columns that are as likely.
+
+    It is no birth, and an end only if it is sorted or named like an event.
+    """
     dates = [c for c in columns if c.kind in ("date", "datetime") and c.unique_count >= 3]
     likely = [c for c in dates if not has_word_kind(c.name, "birth") and _is_mostly_present(c)]
 
@@ -163,8 +168,8 @@ def _find_time(columns: Sequence[ColumnStats]) -> ColumnStats | None:
     best = max(likely, key=score, default=None)
     if best and has_word_kind(best.name, "later"):
         # An end or an update is known only after the event: as the row's time it would leak.
-        return best if best.is_sorted or has_word_kind(best.name, "happened") else None
-    return best
+        return (best if best.is_sorted or has_word_kind(best.name, "happened") else None), []
+    return best, [c for c in likely if best and c is not best and score(c) == score(best)]
 
 
 def _is_mostly_present(stats: ColumnStats) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from magical.contracts.contract import Contract
-from magical.contracts.model import Candidate, Model
+from magical.contracts.model import Candidate, Model, format_number
 from magical.contracts.promises import Frame
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, join_names
@@ -83,7 +83,9 @@ def select(models: list[Model], validation: Frame[C], metrics: tuple[Metric, ...
     winner = min(near, key=lambda i: (not _is_linear(models[i]), i))
     scored = [_make_candidate(m, score, deciding) for m, score in zip(models, scores, strict=True)]
     beaten = tuple(scored[i] for i in order if i != winner)
-    emit(f"{scored[winner].name} is best: " + join_names(f"{c.name} {c.score:.4g}" for c in scored))
+    emit(
+        f"{scored[winner].name} is best: " + join_names(f"{c.name} {format_number(c.score)}" for c in scored)
+    )
     return keep_candidates(replace(models[winner], chosen=scored[winner], candidates=beaten))
 
 

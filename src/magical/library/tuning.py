@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from magical.contracts.contract import Contract
-from magical.contracts.model import Model
+from magical.contracts.model import Model, format_number
 from magical.contracts.promises import Frame, Pipeline
 from magical.errors import BrokenPromise
 from magical.events import current_sink, keep, scratch
@@ -94,7 +94,7 @@ def _search(trainer: Trainer, experiment: Experiment) -> FitResult:
         if math.isfinite(fit.score) and (best is None or trainer.to_loss(fit) < trainer.to_loss(best)):
             best = fit
         if best is not None:
-            progress(number + 1, experiment.trials, f"best {trainer.metric_name} {best.score:.4g}")
+            progress(number + 1, experiment.trials, f"best {trainer.metric_name} {format_number(best.score)}")
     if best is None:
         function = trainer.metric.function if trainer.metric else ""
         where = f"what {function} returns" if function else "the features for infinite numbers"

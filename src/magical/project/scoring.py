@@ -43,8 +43,8 @@ class ScoreOptions:
     """How a batch is scored, with the same predictions whatever is chosen here.
 
     Attributes:
-        max_rejects: the largest share or number of rejected rows, such as ``1%`` or ``20``; two rows always
-            may be rejected if it is a share.
+        max_rejects: the largest share or number of rejected rows, such as ``"1%"`` or ``20``; two rows
+            always may be rejected if it is a share.
         chunk_rows: the rows that are in memory at a time.
         replace: write over the predictions of another model or input.
         reading: how this source is written, where it differs from the training source.
@@ -55,7 +55,7 @@ class ScoreOptions:
         100000
     """
 
-    max_rejects: str = "1%"
+    max_rejects: str | int = "1%"
     chunk_rows: int = CHUNK_ROWS
     replace: bool = False
     reading: Reading = _NOTHING_SAID
@@ -295,7 +295,7 @@ def _plan_batch(source: Any, model: LoadedModel, keep: Sequence[str], options: S
 def _score_in_memory(batch: Batch) -> tuple[BatchCounts, dict[str, pl.DataFrame]]:
     counts = BatchCounts()
     pairs = list(batch.score_chunks(counts))
-    batch.check_limit(counts)
+    batch.check_limit(counts, "give output=PATH, which leaves a file of rejects", "max_rejects")
     return counts, {
         "predictions": pl.concat([rows for rows, _ in pairs]),
         "rejects": pl.concat([rejected for _, rejected in pairs]),

@@ -172,8 +172,10 @@ def _merge_list(
 ) -> list[Any]:
     """Change members of a list by index or name: ``members.0.trials`` or ``members.boosting.trials``."""
     out = list(old)
-    names = [m.get("name", "") if isinstance(m, Mapping) else "" for m in old]
     for key, value in new.items():
+        if isinstance(value, Mapping):  # a text alone is a name: "roc_auc" is {name = "roc_auc"}
+            out = [{"name": m} if isinstance(m, str) else m for m in out]
+        names = [m.get("name", "") if isinstance(m, Mapping) else "" for m in out]
         if key.isdecimal() and int(key) < len(out):
             index = int(key)
         elif key in names:

@@ -124,6 +124,8 @@ def test_digits_are_no_more_than_are_needed() -> None:
     assert format_distinct(0.68123456, 0.7) == "0.6812"
     assert format_distinct(0.700001, 0.7) == "0.700001"
     assert format_distinct(0.7, 0.7) == "0.7"
+    assert format_distinct(52210.25, 53090.5) == "52210"
+    assert format_distinct(52210.25, 52210.5) == "52210.2"
 
 
 @pytest.mark.parametrize(

@@ -162,10 +162,20 @@ def test_rejects_name_row_column_rule_and_hide_the_value() -> None:
     columns = (Column("age", "int"), Column("name", "str"))
     done = convert_rows([{"age": "about 40", "name": "Ann"}, {"age": 3, "name": [1]}], Schema("Row", columns))
     assert done.rejects.rows() == [
-        (0, "age", "must be int (write it as 1.5, or state its marks)", "xxxxx 99"),
+        (0, "age", "must be int (write it as 24, or state its marks)", "xxxxx 99"),
         (1, "name", "must be str", "[9]"),
     ]
     assert done.typed.to_dict(as_series=False) == {"age": [None, 3], "name": ["Ann", None]}
+
+
+@pytest.mark.parametrize("value", ["31.02.2019", 1714521600000])
+def test_the_reason_says_how_a_date_is_written(value: Any) -> None:
+    columns = (Column("sold", "date", format="%d.%m.%Y"), Column("born", "date"))
+    done = convert_rows([{"sold": value, "born": value}], Schema("Row", columns))
+    assert done.rejects["rule"].to_list() == [
+        "must be date (write it as %d.%m.%Y, or as ISO 8601)",
+        "must be date (write it as ISO 8601, such as 2024-01-31)",
+    ]
 
 
 def test_columns_are_found_by_alias_name_or_snake_case_and_others_are_ignored() -> None:

@@ -28,11 +28,12 @@ from magical.refs import Link
         ("0", 1, 1000, False),
         ("20", 20, 21, True),
         ("20", 21, 10**9, False),
+        (20, 21, 10**9, False),
         ("1.5%", 3, 200, True),
     ],
 )
 def test_a_share_lets_two_rows_pass_and_a_number_is_exact(
-    text: str, rejected: int, rows: int, allows: bool
+    text: str | int, rejected: int, rows: int, allows: bool
 ) -> None:
     assert RejectLimit.parse(text).allows(rejected, rows) is allows
 

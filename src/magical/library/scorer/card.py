@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from magical.contracts.model import Candidate, Model
+from magical.contracts.model import Candidate, Model, format_number
 from magical.contracts.schema import Column, Schema
 from magical.errors import shorten
 from magical.keys.packages import find_package, read_versions
@@ -122,12 +122,12 @@ def find_requirements(folder: Path) -> list[str]:
 
 def _score_rows(scores: Any) -> Iterator[tuple[str, ...]]:
     for name, score in scores.metrics.items():
-        yield (name, *(f"{number:.4g}" for number in (score.value, score.low, score.high)))
+        yield (name, *(format_number(number) for number in (score.value, score.low, score.high)))
 
 
 def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
     params = ", ".join(f"{k} {shorten(v, 20)}" for k, v in candidate.params.items())
-    return (candidate.name, candidate.metric, f"{candidate.score:.4g}", shorten(params, 200))
+    return (candidate.name, candidate.metric, format_number(candidate.score), shorten(params, 200))
 
 
 def _column_row(column: Column) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from magical.contracts.model import Model
+from magical.contracts.model import Model, format_number
 from magical.contracts.promises import attached_promise
 from magical.contracts.schema import Column
 from magical.engine.protocols import Registry, Version
@@ -96,7 +96,7 @@ class ChampionComparison:
         if self.value is None or self.other is None:
             return f"not comparable with version {self.version}: {self.reason}"
         value, other = format_distinct(self.value, self.other), format_distinct(self.other, self.value)
-        gain, low, high = (f"{x:.3g}" for x in (self.gain, self.low, self.high))
+        gain, low, high = (format_number(x, 3) for x in (self.gain, self.low, self.high) if x is not None)
         return (
             f"{_WORDS[self.verdict]} version {self.version}: {self.metric} {value} against {other} "
             f"on {self.units:,} units that neither has seen, gain {gain} ({low} to {high})"

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from magical.contracts.model import format_number
 from magical.errors import Finding, shorten
 
 __all__ = [
@@ -155,6 +156,6 @@ def format_distinct(value: float, other: float) -> str:
         ('0.6812', '0.699999')
     """
     digits = 4
-    while digits < 15 and value != other and f"{value:.{digits}g}" == f"{other:.{digits}g}":
+    while digits < 15 and value != other and format_number(value, digits) == format_number(other, digits):
         digits += 1
-    return f"{value:.{digits}g}"
+    return format_number(value, digits)

@@ -64,7 +64,7 @@ def convert_rows(rows: Any, schema: Schema, nulls: Sequence[str] = ()) -> Conver
         >>> schema = Schema("Row", (Column("n", "int", nullable=True),))
         >>> done = convert_rows([{"n": 24.0}, {"n": "1,5"}, {"n": None}], schema)
         >>> done.typed["n"].to_list(), done.rejects.rows()
-        ([24, None, None], [(1, 'n', 'must be int | None (write it as 1.5, or state its marks)', '9,9')])
+        ([24, None, None], [(1, 'n', 'must be int | None (write it as 24, or state its marks)', '9,9')])
     """
     raw = RawColumns(rows)
     matches, missing = match_columns(raw.names, schema, label=f"A row of {schema.name}")
@@ -253,7 +253,7 @@ _Converted = tuple[pl.Series, list[tuple[str, pl.Series]]]
 _EXACT_FLOATS = {"Float16": 2**11, "Float32": 2**24, "Float64": MAX_EXACT_FLOAT}
 _NOT_WHOLE = "it is not whole"
 _TOO_LARGE = "a float of this size does not have every whole number"
-_MARKS = "write it as 1.5, or state its marks"
+_MARKS = {"int": "write it as 24, or state its marks", "float": "write it as 1.5, or state its marks"}
 _DIGITS = r"^[+-]?[0-9]+$"
 _PLAIN = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 _WHOLE = r"^([+-]?[0-9]+)(?:\.0*)?$"
@@ -319,7 +319,7 @@ def _number_from_text(raw: pl.Series, column: Column) -> _Converted:
         number, reasons = _read_alone(raw, column, _MARKED), []
     else:
         plain = _keep(raw, raw.str.contains(_PLAIN))
-        reasons = [(_MARKS, plain.is_null())]
+        reasons = [(_MARKS[column.type], plain.is_null())]
         number = plain.cast(pl.Float64, strict=False)
         if column.type == "int":
             # Digits are parsed as an integer: as a float, those beyond 2**53 would be lost.
@@ -419,19 +419,25 @@ def _moment_from_text(raw: pl.Series, column: Column) -> _Converted:
 
 def _explain_moments(raw: pl.Series, column: Column) -> list[tuple[str, pl.Series]]:
     """Return the likely reason why values are no dates or moments, without the values themselves."""
-    example = "2024-01-31" if column.type == "date" else "2024-01-31T14:30:00+01:00"
-    why = f"write it as ISO 8601, such as {example}" if raw.dtype == pl.String else ""
-    if column.type == "date" and raw.dtype != pl.String:
+    if column.type == "date" and raw.dtype.is_temporal():
         why = "a time of day is lost in a date"
-    elif column.zone and raw.dtype != pl.String:
+    elif column.zone and raw.dtype.is_temporal():
         why = f"it is none or two in {column.zone}, where clocks change"
+    elif column.format:
+        why = f"write it as {column.format}, or as ISO 8601"
+    else:
+        example = "2024-01-31" if column.type == "date" else "2024-01-31T14:30:00+01:00"
+        why = f"write it as ISO 8601, such as {example}"
     return [(why, pl.repeat(True, len(raw), eager=True))]
 
 
 def _moment_from_number(raw: pl.Series, column: Column) -> _Converted:
     """Read numbers such as 20140629."""
     whole, reasons = _int_from_float(raw, column) if raw.dtype.is_float() else (raw, [])
-    return read_moments(whole, column).values.cast(_dtype_of(column)), reasons
+    return read_moments(whole, column).values.cast(_dtype_of(column)), [
+        *reasons,
+        *_explain_moments(raw, column),
+    ]
 
 
 def _time_from_text(raw: pl.Series, column: Column) -> _Converted:

@@ -44,13 +44,14 @@ class RejectLimit:
     rows: int | None = None
 
     @classmethod
-    def parse(cls, text: str) -> RejectLimit:
+    def parse(cls, limit: str | int) -> RejectLimit:
         """Parse ``1%`` or a number of rows.
 
         Raises:
-            UsageError: the text is neither.
+            UsageError: it is neither.
         """
-        number, is_share = text.strip().removesuffix("%"), text.strip().endswith("%")
+        text = str(limit).strip()
+        number, is_share = text.removesuffix("%"), text.endswith("%")
         with contextlib.suppress(ValueError):
             if not is_share and int(number) >= 0:
                 return cls(rows=int(number))
@@ -225,13 +226,18 @@ class Batch:
 
     def _check_limit(self, counts: BatchCounts, places: OutputPlaces, rejects: NewFile) -> None:
         try:
-            self.check_limit(counts, hint=f"look at {places.rejects}, or raise --max-rejects.")
+            self.check_limit(counts, f"look at {places.rejects}", "--max-rejects")
         except BrokenPromise:
             rejects.publish()
             raise
 
-    def check_limit(self, counts: BatchCounts, hint: str = "look at the rejects.") -> None:
+    def check_limit(self, counts: BatchCounts, look: str, option: str) -> None:
         """Refuse a batch of which too many rows are rejected.
+
+        Args:
+            counts: the counts of the batch.
+            look: where its rejects are to be seen.
+            option: the option that allows more of them.
 
         Raises:
             BrokenPromise: more rows are rejected than the limit allows, or all of them.
@@ -241,13 +247,13 @@ class Batch:
             raise BrokenPromise(
                 f"{self.source.name}: each of its {rows:,} rows is rejected.",
                 f"  {counts.list_failures()}",
-                hint=hint.replace(", or raise --max-rejects", ""),
+                hint=f"{look}.",
             )
         if not self.limit.allows(rejected, rows):
             raise BrokenPromise(
                 f"{self.source.name}: {rejected:,} of {rows:,} rows are rejected; {self.limit} may be.",
                 f"  {counts.list_failures()}",
-                hint=hint,
+                hint=f"{look}, or raise {option}.",
             )
 
     def _score_chunk(self, chunk: pl.DataFrame, counts: BatchCounts) -> tuple[pl.DataFrame, pl.DataFrame]:
