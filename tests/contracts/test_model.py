@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
+from magical.contracts.dtypes import DTYPES
 from magical.contracts.model import Candidate, Model, to_canonical_frame
 from magical.contracts.promises import promise_of
 from magical.contracts.schema import Column, Schema
@@ -202,3 +203,11 @@ def test_its_summary_is_struck_through_where_it_is_not_real(model: Model) -> Non
     assert sampled.startswith("not real: l\u0336")
     assert sampled.replace("\u0336", "") == f"not real: {chosen.summary()}"
     assert replace(model, chosen=None).summary() == f"{model.task} model of y"
+
+
+@pytest.mark.parametrize("kind", ["str", "date", "datetime", "duration"])
+def test_a_frame_may_be_without_any_number(kind: str) -> None:
+    schema = Schema("Row", (Column("x", kind, nullable=True),))
+    table = pl.DataFrame({"x": [None, None]}, schema={"x": DTYPES[kind]})
+    assert to_canonical_frame(table, schema).shape == (2, 1)
+    assert to_canonical_frame(table.clear(), schema).shape == (0, 1)

@@ -154,18 +154,22 @@ def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
     import pandas as pd  # imported late, since not every user of this module predicts
 
     frame = coerce_table(table, schema)
-    # All numbers as floats, of which alone pandas has a NaN; and all at once, since there may be thousands.
+    index = pd.RangeIndex(frame.height)
+    others = pd.DataFrame(
+        {
+            c.name: _to_canonical_array(frame[c.name], c.type)
+            for c in schema.columns
+            if c.type not in _NUMBERS
+        },
+        index=index,
+    )
     numbers = [c.name for c in schema.columns if c.type in _NUMBERS]
+    if not numbers:
+        return others
+    # All numbers as floats, of which alone pandas has a NaN; and all at once, since there may be thousands.
     block = frame.select(numbers).cast(pl.Float64).to_numpy()
-    columns: dict[str, Any] = {}
-    for column in schema.columns:
-        if column.type not in _NUMBERS:
-            columns[column.name] = _to_canonical_array(frame.get_column(column.name), column.type)
-    result = pd.DataFrame(block, columns=numbers, index=pd.RangeIndex(frame.height))
-    if not columns:
-        return result
-    others = pd.DataFrame(columns, index=result.index)
-    return pd.concat([result, others], axis=1)[schema.names] if numbers else others
+    floats = pd.DataFrame(block, columns=numbers, index=index)
+    return floats if not rest else pd.concat([floats, others], axis=1)[schema.names]
 
 
 def _to_canonical_array(series: pl.Series, kind: str) -> Any:
