@@ -155,15 +155,9 @@ def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
 
     frame = coerce_table(table, schema)
     index = pd.RangeIndex(frame.height)
-    others = pd.DataFrame(
-        {
-            c.name: _to_canonical_array(frame[c.name], c.type)
-            for c in schema.columns
-            if c.type not in _NUMBERS
-        },
-        index=index,
-    )
     numbers = [c.name for c in schema.columns if c.type in _NUMBERS]
+    rest = [c for c in schema.columns if c.type not in _NUMBERS]
+    others = pd.DataFrame({c.name: _to_canonical_array(frame[c.name], c.type) for c in rest}, index=index)
     if not numbers:
         return others
     # All numbers as floats, of which alone pandas has a NaN; and all at once, since there may be thousands.
