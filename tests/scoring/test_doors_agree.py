@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
@@ -14,33 +15,36 @@ from scoring.scoring_doors import DOORS, Doors, batch, serving
 
 pytestmark = pytest.mark.slow
 
+Door = Callable[[Doors, pl.DataFrame], pl.DataFrame]
 
-@pytest.fixture(scope="module", params=PROJECTS)
-def doors(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, prefect_server: str
-) -> Iterator[Doors]:
-    """A finished project, whose champion is served, beside a server of Prefect."""
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_every_door_agrees_with_the_run(name: str, tmp_path: Path, prefect_server: str) -> None:
+    """All doors in one test: a project takes long to finish and to serve, and workers would do it twice."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    folder = tmp_path_factory.mktemp(request.param)
     with leaving_no_trace(), temporary_settings({PREFECT_API_URL: prefect_server}):
-        exported = PROJECTS[request.param](folder / request.param).finish()
-        with serving(exported, folder) as address:
-            yield Doors(exported, folder, address)
+        exported = PROJECTS[name](tmp_path / name).finish()
+        with serving(exported, tmp_path) as address:
+            doors = Doors(exported, tmp_path, address)
+            for door, score in DOORS.items():
+                print(door)  # shown where it fails
+                check_test_rows(doors, score)
+                check_odd_rows(doors, score)
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_test_rows_without_the_target_are_predicted_as_in_the_run(door: str, doors: Doors) -> None:
+def check_test_rows(doors: Doors, score: Door) -> None:
+    """Test rows without the target are predicted as in the run."""
     rows = doors.exported.test_rows
     assert doors.exported.target not in rows.columns
-    found = doors.by_id(rows, DOORS[door](doors, rows))
+    found = doors.by_id(rows, score(doors, rows))
     assert_frame_equal(found, doors.exported.predicted, rel_tol=1e-9, abs_tol=0)
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_odd_rows_cost_nobody_else_and_are_predicted_as_in_a_batch(door: str, doors: Doors) -> None:
+def check_odd_rows(doors: Doors, score: Door) -> None:
+    """Odd rows cost nobody else, and are predicted as in a batch."""
     rows = doors.exported.odd_rows
-    answer = DOORS[door](doors, rows)
+    answer = score(doors, rows)
     has_prediction = [outcome == PREDICTED for outcome in doors.exported.outcomes]
     assert answer["prediction"].is_not_null().to_list() == has_prediction
     assert answer["reason"].is_null().to_list() == has_prediction
