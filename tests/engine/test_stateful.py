@@ -9,7 +9,7 @@ from hypothesis import Phase, settings
 from torture.machine import Edited
 
 SOME = settings(
-    max_examples=3,
+    max_examples=1,
     stateful_step_count=15,
     deadline=None,
     derandomize=True,

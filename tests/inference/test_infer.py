@@ -580,6 +580,7 @@ def test_odd_categories() -> None:
     check_kept(raw, schema)
 
 
+@pytest.mark.slow
 def test_what_is_written_is_formatted_whatever_the_names(tmp_path: Path) -> None:
     frames = [pl.DataFrame({name: [i / 7 + n for i in range(N)] for n, name in enumerate(NAMES)})]
     for width in (40, 75, 90, 95, 100, 105, 110, 150):

@@ -113,6 +113,7 @@ def compare_as_before(bench: Bench, challenger: Played) -> tuple[float, float]:
     return challenger.values["evaluate"]["roc_auc"], old["roc_auc"]
 
 
+@pytest.mark.slow
 def test_a_champion_does_not_win_by_its_memory(bench: Bench) -> None:
     bench.run("a1")
     assert bench.champion() == "1"

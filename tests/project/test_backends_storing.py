@@ -92,7 +92,7 @@ def test_gc_removes_what_no_run_needs(tmp_path: Path, url: str) -> None:
     assert small.ran() == []
 
 
-@pytest.mark.slow_except("file")
+@pytest.mark.slow
 def test_gc_keeps_what_another_project_needs(tmp_path: Path, url: str) -> None:
     small, mate = (at(flow(tmp_path / name), url) for name in ("small", "clone"))
     small.run()
@@ -115,7 +115,7 @@ def test_gc_keeps_what_another_project_needs(tmp_path: Path, url: str) -> None:
     assert mate.ran() == ["clean", "split", "size"]
 
 
-@pytest.mark.slow_except("file")
+@pytest.mark.slow
 def test_a_step_with_a_timeout_and_a_lazy_one_work(tmp_path: Path, url: str) -> None:
     top = """
     from magical import Lazy

@@ -128,6 +128,7 @@ def test_a_broken_registry_is_caught_by_the_check_that_says_so(pytester: pytest.
     assert "assert [] == [Version(" in said  # assertions of the suites show their values
 
 
+@pytest.mark.slow
 def test_a_suite_that_was_given_nothing_says_what_it_wants(pytester: pytest.Pytester) -> None:
     empty = "class TestIt(StoreConformance): ...\nclass TestRunner(RunnerConformance): ...\n"
     failed = failures(pytester, empty)

@@ -278,6 +278,7 @@ def events(small: Small, name: str) -> list[dict[str, Any]]:
     return [e for e in small.events() if e["event"] == name]
 
 
+@pytest.mark.slow
 def test_who_waits_for_another_run_says_so_once(tmp_path: Path) -> None:
     small = one(tmp_path, SLOW)
     first = begin(small, "run")
@@ -386,6 +387,7 @@ def test_a_source_in_the_world_is_asked_by_each_run(tmp_path: Path) -> None:
     assert all(r.executed == ["source"] for r in small.load().runs())
 
 
+@pytest.mark.slow
 def test_what_two_runs_find_damaged_one_makes_again(work: Small) -> None:
     (work.root / "settings.toml").write_text("n = 1\n")
     run = work.run()

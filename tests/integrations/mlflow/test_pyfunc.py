@@ -208,8 +208,7 @@ class Berth(Contract):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["csv", "parquet"])
-@pytest.mark.parametrize("author", ["new", "hand"])
+@pytest.mark.parametrize(("author", "form"), [("new", "csv"), ("hand", "parquet")])
 def test_a_model_takes_the_whole_numbers_of_the_file_it_came_from(
     form: str, author: str, tmp_path: Path
 ) -> None:

@@ -163,7 +163,7 @@ def test_what_is_written_is_well_typed(kind: str, request: pytest.FixtureRequest
 # --- it runs ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow_except("campaign")
+@pytest.mark.slow_except("design")
 @pytest.mark.parametrize("kind", ["design", "campaign"])
 def test_its_own_tests_pass(kind: str, request: pytest.FixtureRequest) -> None:
     root: Path = request.getfixturevalue(kind)

@@ -140,7 +140,7 @@ def test_locks_and_writers_that_were_killed_are_swept(store: RemoteStore) -> Non
     assert not left(store)
 
 
-@pytest.mark.slow_except("file")
+@pytest.mark.slow
 def test_a_killed_sweeper_keeps_nobody_from_writing(store: RemoteStore) -> None:
     with another(store, holding("store._gate.block_writers()")) as process:
         process.kill()
@@ -222,7 +222,7 @@ def test_two_processes_compute_and_sweep_side_by_side(store: RemoteStore) -> Non
     assert not left(store)
 
 
-@pytest.mark.slow_except("file")
+@pytest.mark.slow
 def test_a_lock_is_kept_for_longer_than_others_wait(store: RemoteStore) -> None:
     """Its holder lives, and says so."""
 
