@@ -1,4 +1,4 @@
-"""The whole table of edits; `make test-slow` runs one of six."""
+"""The whole table of edits; `make test-slow` runs one of nine."""
 
 import pytest
 
