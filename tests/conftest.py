@@ -12,7 +12,9 @@ from projects import Small, flow, leaving_no_trace
 pytest_plugins = ["magical.testing", "pytester", "servers", "edits.fixtures", "scored_shop"]
 
 # How long an example takes says something of the machine, not of the code.
-settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "calm", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("calm")
 
 

@@ -17,7 +17,7 @@ def seeded_servers() -> Iterator[tuple[ForkServer, ForkServer]]:
         server.close()
 
 
-@pytest.mark.parametrize("name", names(of=18, every=20, same_keys=True))
+@pytest.mark.parametrize("name", names(of=24, every=15, same_keys=True))
 def test_two_processes_and_two_folders_have_the_same_keys(
     seeded_servers: tuple[ForkServer, ForkServer], name: str
 ) -> None:

@@ -22,6 +22,6 @@ class EditedMore(Edited):
 
 
 Edited.TestCase.settings = SOME
-EditedMore.TestCase.settings = settings(SOME, max_examples=10)
+EditedMore.TestCase.settings = settings(SOME, max_examples=6)
 TestEdited = Edited.TestCase
 TestEditedMore = pytest.mark.slow(EditedMore.TestCase)

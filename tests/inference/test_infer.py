@@ -226,6 +226,7 @@ def test_the_keys_of_related_tables_are_found() -> None:
         assert list(found[name].left_out) == left_out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RELATED)
 def test_related_classes_live_and_their_tables_keep_them(name: str) -> None:
     found = infer_contracts(related())
@@ -614,6 +615,7 @@ def test_a_column_without_a_name_is_left_out() -> None:
     assert dict(infer(raw).left_out) == {"": "it has no name"}
 
 
+@pytest.mark.slow
 def test_a_wide_table() -> None:
     raw = pl.DataFrame({f"sensor {i}": [i + 0.5, i + 0.25] for i in range(600)})
     schema = infer(raw)

@@ -244,6 +244,7 @@ def test_allowed_orphans_are_kept_with_the_run(shop: Small) -> None:
     assert "orphans" in shop.command("inspect", "model_data[2]").out
 
 
+@pytest.mark.slow
 def test_the_share_of_nulls_is_a_setting_of_the_project(shop: Small) -> None:
     shop.edit("workflow.py", "amount: float", "amount: float | None")
     shop.write(
@@ -296,6 +297,7 @@ def test_a_parent_may_be_of_another_kind(shop: Small, hint: str, body: str) -> N
     assert "1 of 4 rows refer to no Customer" in shop.command("run").out
 
 
+@pytest.mark.slow
 def test_a_step_with_a_timeout_matches_keys_in_its_own_process(shop: Small) -> None:
     shop.write("settings.toml", NO_TRACKING + "[policy.steps.model_data]\ntimeout = 60\n")
     shop.write("orders.csv", FILES["orders.csv"] + "4,3,1\n")

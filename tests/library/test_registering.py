@@ -153,6 +153,7 @@ def test_scores_of_another_part_do_not_open_the_gate(desk: Desk) -> None:
     assert "no alias: the scores are of the validation part, not of test" in receipt.text
 
 
+@pytest.mark.slow
 def test_the_champion_changes_for_a_better_model_only(desk: Desk) -> None:
     desk.register("a1", **POOR)
     assert desk.champion() == "1"
@@ -497,6 +498,7 @@ def test_a_deciding_metric_without_a_value_gives_no_verdict_by_another(desk: Des
     assert desk.champion() == "1"
 
 
+@pytest.mark.slow
 def test_rows_that_the_champion_rejects_are_said_to_be_rejected(desk: Desk) -> None:
     old = REGISTERED.replace("le=2010", "le=1950").replace("(1920, 1995", "(1920, 1951")
     desk.register("a1", workflow=old)

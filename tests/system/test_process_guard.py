@@ -125,6 +125,7 @@ def test_the_group_ends_with_its_guard_and_the_parent_is_told(number: int, paren
     assert process.stdout.read().split() == ["left", str(code)]
 
 
+@pytest.mark.slow
 def test_the_group_ends_when_parent_and_guard_are_killed_at_once(parent: Any) -> None:
     process, below = parent
     process.send_signal(signal.SIGSTOP)  # it cannot help
@@ -133,6 +134,7 @@ def test_the_group_ends_when_parent_and_guard_are_killed_at_once(parent: Any) ->
     assert are_gone(below)
 
 
+@pytest.mark.slow
 def test_the_parent_ends_the_group_when_guard_and_twin_are_killed(parent: Any) -> None:
     process, below = parent
     guards = [p for p in below if os.getpgid(p.pid) == below[0].pid]

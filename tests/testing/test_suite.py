@@ -81,6 +81,7 @@ def failures(pytester: pytest.Pytester, suite: str) -> dict[str, str]:
     return {r.nodeid.split("::")[-1].split("[")[0]: str(r.longrepr) for r in failed}
 
 
+@pytest.mark.slow_except("forgetful")
 @pytest.mark.parametrize(
     ("name", "check", "says"),
     [
@@ -98,6 +99,7 @@ def failures(pytester: pytest.Pytester, suite: str) -> dict[str, str]:
             "Store.put_record: what is pretended stays",
         ),
     ],
+    ids=["forgetful", "overwriting", "parts", "members", "unbranded"],
 )
 def test_a_broken_store_is_caught_by_the_check_that_says_so(
     pytester: pytest.Pytester, name: str, check: str, says: str

@@ -1,4 +1,4 @@
-"""The whole table of edits; `make test-slow` runs one of nine."""
+"""The whole table of edits; `make test-slow` runs one of twelve."""
 
 import pytest
 

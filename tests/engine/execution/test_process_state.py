@@ -263,6 +263,7 @@ def test_an_error_met_in_a_changed_directory_is_not_the_steps_own(tmp_path: Path
     assert run(small).endswith(str((here, Path("pyproject.toml").exists(), False)))
 
 
+@pytest.mark.slow_except("pass")
 @pytest.mark.parametrize("first", ["np.random.seed(n)", "hidden(np.random, 'seed', n)", "pass"])
 def test_a_run_inside_a_body_does_not_wait_for_that_body(tmp_path: Path, first: str) -> None:
     inner = pair(tmp_path / "inner", *KINDS["numpy"])
