@@ -103,7 +103,7 @@ CASES: dict[str, tuple[Spoil, int, tuple[str, ...]]] = {
     "setting out of bounds": (words("max_age=-3"), 2, ("max_age", "greater than 0", "-3")),
     "setting of a wrong type": (words("max_age=old"), 2, ("max_age", "'old'")),
     "shares above one": (words("split.test=0.9"), 2, ("split", "test")),
-    "unknown metric": (words("registry.require.roc_acu=0.7"), 2, ("roc_acu", "roc_auc")),
+    "unknown metric": (words("registry.require.roc_acu=0.7"), 1, ("roc_acu", "roc_auc")),
     "unknown column": (words('left_out=["yaer_birth"]'), 1, ("yaer_birth", "year_birth")),
     "a feature of an unknown column": (
         words('features=[{kind="Log", column="incom"}]'),

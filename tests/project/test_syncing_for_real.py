@@ -188,5 +188,5 @@ def test_a_champion_that_cannot_be_fetched_is_no_reason_against_a_model(
         result = site.small.load().execute()
     assert (result.errors, list(result.pending)) == ({}, ["register"])
     site.server.start()
-    assert ": campaign version 2, no alias: roc_auc 0." in site.run("sync").out
+    assert ": campaign version 2, no alias: equal to version 1" in site.run("sync").out
     assert sorted(site.versions()) == [("1", ["champion"]), ("2", [])]

@@ -217,7 +217,7 @@ def until(happened: Any, seconds: float = 30) -> None:
 
 def together(work: Small, processes: int, n: int, *collecting: str) -> None:
     """Run several processes, with the garbage collected in a loop, and see them all end well."""
-    runs = [begin(work, "run", f"n={n}", "--json") for _ in range(processes)]
+    runs = [begin(work, "run", f"n={n}", "--register", "--json") for _ in range(processes)]
     swept = 0
     while any(r.poll() is None for r in runs):
         collected = work.process("gc", *collecting, *(["--verify"] if swept % 2 else []))
@@ -232,7 +232,7 @@ def together(work: Small, processes: int, n: int, *collecting: str) -> None:
 @pytest.mark.parametrize("processes", [2, 4])
 def test_runs_at_once_do_each_work_once_while_garbage_is_collected(work: Small, processes: int) -> None:
     for n in range(10, 14):
-        work.run(n=n)  # garbage
+        work.load(register=True).run(n=n)  # garbage
     before = counted(work)
     together(work, processes, 4, "--keep", str(processes))
     assert counted(work) - before == {
@@ -249,7 +249,7 @@ def test_runs_at_once_do_each_work_once_while_garbage_is_collected(work: Small, 
 @pytest.mark.slow
 def test_what_is_in_use_is_not_collected_even_if_nothing_is_kept(work: Small) -> None:
     together(work, 2, 4, "--keep", "0")
-    assert work.run(n=4).result == right(4)
+    assert work.load(register=True).run(n=4).result == right(4)
 
 
 SLOW = """
