@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-import magical
 from magical.engine.protocols import Registry, Version
 from magical.errors import BrokenPromise, InputError, SettingsError, UsageError, join_names
 from magical.integrations.mlflow.registry import MlflowRegistry, find_model_data
+from magical.keys.packages import read_versions
 from magical.library import Reading
 from magical.library.scorer.scorer import Scorer
 from magical.library.scoring.batch import CHUNK_ROWS, Batch, BatchCounts, RejectLimit
@@ -274,7 +274,7 @@ def score_rows(
         remarks=tuple(map(mask, batch.source.remarks)),
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.perf_counter() - begun, 3),
-        magical=magical.__version__,
+        magical=read_versions()["magical-thinking"],
     )
     if places:
         places.write_manifest(manifest)
