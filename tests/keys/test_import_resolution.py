@@ -146,8 +146,8 @@ def test_the_modules_of_a_project_are_those_in_its_folder_and_what_they_import(
 ) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
     texts = {
-        root / "inner.py": "import near_by\n\ndef f():\n    import late\n",
-        root / "late.py": "",
+        root / "inner.py": "import near_by\n\ndef f():\n    import used_late\n",
+        root / "used_late.py": "",
         outside / "near_by.py": "import far_off\nimport json\n",
         outside / "far_off.py": "",
         outside / "unrelated.py": "",
@@ -157,7 +157,7 @@ def test_the_modules_of_a_project_are_those_in_its_folder_and_what_they_import(
         path.write_text(text)
     for folder in (root, outside):
         monkeypatch.syspath_prepend(str(folder))
-    names = ["inner", "unrelated", "near_by", "far_off", "late"]
+    names = ["inner", "unrelated", "near_by", "far_off", "used_late"]
     try:
         for name in names[:2]:
             importlib.import_module(name)
@@ -166,8 +166,8 @@ def test_the_modules_of_a_project_are_those_in_its_folder_and_what_they_import(
             "inner",
             "near_by",
         ]
-        importlib.import_module("late")
-        assert "late" in [m.__name__ for m in list_project_modules(root, SourceIndex())]
+        importlib.import_module("used_late")
+        assert "used_late" in [m.__name__ for m in list_project_modules(root, SourceIndex())]
         assert list_project_modules(None, SourceIndex()) == ()
     finally:
         for name in names:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 import sklearn.utils  # noqa: F401  # its import sets variables
 
+import projects
 from magical.engine.execution import process_state
 from magical.engine.execution.process_state import isolate, step_aside
 from magical.project.replay import replay_step
@@ -133,9 +135,20 @@ def notices(small: Small) -> list[str]:
 @pytest.mark.slow_except("random", "hidden-chdir")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_number_and_order_of_workers_change_no_result(tmp_path: Path, kind: str) -> None:
-    cases = [(workers, order) for workers in (1, 2) for order in ORDERS]
-    results = [run(pair(tmp_path / f"{n}", *KINDS[kind], order), w) for n, (w, order) in enumerate(cases)]
+    # A process of its own: a thread that another test left may draw from `random` while a body waits.
+    command = [sys.executable, __file__, kind, str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(Path(projects.__file__).parent)}
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    results = done.stdout.splitlines()
+    assert len(results) == 4
     assert len(set(results)) == 1, results
+
+
+def print_results(root: Path, kind: str) -> None:
+    """Run a kind of pair with one worker and with two, in both orders, and print a line for each."""
+    for n, (workers, order) in enumerate([(w, o) for w in (1, 2) for o in ORDERS]):
+        print(repr(run(pair(root / f"{n}", *KINDS[kind], order), workers)))
 
 
 def test_a_directory_changed_for_a_block_is_seen_by_no_other_body(tmp_path: Path) -> None:
@@ -354,3 +367,7 @@ def test_a_body_that_steps_aside_finds_its_own_state_again() -> None:
         assert random.random() == random.Random(8).random()
     assert inner.changes == {"random"}
     assert outer.changes == {"random", "os.environ"}
+
+
+if __name__ == "__main__":
+    print_results(Path(sys.argv[2]), sys.argv[1])
