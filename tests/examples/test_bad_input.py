@@ -106,7 +106,7 @@ CASES: dict[str, tuple[Spoil, int, tuple[str, ...]]] = {
     "unknown metric": (words("registry.require.roc_acu=0.7"), 1, ("roc_acu", "roc_auc")),
     "unknown column": (words('left_out=["yaer_birth"]'), 1, ("yaer_birth", "year_birth")),
     "a feature of an unknown column": (
-        words('features=[{kind="Log", column="incom"}]'),
+        words('features=[{kind="Log", columns="incom"}]'),
         1,
         ("incom", "'income'"),
     ),

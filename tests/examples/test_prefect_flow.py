@@ -126,7 +126,7 @@ def test_called_by_hand_it_completes_and_called_again_all_is_cached(mine: tuple[
     call = (
         f"from prefect_flow import campaign\ncampaign(max_age=60, split={SPLIT}, experiments={EXPERIMENTS},"
     )
-    call += " features=[{'kind': 'Log', 'column': 'income'}])"
+    call += " features=[{'kind': 'Log', 'columns': 'income'}])"
     for _ in range(2):
         done = child(project, "-c", call, api=api, home=home)
         assert done.returncode == 0, done.stderr

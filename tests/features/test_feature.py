@@ -48,7 +48,7 @@ def test_a_list_of_them_survives_json() -> None:
 
 
 def test_fields_may_be_given_by_position_or_by_name() -> None:
-    assert Log("income") == Log(column="income")
+    assert Log("income") == Log(columns="income")
     assert (
         Arithmetic("a", "b + 1")
         == Arithmetic("a", expression="b + 1")
@@ -57,7 +57,7 @@ def test_fields_may_be_given_by_position_or_by_name() -> None:
 
 
 def test_too_many_values_are_refused() -> None:
-    with pytest.raises(TypeError, match="Log takes column, got 2 values"):
+    with pytest.raises(TypeError, match="Log takes columns, got 2 values"):
         Log("income", "kids")  # type: ignore[call-arg]
 
 
@@ -65,8 +65,8 @@ def test_too_many_values_are_refused() -> None:
     ("wrong", "message"),
     [
         ({"kind": "Log", "colum": "income"}, "colum"),
-        ({"kind": "Log"}, "column"),
-        ({"kind": "Lgo", "column": "income"}, "did you mean 'Log'"),
+        ({"kind": "Log"}, "columns"),
+        ({"kind": "Lgo", "columns": "income"}, "did you mean 'Log'"),
         ({"column": "income"}, "needs a kind"),
         ({"kind": "DateParts", "column": "enrolled", "parts": ["yaer"]}, "year"),
         ({"kind": "DateParts", "column": "enrolled", "parts": []}, "at least 1"),
@@ -83,7 +83,7 @@ def test_what_is_wrong_in_json_is_a_validation_error(wrong: dict[str, Any], mess
     [
         (Log("incme"), "reads incme, which Customer does not have", "did you mean 'income'"),
         (Log("city"), "must be int or float but is str", "choose another column"),
-        (Log("response"), "the target of Customer", "leave this feature out"),
+        (Log("response"), "the target of Customer", "leave it out"),
         (DateParts("income"), "must be date or datetime", "choose another"),
         (DateParts("enrolled", ("hour",)), "no time of day", "datetime"),
         (Arithmetic("a", "income + kidz"), "reads kidz", "did you mean 'kids'"),

@@ -1,12 +1,23 @@
-"""Features, listed in the settings: columns that ``featurize`` computes from other columns of the row.
+"""Features, listed in the settings: computed row by row by ``featurize``, or fitted in the Pipeline.
 
-A new kind of feature is a module here that subclasses `Feature`.
+A new kind of feature is a module here that subclasses `Feature` or `LearnedFeature`.
 Door: this module.
 """
 
 from magical.features.arithmetic import Arithmetic
+from magical.features.column_selectors import Columns, select_columns
 from magical.features.date_parts import DateParts
-from magical.features.feature import Feature, with_features
+from magical.features.feature import Feature, LearnedFeature, PlanContext, with_features
 from magical.features.logarithm import Log
 
-__all__ = ["Arithmetic", "DateParts", "Feature", "Log", "with_features"]
+__all__ = [
+    "Arithmetic",
+    "Columns",
+    "DateParts",
+    "Feature",
+    "LearnedFeature",
+    "Log",
+    "PlanContext",
+    "select_columns",
+    "with_features",
+]

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import polars as pl
 
 from magical.contracts.schema import Column, Schema
-from magical.errors import WiringError, did_you_mean, join_names
+from magical.errors import WiringError, join_names
+from magical.features.column_selectors import Columns, select_columns
 from magical.settings import TaggedSettings
 
-__all__ = ["Feature", "with_features"]
+__all__ = ["Feature", "LearnedFeature", "PlanContext", "Stage", "with_features"]
+
+Stage = Literal["impute", "scale", "encode", "add", "select"]
+
+
+@dataclass(frozen=True)
+class PlanContext:
+    """What a learned feature may know of train when it makes its transformer.
+
+    Attributes:
+        task: ``binary``, ``multiclass`` or ``regression``.
+        rows: the number of rows of train.
+        folds: a splitter of scikit-learn, for transformers that encode by the target.
+    """
+
+    task: str
+    rows: int
+    folds: Any = None
 
 
 class Feature(TaggedSettings):
     """Columns computed from other columns of the same row, as settings that can be stored as JSON.
 
     A subclass has fields, declares its columns in ``adds``, and computes them in ``expressions``.
-    Its fields may be passed by position, in their order.
+    Its fields may be passed by position, in their order. A `LearnedFeature` is fitted instead, in the
+    Pipeline that ``transform`` plans.
 
     Example:
         >>> class Ratio(Feature):
@@ -46,6 +66,13 @@ class Feature(TaggedSettings):
                 raise TypeError(f"{type(self).__name__} takes {join_names(names)}, got {len(values)} values")
             super().__init__(**dict(zip(names, values, strict=False)), **fields)
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Yield the fields as an author writes them: without defaults, and one name without its tuple."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if field.is_required() or value != field.get_default():
+                yield name, value[0] if isinstance(value, tuple) and len(value) == 1 else value
+
     def adds(self, schema: Schema) -> tuple[Column, ...]:
         """Declare the columns that the feature adds to a table of this schema.
 
@@ -58,32 +85,86 @@ class Feature(TaggedSettings):
         """Build the polars expressions that compute these columns row by row, with the same names."""
         raise NotImplementedError(f"{type(self).__name__} does not say how its columns are computed.")
 
+    @property
+    def is_learned(self) -> bool:
+        """True if it is fitted: then it adds no column to the table, and ``transform`` plans it."""
+        return False
+
     def read(self, schema: Schema, *types: str, names: Iterable[str]) -> list[Column]:
         """Look up the columns that the feature reads, and check that each has one of these types.
+
+        Args:
+            schema: the table's columns.
+            types: types of a contract, such as ``int``; none for any type.
+            names: names, or selectors as in `Columns`.
 
         Raises:
             WiringError: a column does not exist, is of another type, or is the target.
         """
-        return [self._read_column(schema, types, name) for name in names]
+        columns = select_columns(names, schema, self)
+        for column in columns:
+            if types and column.type not in (*types, "any"):
+                raise WiringError(
+                    f"{self!r} reads {column.name}, which must be {' or '.join(types)} but is "
+                    f"{column.type_text}.",
+                    hint=f"choose another column, or give {column.name} another type in {schema.name}.",
+                )
+        return columns
 
-    def _read_column(self, schema: Schema, types: tuple[str, ...], name: str) -> Column:
-        column = schema.by_name.get(name)
-        if column is None:
-            usable = [c.name for c in schema.columns if c.type in types and c.role != "target"]
-            raise WiringError(
-                f"{self!r} reads {name}, which {schema.name} does not have.", hint=did_you_mean(name, usable)
-            )
-        if column.role == "target":
-            raise WiringError(
-                f"{self!r} reads {name}, the target of {schema.name}: the model would be told the answer.",
-                hint="leave this feature out.",
-            )
-        if column.type not in (*types, "any"):
-            raise WiringError(
-                f"{self!r} reads {name}, which must be {' or '.join(types)} but is {column.type_text}.",
-                hint=f"choose another column, or give {name} another type in {schema.name}.",
-            )
-        return column
+
+class LearnedFeature(Feature):
+    """Columns that are fitted inside the Pipeline: on train, or on the rows of a fold that are fitted on.
+
+    A subclass sets ``stage`` and ``types``, and makes an unfitted transformer of scikit-learn in
+    ``transformer``. Stages ``impute``, ``scale`` and ``encode`` take the place of what ``transform`` would do
+    with these columns by itself; ``add`` adds columns beside them; ``select`` comes after all others.
+
+    Attributes:
+        columns: the columns that it reads; selectors are allowed.
+
+    Example:
+        >>> class Clip(LearnedFeature):
+        ...     stage = "scale"
+        ...     types = ("int", "float")
+        ...
+        ...     def transformer(self, columns, context):
+        ...         from sklearn.preprocessing import QuantileTransformer
+        ...
+        ...         return QuantileTransformer(n_quantiles=min(100, context.rows))
+        >>> Clip("income").is_learned
+        True
+    """
+
+    is_abstract: ClassVar[bool] = True
+    stage: ClassVar[Stage] = "add"
+    types: ClassVar[tuple[str, ...]] = ()
+
+    columns: Columns
+
+    @property
+    def is_learned(self) -> bool:
+        """True: it is fitted."""
+        return True
+
+    def adds(self, schema: Schema) -> tuple[Column, ...]:
+        """Declare no column: those that it makes exist inside the Pipeline only."""
+        return ()
+
+    def expressions(self, schema: Schema) -> tuple[pl.Expr, ...]:
+        """Build no expression."""
+        return ()
+
+    def find_columns(self, schema: Schema) -> list[Column]:
+        """Return the columns that it is fitted on.
+
+        Raises:
+            WiringError: the table lacks one, or has it in another type.
+        """
+        return self.read(schema, *self.types, names=self.columns)
+
+    def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
+        """Make an unfitted transformer of scikit-learn for these columns."""
+        raise NotImplementedError(f"{type(self).__name__} does not say which transformer it fits.")
 
 
 def with_features(schema: Schema, features: Iterable[Feature]) -> Schema:

@@ -1,5 +1,6 @@
 """The step ``transform``: plan imputation, scaling and encoding as an unfitted scikit-learn Pipeline."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.model_selection import KFold, StratifiedKFold
 
-__all__ = ["build_pipeline", "find_pipeline_inputs", "to_epoch_days", "transform"]
+__all__ = ["build_pipeline", "find_pipeline_inputs", "plan_pipeline", "to_epoch_days", "transform"]
 
 C = TypeVar("C", bound=Contract)
 
@@ -77,7 +78,26 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
     """
     schema = contract_of(train)
     _warn_missing_features(features, schema)
-    task = infer_task(train)
+    pipeline = plan_pipeline(train, features)
+    # The preview costs a fit: make it only where a run keeps it, and on a sample of a large table.
+    if current_sink.get() is not None:
+        sample = train.gather_every(1 + train.height // PREVIEW_FIT_ROWS)
+        _keep_preview(pipeline, sample, infer_task(train), schema)
+    return pipeline
+
+
+def plan_pipeline(train: pl.DataFrame, features: Sequence[Feature] = ()) -> Pipeline:
+    """Plan an unfitted Pipeline for the features of train.
+
+    Args:
+        train: rows with a contract.
+        features: learned ones are planned; those that are computed row by row are passed over.
+
+    Raises:
+        BrokenPromise: no feature is left, or the target cannot be predicted.
+        WiringError: a learned feature reads a column that is missing or of another type.
+    """
+    schema, task = contract_of(train), infer_task(train)
     counts, dropped = _select_columns(train, schema)
     if dropped:
         emit(f"left out: {join_names(dropped)}")
@@ -89,11 +109,7 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
     from sklearn.compose import ColumnTransformer
 
     blocks = _build_blocks(counts, task, _make_folds(train, task))
-    pipeline = build_pipeline(("columns", ColumnTransformer(blocks, sparse_threshold=0.0)))
-    # The preview costs a fit: make it only where a run keeps it, and on a sample of a large table.
-    if current_sink.get() is not None:
-        _keep_preview(pipeline, train.gather_every(1 + train.height // PREVIEW_FIT_ROWS), task, schema)
-    return pipeline
+    return build_pipeline(("columns", ColumnTransformer(blocks, sparse_threshold=0.0)))
 
 
 def build_pipeline(*steps: tuple[str, Any]) -> Pipeline:

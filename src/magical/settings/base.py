@@ -80,14 +80,15 @@ class TaggedSettings(Settings):
     """
 
     kinds: ClassVar[dict[str, type[TaggedSettings]]] = {}
+    is_abstract: ClassVar[bool] = True  # set in a class that is only the base of kinds; not inherited
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Register the class in its family; a direct subclass of TaggedSettings starts a family."""
+        """Register the class in its family, unless it is abstract; a direct subclass starts a family."""
         super().__pydantic_init_subclass__(**kwargs)
         if TaggedSettings in cls.__bases__:
             cls.kinds = {}
-        else:
+        elif "is_abstract" not in vars(cls):
             cls.kinds[cls.__name__] = cls
 
     @classmethod
