@@ -1,7 +1,5 @@
 """Names of the columns that transformers make: understood, and each once."""
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
@@ -10,7 +8,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
 
-from magical.features.readable_names import name_category, name_outputs, name_target_means
+from magical.features.readable_names import TargetMeanNames, name_category, name_outputs
 
 
 def names_of(*blocks: tuple[str, object, list[str]], target: list[object]) -> list[str]:
@@ -31,7 +29,7 @@ def test_names_are_words_without_the_names_of_blocks() -> None:
     impute = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
     one_hot = OneHotEncoder(sparse_output=False, feature_name_combiner=name_category, min_frequency=6)
     mean = make_pipeline(
-        TargetEncoder(target_type="binary"), FunctionTransformer(feature_names_out=name_target_means)
+        TargetEncoder(target_type="binary"), FunctionTransformer(feature_names_out=TargetMeanNames())
     )
     names = names_of(
         ("numbers", impute, ["income"]),
@@ -51,7 +49,7 @@ def test_names_are_words_without_the_names_of_blocks() -> None:
 
 
 def test_the_means_of_several_classes_are_named_after_them() -> None:
-    naming = FunctionTransformer(feature_names_out=partial(name_target_means, classes=("a", "b_c", "d")))
+    naming = FunctionTransformer(feature_names_out=TargetMeanNames(("a", "b_c", "d")))
     mean = make_pipeline(TargetEncoder(target_type="multiclass"), StandardScaler(), naming)
     assert names_of(("many", mean, ["city"]), target=[0, 1, 2, 2]) == [
         "city (share of a)",

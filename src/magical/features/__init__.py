@@ -9,7 +9,7 @@ from magical.features.column_selectors import Columns, select_columns
 from magical.features.date_parts import DateParts
 from magical.features.feature import Feature, LearnedFeature, PlanContext, with_features
 from magical.features.logarithm import Log
-from magical.features.readable_names import name_category, name_outputs, name_target_means
+from magical.features.readable_names import TargetMeanNames, name_category, name_outputs
 
 __all__ = [
     "Arithmetic",
@@ -19,9 +19,9 @@ __all__ = [
     "LearnedFeature",
     "Log",
     "PlanContext",
+    "TargetMeanNames",
     "name_category",
     "name_outputs",
-    "name_target_means",
     "select_columns",
     "with_features",
 ]

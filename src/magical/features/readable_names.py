@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from magical.errors import shorten
 
-__all__ = ["name_category", "name_outputs", "name_target_means"]
+__all__ = ["TargetMeanNames", "name_category", "name_outputs"]
 
 _INDICATOR = "missingindicator_"  # the prefix of scikit-learn's imputers
 _RARE = "infrequent_sklearn"  # the category of scikit-learn's encoders for all rare ones
@@ -28,25 +29,30 @@ def name_category(feature: str, category: object) -> str:
     return f"{feature}={'(rare)' if category == _RARE else shorten(category, 40)}"
 
 
-def name_target_means(transformer: object, names: Iterable[str], classes: Sequence[object] = ()) -> list[str]:
-    """Name the columns of a TargetEncoder: for ``FunctionTransformer(feature_names_out=...)`` behind it.
+@dataclass
+class TargetMeanNames:
+    """Names the columns of a TargetEncoder: for ``FunctionTransformer(feature_names_out=...)`` behind it.
 
-    Args:
-        transformer: the FunctionTransformer; not used.
-        names: the names of the TargetEncoder.
-        classes: more than two classes in their order, each of which has a column of its own
-            (bind them by ``functools.partial``); otherwise none.
+    Not a function with ``functools.partial``: skops does not load one.
+
+    Attributes:
+        classes: more than two classes in their order, each of which has a column of its own; otherwise none.
 
     Example:
-        >>> name_target_means(None, ["city"])
+        >>> TargetMeanNames()(None, ["city"])
         ['city (target mean)']
-        >>> name_target_means(None, ["city_0", "city_1", "city_2"], classes=("low", "mid", "high"))
+        >>> TargetMeanNames(("low", "mid", "high"))(None, ["city_0", "city_1", "city_2"])
         ['city (share of low)', 'city (share of mid)', 'city (share of high)']
     """
-    if not classes:
-        return [f"{name} (target mean)" for name in names]
-    pairs = (name.rpartition("_") for name in names)
-    return [f"{column} (share of {shorten(classes[int(number)], 40)})" for column, _, number in pairs]
+
+    classes: tuple[object, ...] = ()
+
+    def __call__(self, transformer: object, names: Iterable[str]) -> list[str]:
+        """Name the columns; ``transformer`` is the FunctionTransformer, and not used."""
+        if not self.classes:
+            return [f"{name} (target mean)" for name in names]
+        pairs = (name.rpartition("_") for name in names)
+        return [f"{column} (share of {shorten(self.classes[int(i)], 40)})" for column, _, i in pairs]
 
 
 def name_outputs(transformer: object, names: Iterable[str]) -> list[str]:
