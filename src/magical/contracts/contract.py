@@ -48,8 +48,8 @@ class Role:
 
     Attributes:
         parent: for a key, the contract (or its name) whose id the column contains.
-        choices: the values of a ``Literal`` in their order. Python takes a Literal of the same values in another
-            order for equal, and returns the first one of a process; the role makes the two hints differ.
+        choices: the values of a ``Literal`` in their order. Python takes a Literal of the same values in
+            another order for equal, and returns the first one of a process; this makes the two hints differ.
     """
 
     name: str
