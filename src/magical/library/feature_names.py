@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ __all__ = ["TracedFeature", "tabulate_features", "trace_columns", "trace_feature
 _INDICATOR = "missingindicator_"  # what scikit-learn's imputers write before the name of a column
 _PRODUCT, _POWER = re.compile(" |_x_"), re.compile(r"(\^|_pow)\d+$|_squared$|_cubed$")
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_SEPARATORS = "=_ (^"  # what follows the name of a column in the name of a feature that is made from it
+_SEPARATORS = "=_ (^:"  # what follows the name of a column in the name of a feature that is made from it
 
 
 class TracedFeature(NamedTuple):
@@ -130,8 +130,10 @@ def _find_sources(feature: Feature, schema: Schema) -> dict[str, list[str]]:
 def _merge(name: str, parts: Sequence[TracedFeature], made_by: str) -> TracedFeature:
     """Make a feature that comes from all columns of its parts."""
     columns = dict.fromkeys(chain.from_iterable(p.columns for p in parts))
-    makers = dict.fromkeys(chain.from_iterable(p.made_by for p in parts))
-    return TracedFeature(name, tuple(columns), (*makers, made_by) if made_by else tuple(makers))
+    # Aligned at the last: what made only some parts came before what made all of them.
+    places = zip_longest(*(reversed(p.made_by) for p in parts))
+    makers = dict.fromkeys(maker for place in places for maker in reversed(place) if maker)
+    return TracedFeature(name, tuple(columns), tuple(m for m in (*reversed(makers), made_by) if m))
 
 
 def _trace(transformer: Any, inputs: Sequence[TracedFeature]) -> list[TracedFeature]:
@@ -186,15 +188,24 @@ def _list_names(columns: Any, names: Sequence[str]) -> list[str]:
 def _trace_names(transformer: Any, inputs: Sequence[TracedFeature]) -> list[TracedFeature]:
     """Trace the outputs of one transformer by their names."""
     names = [f.name for f in inputs]
-    made_by = type(transformer).__name__
     outputs = [str(n) for n in transformer.get_feature_names_out(np.asarray(names, dtype=object))]
-    if getattr(transformer, "func", made_by) is None:  # a FunctionTransformer that gives only names
+    if getattr(transformer, "func", outputs) is None:  # a FunctionTransformer that gives only names
         return [f._replace(name=name) for f, name in zip(inputs, outputs, strict=True)]
     if hasattr(transformer, "get_support"):  # it keeps some inputs as they are
         kept = [f for f, is_kept in zip(inputs, transformer.get_support(), strict=True) if is_kept]
         return [f._replace(name=name) for f, name in zip(kept, outputs, strict=True)]
     by_name = {f.name: f for f in inputs}
+    made_by = _describe(transformer)
     return [_merge(name, _find_parts(name, by_name) or inputs, made_by) for name in outputs]
+
+
+def _describe(transformer: Any) -> str:
+    """Name a transformer after its class, its function, or what it wraps; empty if it changes no value."""
+    inner = getattr(transformer, "encoder", None) or getattr(transformer, "transformer", None)
+    function = getattr(transformer, "func", None)
+    if function is np.asarray:
+        return ""
+    return str(getattr(function, "__name__", "")) or type(inner or transformer).__name__
 
 
 def _find_parts(name: str, inputs: Mapping[str, TracedFeature]) -> list[TracedFeature]:
