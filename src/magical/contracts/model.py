@@ -140,8 +140,8 @@ _NUMBERS = ("int", "float", "bool")
 def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
     """Convert a table to the one kind of pandas frame that pipelines are fitted on and predict from.
 
-    Numbers, booleans and durations (in microseconds) become ``float64`` with NaN where a value is missing,
-    texts ``object`` with NaN, dates ``datetime64[us]``. Columns are in the order of the schema.
+    Numbers, booleans and durations (in microseconds) become ``float64`` with NaN where a value is missing or
+    infinite, texts ``object`` with NaN, dates ``datetime64[us]``. Columns are in the order of the schema.
 
     Example:
         >>> from magical.contracts.schema import Column
@@ -162,6 +162,9 @@ def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
         return others
     # All numbers as floats, of which alone pandas has a NaN; and all at once, since there may be thousands.
     block = frame.select(numbers).cast(pl.Float64).to_numpy()
+    # scikit-learn refuses infinite numbers in the middle of a fit, or of a prediction: they count as missing.
+    if (infinite := np.isinf(block)).any():
+        block = np.where(infinite, np.nan, block)
     floats = pd.DataFrame(block, columns=numbers, index=index)
     return floats if not rest else pd.concat([floats, others], axis=1)[schema.names]
 

@@ -7,21 +7,36 @@ Door: this module.
 from magical.features.arithmetic import Arithmetic
 from magical.features.column_selectors import Columns, select_columns
 from magical.features.date_parts import DateParts
-from magical.features.feature import Feature, LearnedFeature, PlanContext, with_features
+from magical.features.encoding import Encode, make_one_hot, make_target_encoder
+from magical.features.epoch_days import to_epoch_days
+from magical.features.feature import Feature, LearnedFeature, PlanContext, Stage, with_features
+from magical.features.imputing import Impute
 from magical.features.logarithm import Log
 from magical.features.readable_names import TargetMeanNames, name_category, name_outputs
+from magical.features.scaling import Scale
+from magical.features.selecting_columns import Select
+from magical.features.transformer import Transformer
 
 __all__ = [
     "Arithmetic",
     "Columns",
     "DateParts",
+    "Encode",
     "Feature",
+    "Impute",
     "LearnedFeature",
     "Log",
     "PlanContext",
+    "Scale",
+    "Select",
+    "Stage",
     "TargetMeanNames",
+    "Transformer",
+    "make_one_hot",
+    "make_target_encoder",
     "name_category",
     "name_outputs",
     "select_columns",
+    "to_epoch_days",
     "with_features",
 ]
