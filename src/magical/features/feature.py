@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import polars as pl
 
-from magical.contracts.schema import Column, Schema
+from magical.contracts.schema import Column, Schema, to_snake_case
 from magical.errors import WiringError, join_names
 from magical.features.column_selectors import Columns, select_columns
 from magical.settings import TaggedSettings
 
 __all__ = ["Feature", "LearnedFeature", "PlanContext", "Stage", "with_features"]
 
-Stage = Literal["impute", "scale", "encode", "add", "select"]
+Stage = Literal["impute", "scale", "encode", "transform", "add", "select"]
 
 MAX_ADDED = 10_000  # columns of one feature: more are a mistake, and would take minutes and gigabytes
 
@@ -29,11 +29,13 @@ class PlanContext:
         task: ``binary``, ``multiclass`` or ``regression``.
         rows: the number of rows of train.
         folds: a splitter of scikit-learn, for transformers that encode by the target.
+        classes: the classes of the target in order; none of a number.
     """
 
     task: str
     rows: int
     folds: Any = None
+    classes: tuple[Any, ...] = ()
 
 
 class Feature(TaggedSettings):
@@ -138,7 +140,9 @@ class LearnedFeature(Feature):
 
     A subclass sets ``stage`` and ``types``, and makes an unfitted transformer of scikit-learn in
     ``transformer``. Stages ``impute``, ``scale`` and ``encode`` take the place of what ``transform`` would do
-    with these columns by itself; ``add`` adds columns beside them; ``select`` comes after all others.
+    with these columns by itself; ``transform`` takes the place of encoding and scaling both; ``add`` adds
+    columns beside them; ``select`` comes after all others. What transforms or adds gets the columns imputed;
+    or encoded and scaled as well, if it has a field ``after_scaling`` that is true.
 
     Attributes:
         columns: the columns that it reads; selectors are allowed.
@@ -167,6 +171,21 @@ class LearnedFeature(Feature):
         """True: it is fitted."""
         return True
 
+    @property
+    def plan_stage(self) -> Stage:
+        """The stage that it has with these settings: by default that of its kind."""
+        return self.stage
+
+    @property
+    def is_joint(self) -> bool:
+        """True if what it makes of one column depends on the other columns that it is fitted on."""
+        return False
+
+    @property
+    def block_name(self) -> str:
+        """The name of its block in the Pipeline."""
+        return to_snake_case(type(self).__name__)
+
     def adds(self, schema: Schema) -> tuple[Column, ...]:
         """Declare no column: those that it makes exist inside the Pipeline only."""
         return ()
@@ -179,9 +198,24 @@ class LearnedFeature(Feature):
         """Return the columns that it is fitted on.
 
         Raises:
-            WiringError: the table lacks one, or has it in another type.
+            WiringError: the table lacks one, has it in another type, or with a role.
         """
-        return self.read(schema, *self.types, names=self.columns)
+        return self.read_features(schema, *self.types)
+
+    def read_features(self, schema: Schema, *types: str) -> list[Column]:
+        """Look up ``columns``, each of one of these types; columns with a role are no features.
+
+        Raises:
+            WiringError: the table lacks one, has it in another type, or with a role.
+        """
+        columns = self.read(schema, *types, names=self.columns)
+        for column in columns:
+            if column.role:
+                raise WiringError(
+                    f"{self!r} reads {column.name}, no feature of {schema.name}, but its {column.role}.",
+                    hint=f"leave {column.name} out, or let featurize make a column of it.",
+                )
+        return columns
 
     def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
         """Make an unfitted transformer of scikit-learn for these columns."""
