@@ -96,6 +96,11 @@ class TaggedSettings(Settings):
         """Find a class of the family by its name, as in Python or in snake case; None if there is none."""
         return cls.kinds.get(name) or next((k for n, k in cls.kinds.items() if is_same_kind(n, name)), None)
 
+    @staticmethod
+    def is_tag(name: str) -> bool:
+        """Return True if a family has a kind of this name."""
+        return any(family.find_kind(name) for family in TaggedSettings.__subclasses__())
+
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Validate as the class that ``kind`` names, and include ``kind`` when serialising."""
