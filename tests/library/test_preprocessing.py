@@ -20,8 +20,9 @@ from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
 from magical.features import Log
 from magical.library import model_data, transform
+from magical.library.pipeline_columns import find_pipeline_inputs
 from magical.library.prediction_task import infer_task, make_examples
-from magical.library.preprocessing import find_pipeline_inputs, to_epoch_days
+from magical.library.preprocessing import to_epoch_days
 
 
 def blocks(pipeline: Pipeline) -> dict[str, list[str]]:

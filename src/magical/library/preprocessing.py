@@ -1,17 +1,19 @@
 """The step ``transform``: plan imputation, scaling and encoding as an unfitted scikit-learn Pipeline."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import polars as pl
 
 from magical.contracts.contract import Contract
 from magical.contracts.promises import Frame, Pipeline, contract_of
-from magical.contracts.schema import Column, Schema
+from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, WiringError, join_names
 from magical.events import current_sink, emit, keep
 from magical.features import Feature
+from magical.library.left_out_columns import MAX_ONE_HOT, ColumnCounts, find_usable_columns
+from magical.library.pipeline_columns import find_pipeline_inputs
 from magical.library.prediction_task import Task, infer_task, make_examples
 from magical.library.remarks import log_warnings, warn
 from magical.steps import step
@@ -20,29 +22,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.model_selection import KFold, StratifiedKFold
 
-__all__ = ["build_pipeline", "find_pipeline_inputs", "plan_pipeline", "to_epoch_days", "transform"]
+__all__ = ["build_pipeline", "plan_pipeline", "to_epoch_days", "transform"]
 
 C = TypeVar("C", bound=Contract)
 
-MAX_ONE_HOT = 30  # more different texts would make wide, sparse columns: those are target-encoded
-MAX_DISTINCT_SHARE = 0.5  # texts that hardly repeat, such as names, say nothing about other rows
 FOLDS = 5
 PREVIEW_ROWS = 50
 PREVIEW_FIT_ROWS = 50_000
-
-
-class _ColumnCounts(NamedTuple):
-    """A column of train, with its numbers of distinct values, missing values and rows."""
-
-    column: Column
-    distinct: int
-    missing: int
-    rows: int
-
-    @property
-    def is_category(self) -> bool:
-        """True for texts, and for numbers of a Literal: those have no distances that a model could use."""
-        return self.column.type == "str" or (self.column.type == "int" and bool(self.column.choices))
 
 
 @step
@@ -98,9 +84,9 @@ def plan_pipeline(train: pl.DataFrame, features: Sequence[Feature] = ()) -> Pipe
         WiringError: a learned feature reads a column that is missing or of another type.
     """
     schema, task = contract_of(train), infer_task(train)
-    counts, dropped = _select_columns(train, schema)
-    if dropped:
-        emit(f"left out: {join_names(dropped)}")
+    counts, left_out = find_usable_columns(train, schema)
+    if left_out:
+        emit(f"left out: {join_names(map(str, left_out))}")
     if not counts:
         raise BrokenPromise(
             f"{schema.name} has no feature that a model could learn from.",
@@ -139,20 +125,6 @@ def to_epoch_days(frame: "pd.DataFrame") -> "pd.DataFrame":
     return days
 
 
-def find_pipeline_inputs(preprocessing: Pipeline, schema: Schema) -> Schema:
-    """Return a schema of the features that a Pipeline reads: those of its ColumnTransformer, or else all."""
-    from sklearn.compose import ColumnTransformer
-
-    names = {c.name for c in schema.features}
-    first = preprocessing.steps[0][1]
-    # Only columns given by name can be known before the fit; a selector or a callable reads any.
-    if isinstance(first, ColumnTransformer) and first.remainder == "drop":
-        columns = [block[2] for block in first.transformers]
-        if all(isinstance(c, list) and all(isinstance(n, str) for n in c) for c in columns):
-            names = {n for c in columns for n in c}
-    return Schema(f"{schema.name}Features", tuple(c for c in schema.columns if c.name in names))
-
-
 def _warn_missing_features(features: tuple[Feature, ...], schema: Schema) -> None:
     """Warn of features in the settings that train lacks, for example without a call of ``featurize``."""
     missing: list[str] = []
@@ -168,30 +140,6 @@ def _warn_missing_features(features: tuple[Feature, ...], schema: Schema) -> Non
         )
 
 
-def _select_columns(train: pl.DataFrame, schema: Schema) -> tuple[list[_ColumnCounts], list[str]]:
-    """Divide the features into those to use, with counts, and those dropped, with the reason."""
-    used, dropped = [], []
-    for column in schema.features:
-        values = train.get_column(column.name)
-        if column.type in ("list", "any", "time"):
-            dropped.append(f"{column.name} (a {column.type})")
-            continue
-        missing = values.null_count()
-        counts = _ColumnCounts(column, values.n_unique() - (missing > 0), missing, len(values))
-        # One value and nulls is still a feature: the column that marks missing values varies.
-        if counts.distinct == 0 or (counts.distinct == 1 and not missing):
-            dropped.append(f"{column.name} (one value only)")
-        elif column.type == "str" and not column.choices and _is_mostly_distinct(counts):
-            dropped.append(f"{column.name} ({counts.distinct:,} different texts in {counts.rows:,} rows)")
-        else:
-            used.append(counts)
-    return used, dropped
-
-
-def _is_mostly_distinct(counts: _ColumnCounts) -> bool:
-    return counts.distinct > max(MAX_ONE_HOT, MAX_DISTINCT_SHARE * (counts.rows - counts.missing))
-
-
 def _make_folds(train: pl.DataFrame, task: Task) -> "KFold | StratifiedKFold":
     """Make the folds of the target encoder, by class where each class has enough rows."""
     from sklearn.model_selection import KFold, StratifiedKFold
@@ -204,7 +152,7 @@ def _make_folds(train: pl.DataFrame, task: Task) -> "KFold | StratifiedKFold":
 
 
 def _build_blocks(
-    counts: list[_ColumnCounts], task: Task, folds: "KFold | StratifiedKFold"
+    counts: list[ColumnCounts], task: Task, folds: "KFold | StratifiedKFold"
 ) -> list[tuple[str, Any, list[str]]]:
     """Build the blocks of the ColumnTransformer; omit those without columns."""
     from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder

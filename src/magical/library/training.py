@@ -19,8 +19,9 @@ from magical.library.metrics.metric_settings import Metric, build_misfit_error, 
 from magical.library.metrics.metric_values import compute_metric, read_weights
 from magical.library.metrics.metrics import Array, loss
 from magical.library.metrics.predicted_rows import PredictedRows
+from magical.library.pipeline_columns import find_pipeline_inputs
 from magical.library.prediction_task import Examples, Task, infer_task, make_examples
-from magical.library.preprocessing import build_pipeline, find_pipeline_inputs
+from magical.library.preprocessing import build_pipeline
 from magical.library.remarks import log_warnings
 from magical.steps import step
 
