@@ -37,8 +37,8 @@ def _validate_selector(selector: str) -> str:
     kind, separator, name = selector.removeprefix("!").partition(":")
     if not kind:
         raise ValueError("an empty text names no column")
-    if separator:
-        _build_test(kind, name)
+    if separator and _find_test(kind, name) is None:
+        raise ValueError(f"there is no selector {kind}:{name}; {_suggest_selectors(kind, name)}")
     return selector
 
 
@@ -94,10 +94,9 @@ def _find_columns(selector: str, schema: Schema, asker: object) -> Sequence[Colu
     """Return the columns of one selector; raise a WiringError if there is none."""
     kind, separator, name = selector.partition(":")
     if separator:
-        try:
-            is_selected = _build_test(kind, name)
-        except ValueError as error:
-            raise WiringError(f"{asker!r} reads {selector}: {error}.") from None
+        is_selected = _find_test(kind, name)
+        if is_selected is None:
+            raise WiringError(f"{asker!r} has no selector {selector}.", hint=_suggest_selectors(kind, name))
         found = [c for c in schema.columns if is_selected(c)]
     elif any(w in selector for w in _WILDCARDS):
         found = [c for c in schema.features if fnmatch.fnmatchcase(c.name, selector)]
@@ -111,16 +110,20 @@ def _find_columns(selector: str, schema: Schema, asker: object) -> Sequence[Colu
     return found
 
 
-def _build_test(kind: str, name: str) -> Callable[[Column], bool]:
-    """Return the test of ``type:NAME`` or ``role:NAME``; raise a ValueError if there is no such selector."""
+def _find_test(kind: str, name: str) -> Callable[[Column], bool] | None:
+    """Return the test of ``type:NAME`` or ``role:NAME``; None if there is no such selector."""
     if kind == "role" and name in ROLES and name != "target":
         return lambda c: c.role == name
     if kind == "type" and name in _TYPES:
         return lambda c: not c.role and _TYPES[name](c)
     if kind == "type" and name in _PLAIN_TYPES:
         return lambda c: not c.role and c.type == name
-    words = [f"type:{t}" for t in (*_TYPES, *_PLAIN_TYPES)] + [f"role:{r}" for r in ROLES if r != "target"]
-    raise ValueError(f"there is no selector {kind}:{name}; {did_you_mean(f'{kind}:{name}', words)}")
+    return None
+
+
+def _suggest_selectors(kind: str, name: str) -> str:
+    types = [f"type:{t}" for t in (*_TYPES, *_PLAIN_TYPES)]
+    return did_you_mean(f"{kind}:{name}", [*types, *(f"role:{r}" for r in ROLES if r != "target")])
 
 
 def _find_named(name: str, schema: Schema, asker: object) -> Column:

@@ -10,9 +10,10 @@ from magical.contracts.contract import Contract
 from magical.contracts.promises import Frame, Pipeline, contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, WiringError, join_names
-from magical.events import current_sink, emit, keep
-from magical.features import Feature
-from magical.library.left_out_columns import MAX_ONE_HOT, ColumnCounts, find_usable_columns
+from magical.events import current_sink, keep
+from magical.features import Feature, name_category, name_outputs
+from magical.library.feature_names import tabulate_features, trace_features
+from magical.library.left_out_columns import MAX_ONE_HOT, ColumnCounts, find_usable_columns, report_left_out
 from magical.library.pipeline_columns import find_pipeline_inputs
 from magical.library.prediction_task import Task, infer_task, make_examples
 from magical.library.remarks import log_warnings, warn
@@ -38,16 +39,17 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
     Numbers: missing ones get the median and a column that marks them; scaled to mean 0 and variance 1. Dates:
     days since 1970, then the same. Bools: 0 or 1. Texts, and numbers of a ``Literal``, of up to 30 different
     values: one column each, rare ones together; new ones count as rare. Of more values: the target's mean of
-    each, shrunken and cross-fitted (Micci-Barreca 2001). Dropped and logged: columns with one value only, and
-    texts that hardly repeat, since a model would memorise them.
+    each, shrunken and cross-fitted (Micci-Barreca 2001). Left out and logged: columns with one value only,
+    texts that hardly repeat, since a model would memorise them, and copies of another column.
 
     Args:
         train: rows whose contract names the features: the columns without a role.
         features: the features of the settings, added by ``featurize``; a missing one causes a warning.
 
     Returns:
-        An unfitted Pipeline; ``tune`` fits it on train. The first transformed rows are kept as
-        ``transformed``.
+        An unfitted Pipeline; ``tune`` fits it on train. Kept are the first transformed rows as
+        ``transformed``, the columns that each feature comes from as ``features``, and the columns that are
+        left out, with the reason, as ``left_out``.
 
     Raises:
         BrokenPromise: no feature is left, or the target cannot be predicted.
@@ -68,7 +70,8 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
     # The preview costs a fit: make it only where a run keeps it, and on a sample of a large table.
     if current_sink.get() is not None:
         sample = train.gather_every(1 + train.height // PREVIEW_FIT_ROWS)
-        _keep_preview(pipeline, sample, infer_task(train), schema)
+        fitted = _keep_preview(pipeline, sample, infer_task(train), schema)
+        keep("features", tabulate_features(trace_features(fitted, schema, features)))
     return pipeline
 
 
@@ -85,17 +88,20 @@ def plan_pipeline(train: pl.DataFrame, features: Sequence[Feature] = ()) -> Pipe
     """
     schema, task = contract_of(train), infer_task(train)
     counts, left_out = find_usable_columns(train, schema)
-    if left_out:
-        emit(f"left out: {join_names(map(str, left_out))}")
+    report_left_out(left_out)
     if not counts:
         raise BrokenPromise(
             f"{schema.name} has no feature that a model could learn from.",
             hint="declare columns without a role in its contract; what is not declared is no feature.",
         )
     from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import FunctionTransformer
 
     blocks = _build_blocks(counts, task, _make_folds(train, task))
-    return build_pipeline(("columns", ColumnTransformer(blocks, sparse_threshold=0.0)))
+    return build_pipeline(
+        ("columns", ColumnTransformer(blocks, sparse_threshold=0.0)),
+        ("names", FunctionTransformer(feature_names_out=name_outputs)),
+    )
 
 
 def build_pipeline(*steps: tuple[str, Any]) -> Pipeline:
@@ -162,9 +168,8 @@ def _build_blocks(
 
     few = [c.column.name for c in counts if c.is_category and c.distinct <= MAX_ONE_HOT]
     many = [c.column.name for c in counts if c.is_category and c.distinct > MAX_ONE_HOT]
-    rare = max(1, min(10, counts[0].rows // 100))
-    # State the target's type: the encoder would take whole numbers of a regression for classes.
-    kind = {"regression": "continuous"}.get(task.kind, task.kind)
+    # The encoder would take whole numbers of a regression for classes.
+    kind = "continuous" if task.kind == "regression" else task.kind
     blocks = [
         ("numbers", _build_imputer("median", StandardScaler()), columns_of("int", "float", "duration")),
         (
@@ -178,7 +183,12 @@ def _build_blocks(
         ("truths", _build_imputer("most_frequent"), columns_of("bool")),
         (
             "few",
-            OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=rare, sparse_output=False),
+            OneHotEncoder(
+                handle_unknown="infrequent_if_exist",
+                min_frequency=max(1, min(10, counts[0].rows // 100)),
+                sparse_output=False,
+                feature_name_combiner=name_category,
+            ),
             few,
         ),
         (
@@ -199,16 +209,14 @@ def _build_imputer(strategy: str, *following: Any) -> Pipeline:
     return build_pipeline(("impute", impute), *(("scale", t) for t in following))
 
 
-def _keep_preview(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: Schema) -> None:
-    """Keep the first transformed rows, from a fitted copy: the step returns the Pipeline unfitted."""
+def _keep_preview(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: Schema) -> Pipeline:
+    """Keep the first transformed rows, and return the fitted copy: the step returns the Pipeline unfitted."""
     from sklearn.base import clone
 
     X, y = make_examples(train, task, find_pipeline_inputs(pipeline, schema))
     with log_warnings():
         fitted = clone(pipeline)
         values = np.asarray(fitted.fit_transform(X, y))[:PREVIEW_ROWS]
-    names = [str(n).partition("__") for n in fitted.get_feature_names_out()]
-    short = [n[2] for n in names]
-    # Without the block's name two blocks may give columns of one name.
-    labels = short if len(set(short)) == len(short) else ["".join(n) for n in names]
-    keep("transformed", pl.DataFrame({n: values[:, i] for i, n in enumerate(labels)}))
+    names = map(str, fitted.get_feature_names_out())
+    keep("transformed", pl.DataFrame({n: values[:, i] for i, n in enumerate(names)}))
+    return fitted
