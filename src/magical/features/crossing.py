@@ -85,7 +85,7 @@ class Cross(Feature):
         if is_number and column.name not in self.edges:
             raise WiringError(
                 f"{self!r} crosses categories, and {column.name} is a number ({column.type_text}).",
-                hint=f"add edges = {{{column.name} = [...]}}, or cross {column.name}_bin of a Bin before it.",
+                hint=f"add edges = {{{column.name} = [...]}}, or list a Bin before it and cross {column.name}_bin.",
             )
         if not is_number and column.name in self.edges:
             raise WiringError(
