@@ -13,6 +13,7 @@ from magical.features.feature import Feature, LearnedFeature, PlanContext, with_
 from magical.features.indicator import Indicator
 from magical.features.logarithm import Log
 from magical.features.polynomial import Polynomial
+from magical.features.readable_names import TargetMeanNames, name_category, name_outputs
 from magical.features.text_measures import Text
 
 __all__ = [
@@ -27,7 +28,10 @@ __all__ = [
     "Log",
     "PlanContext",
     "Polynomial",
+    "TargetMeanNames",
     "Text",
+    "name_category",
+    "name_outputs",
     "select_columns",
     "with_features",
 ]

@@ -1,17 +1,20 @@
 """The step ``transform``: plan imputation, scaling and encoding as an unfitted scikit-learn Pipeline."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import polars as pl
 
 from magical.contracts.contract import Contract
 from magical.contracts.promises import Frame, Pipeline, contract_of
-from magical.contracts.schema import Column, Schema
+from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, WiringError, join_names
-from magical.events import current_sink, emit, keep
-from magical.features import Feature
+from magical.events import current_sink, keep
+from magical.features import Feature, name_category, name_outputs
+from magical.library.feature_names import tabulate_features, trace_features
+from magical.library.left_out_columns import MAX_ONE_HOT, ColumnCounts, find_usable_columns, report_left_out
+from magical.library.pipeline_columns import find_pipeline_inputs
 from magical.library.prediction_task import Task, infer_task, make_examples
 from magical.library.remarks import log_warnings, warn
 from magical.steps import step
@@ -20,29 +23,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.model_selection import KFold, StratifiedKFold
 
-__all__ = ["build_pipeline", "find_pipeline_inputs", "plan_pipeline", "to_epoch_days", "transform"]
+__all__ = ["build_pipeline", "plan_pipeline", "to_epoch_days", "transform"]
 
 C = TypeVar("C", bound=Contract)
 
-MAX_ONE_HOT = 30  # more different texts would make wide, sparse columns: those are target-encoded
-MAX_DISTINCT_SHARE = 0.5  # texts that hardly repeat, such as names, say nothing about other rows
 FOLDS = 5
 PREVIEW_ROWS = 50
 PREVIEW_FIT_ROWS = 50_000
-
-
-class _ColumnCounts(NamedTuple):
-    """A column of train, with its numbers of distinct values, missing values and rows."""
-
-    column: Column
-    distinct: int
-    missing: int
-    rows: int
-
-    @property
-    def is_category(self) -> bool:
-        """True for texts, and for numbers of a Literal: those have no distances that a model could use."""
-        return self.column.type == "str" or (self.column.type == "int" and bool(self.column.choices))
 
 
 @step
@@ -52,16 +39,17 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
     Numbers: missing ones get the median and a column that marks them; scaled to mean 0 and variance 1. Dates:
     days since 1970, then the same. Bools: 0 or 1. Texts, and numbers of a ``Literal``, of up to 30 different
     values: one column each, rare ones together; new ones count as rare. Of more values: the target's mean of
-    each, shrunken and cross-fitted (Micci-Barreca 2001). Dropped and logged: columns with one value only, and
-    texts that hardly repeat, since a model would memorise them.
+    each, shrunken and cross-fitted (Micci-Barreca 2001). Left out and logged: columns with one value only,
+    texts that hardly repeat, since a model would memorise them, and copies of another column.
 
     Args:
         train: rows whose contract names the features: the columns without a role.
         features: the features of the settings, added by ``featurize``; a missing one causes a warning.
 
     Returns:
-        An unfitted Pipeline; ``tune`` fits it on train. The first transformed rows are kept as
-        ``transformed``.
+        An unfitted Pipeline; ``tune`` fits it on train. Kept are the first transformed rows as
+        ``transformed``, the columns that each feature comes from as ``features``, and the columns that are
+        left out, with the reason, as ``left_out``.
 
     Raises:
         BrokenPromise: no feature is left, or the target cannot be predicted.
@@ -82,7 +70,8 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
     # The preview costs a fit: make it only where a run keeps it, and on a sample of a large table.
     if current_sink.get() is not None:
         sample = train.gather_every(1 + train.height // PREVIEW_FIT_ROWS)
-        _keep_preview(pipeline, sample, infer_task(train), schema)
+        fitted = _keep_preview(pipeline, sample, infer_task(train), schema)
+        keep("features", tabulate_features(trace_features(fitted, schema, features)))
     return pipeline
 
 
@@ -98,18 +87,21 @@ def plan_pipeline(train: pl.DataFrame, features: Sequence[Feature] = ()) -> Pipe
         WiringError: a learned feature reads a column that is missing or of another type.
     """
     schema, task = contract_of(train), infer_task(train)
-    counts, dropped = _select_columns(train, schema)
-    if dropped:
-        emit(f"left out: {join_names(dropped)}")
+    counts, left_out = find_usable_columns(train, schema)
+    report_left_out(left_out)
     if not counts:
         raise BrokenPromise(
             f"{schema.name} has no feature that a model could learn from.",
             hint="declare columns without a role in its contract; what is not declared is no feature.",
         )
     from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import FunctionTransformer
 
     blocks = _build_blocks(counts, task, _make_folds(train, task))
-    return build_pipeline(("columns", ColumnTransformer(blocks, sparse_threshold=0.0)))
+    return build_pipeline(
+        ("columns", ColumnTransformer(blocks, sparse_threshold=0.0)),
+        ("names", FunctionTransformer(feature_names_out=name_outputs)),
+    )
 
 
 def build_pipeline(*steps: tuple[str, Any]) -> Pipeline:
@@ -139,20 +131,6 @@ def to_epoch_days(frame: "pd.DataFrame") -> "pd.DataFrame":
     return days
 
 
-def find_pipeline_inputs(preprocessing: Pipeline, schema: Schema) -> Schema:
-    """Return a schema of the features that a Pipeline reads: those of its ColumnTransformer, or else all."""
-    from sklearn.compose import ColumnTransformer
-
-    names = {c.name for c in schema.features}
-    first = preprocessing.steps[0][1]
-    # Only columns given by name can be known before the fit; a selector or a callable reads any.
-    if isinstance(first, ColumnTransformer) and first.remainder == "drop":
-        columns = [block[2] for block in first.transformers]
-        if all(isinstance(c, list) and all(isinstance(n, str) for n in c) for c in columns):
-            names = {n for c in columns for n in c}
-    return Schema(f"{schema.name}Features", tuple(c for c in schema.columns if c.name in names))
-
-
 def _warn_missing_features(features: tuple[Feature, ...], schema: Schema) -> None:
     """Warn of features in the settings that train lacks, for example without a call of ``featurize``."""
     missing: list[str] = []
@@ -168,30 +146,6 @@ def _warn_missing_features(features: tuple[Feature, ...], schema: Schema) -> Non
         )
 
 
-def _select_columns(train: pl.DataFrame, schema: Schema) -> tuple[list[_ColumnCounts], list[str]]:
-    """Divide the features into those to use, with counts, and those dropped, with the reason."""
-    used, dropped = [], []
-    for column in schema.features:
-        values = train.get_column(column.name)
-        if column.type in ("list", "any", "time"):
-            dropped.append(f"{column.name} (a {column.type})")
-            continue
-        missing = values.null_count()
-        counts = _ColumnCounts(column, values.n_unique() - (missing > 0), missing, len(values))
-        # One value and nulls is still a feature: the column that marks missing values varies.
-        if counts.distinct == 0 or (counts.distinct == 1 and not missing):
-            dropped.append(f"{column.name} (one value only)")
-        elif column.type == "str" and not column.choices and _is_mostly_distinct(counts):
-            dropped.append(f"{column.name} ({counts.distinct:,} different texts in {counts.rows:,} rows)")
-        else:
-            used.append(counts)
-    return used, dropped
-
-
-def _is_mostly_distinct(counts: _ColumnCounts) -> bool:
-    return counts.distinct > max(MAX_ONE_HOT, MAX_DISTINCT_SHARE * (counts.rows - counts.missing))
-
-
 def _make_folds(train: pl.DataFrame, task: Task) -> "KFold | StratifiedKFold":
     """Make the folds of the target encoder, by class where each class has enough rows."""
     from sklearn.model_selection import KFold, StratifiedKFold
@@ -204,7 +158,7 @@ def _make_folds(train: pl.DataFrame, task: Task) -> "KFold | StratifiedKFold":
 
 
 def _build_blocks(
-    counts: list[_ColumnCounts], task: Task, folds: "KFold | StratifiedKFold"
+    counts: list[ColumnCounts], task: Task, folds: "KFold | StratifiedKFold"
 ) -> list[tuple[str, Any, list[str]]]:
     """Build the blocks of the ColumnTransformer; omit those without columns."""
     from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
@@ -214,9 +168,8 @@ def _build_blocks(
 
     few = [c.column.name for c in counts if c.is_category and c.distinct <= MAX_ONE_HOT]
     many = [c.column.name for c in counts if c.is_category and c.distinct > MAX_ONE_HOT]
-    rare = max(1, min(10, counts[0].rows // 100))
-    # State the target's type: the encoder would take whole numbers of a regression for classes.
-    kind = {"regression": "continuous"}.get(task.kind, task.kind)
+    # The encoder would take whole numbers of a regression for classes.
+    kind = "continuous" if task.kind == "regression" else task.kind
     blocks = [
         ("numbers", _build_imputer("median", StandardScaler()), columns_of("int", "float", "duration")),
         (
@@ -230,7 +183,12 @@ def _build_blocks(
         ("truths", _build_imputer("most_frequent"), columns_of("bool")),
         (
             "few",
-            OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=rare, sparse_output=False),
+            OneHotEncoder(
+                handle_unknown="infrequent_if_exist",
+                min_frequency=max(1, min(10, counts[0].rows // 100)),
+                sparse_output=False,
+                feature_name_combiner=name_category,
+            ),
             few,
         ),
         (
@@ -251,16 +209,14 @@ def _build_imputer(strategy: str, *following: Any) -> Pipeline:
     return build_pipeline(("impute", impute), *(("scale", t) for t in following))
 
 
-def _keep_preview(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: Schema) -> None:
-    """Keep the first transformed rows, from a fitted copy: the step returns the Pipeline unfitted."""
+def _keep_preview(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: Schema) -> Pipeline:
+    """Keep the first transformed rows, and return the fitted copy: the step returns the Pipeline unfitted."""
     from sklearn.base import clone
 
     X, y = make_examples(train, task, find_pipeline_inputs(pipeline, schema))
     with log_warnings():
         fitted = clone(pipeline)
         values = np.asarray(fitted.fit_transform(X, y))[:PREVIEW_ROWS]
-    names = [str(n).partition("__") for n in fitted.get_feature_names_out()]
-    short = [n[2] for n in names]
-    # Without the block's name two blocks may give columns of one name.
-    labels = short if len(set(short)) == len(short) else ["".join(n) for n in names]
-    keep("transformed", pl.DataFrame({n: values[:, i] for i, n in enumerate(labels)}))
+    names = map(str, fitted.get_feature_names_out())
+    keep("transformed", pl.DataFrame({n: values[:, i] for i, n in enumerate(names)}))
+    return fitted
