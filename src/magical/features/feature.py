@@ -75,7 +75,7 @@ class Feature(TaggedSettings):
         """Yield the fields as an author writes them: without defaults, and one name without its tuple."""
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
-            if field.is_required() or value != field.get_default():
+            if field.is_required() or value != field.get_default(call_default_factory=True):
                 yield name, value[0] if _is_single_text(value) else value
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
