@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import polars as pl
 
 from magical.contracts.schema import Column, Schema
 from magical.errors import WiringError, join_names
 from magical.features.column_selectors import Columns, select_columns
-from magical.settings import TaggedSettings
+from magical.settings import PositionalFields, TaggedSettings
 
 __all__ = ["Feature", "LearnedFeature", "PlanContext", "Stage", "with_features"]
 
@@ -33,7 +33,7 @@ class PlanContext:
     folds: Any = None
 
 
-class Feature(TaggedSettings):
+class Feature(PositionalFields, TaggedSettings):
     """Columns computed from other columns of the same row, as settings that can be stored as JSON.
 
     A subclass has fields, declares its columns in ``adds``, and computes them in ``expressions``.
@@ -57,21 +57,6 @@ class Feature(TaggedSettings):
         >>> Ratio("income", "family")
         Ratio(top='income', bottom='family')
     """
-
-    if not TYPE_CHECKING:  # a type checker sees the fields, or the ``__init__`` that a subclass declares
-
-        def __init__(self, *values: Any, **fields: Any) -> None:
-            names = list(type(self).model_fields)
-            if len(values) > len(names):
-                raise TypeError(f"{type(self).__name__} takes {join_names(names)}, got {len(values)} values")
-            super().__init__(**dict(zip(names, values, strict=False)), **fields)
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Yield the fields as an author writes them: without defaults, and one name without its tuple."""
-        for name, field in type(self).model_fields.items():
-            value = getattr(self, name)
-            if field.is_required() or value != field.get_default():
-                yield name, value[0] if isinstance(value, tuple) and len(value) == 1 else value
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
         """Declare the columns that the feature adds to a table of this schema.
