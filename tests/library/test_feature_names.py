@@ -17,7 +17,13 @@ from magical import Contract, Target
 from magical.contracts.schema import Column, Schema
 from magical.features import Arithmetic, Log, name_category, name_outputs, with_features
 from magical.library import Experiment, boosting, linear, model_data, train, transform
-from magical.library.feature_names import TracedFeature, tabulate_features, trace_columns, trace_features
+from magical.library.feature_names import (
+    TracedFeature,
+    find_missing_columns,
+    tabulate_features,
+    trace_columns,
+    trace_features,
+)
 
 
 class House(Contract):
@@ -134,10 +140,16 @@ def test_columns_are_traced_though_a_selector_would_select_what_was_added() -> N
 
 def test_columns_are_traced_to_columns_that_a_step_dropped_later() -> None:
     features = (Log("income"), Arithmetic("per_head", "log_income / (kids + 1)"))
-    table = with_features(CONTRACT, features).without(["income", "log_income", "kids"])
-    assert trace_columns(table, features)["per_head"].columns == ("log_income", "kids")
-    table = with_features(CONTRACT, features).without(["income"])
-    assert trace_columns(table, features)["per_head"].columns == ("income", "kids")
+    for dropped in (["income"], ["income", "log_income", "kids"]):
+        table = with_features(CONTRACT, features).without(dropped)
+        assert trace_columns(table, features)["per_head"].columns == ("income", "kids")
+        assert find_missing_columns(table, features) == []
+
+
+def test_columns_that_were_not_added_are_missing_but_not_those_of_a_selector() -> None:
+    features = (Log("type:number"), Arithmetic("per_head", "log_income / (kids + 1)"))
+    assert find_missing_columns(with_features(CONTRACT, features), features) == []
+    assert find_missing_columns(CONTRACT, features) == ["log_income", "log_age", "log_kids", "per_head"]
 
 
 @pytest.mark.parametrize("experiment", [linear(), boosting()])
