@@ -6,12 +6,12 @@ import fnmatch
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from magical.contracts.schema import ROLES, Column, Schema
 from magical.errors import WiringError, did_you_mean
 
-__all__ = ["Columns", "select_columns"]
+__all__ = ["Columns", "select_columns", "to_tuple"]
 
 _TYPES: dict[str, Callable[[Column], bool]] = {
     "number": lambda c: c.type in ("int", "float") and not c.choices,
@@ -22,12 +22,31 @@ _PLAIN_TYPES = ("int", "float", "str", "bool", "date", "datetime", "time", "dura
 _WILDCARDS = "*?["
 
 
-def _to_tuple(value: Any) -> Any:
-    """Accept one selector where a list of them is wanted."""
+def to_tuple(value: Any) -> Any:
+    """Accept one text where a list of them is wanted.
+
+    Example:
+        >>> to_tuple("income"), to_tuple(["income", "age"])
+        (('income',), ['income', 'age'])
+    """
     return (value,) if isinstance(value, str) else value
 
 
-Columns = Annotated[tuple[str, ...], BeforeValidator(_to_tuple), Field(min_length=1)]
+def _validate_selector(selector: str) -> str:
+    """Refuse a selector that selects nothing of any table, when the settings are read."""
+    kind, separator, name = selector.removeprefix("!").partition(":")
+    if not kind:
+        raise ValueError("an empty text names no column")
+    if separator:
+        _build_test(kind, name)
+    return selector
+
+
+Columns = Annotated[
+    tuple[Annotated[str, AfterValidator(_validate_selector)], ...],
+    BeforeValidator(to_tuple, json_schema_input_type=str | tuple[str, ...]),
+    Field(min_length=1),
+]
 """Selectors of columns: a name, a pattern such as ``mnt_*``, ``type:TYPE`` or ``role:ROLE``; one or a list.
 
 ``!`` before a selector leaves out what it selects: ``["mnt_*", "!mnt_wines"]``. A type is one of a contract,
@@ -56,12 +75,12 @@ def select_columns(selectors: Iterable[str], schema: Schema, asker: object) -> l
     chosen: dict[str, Column] = {}
     left_out: set[str] = set()
     for selector in selectors:
-        is_excluding = selector.startswith("!")
-        found = _find_columns(selector.removeprefix("!"), schema, asker)
-        if is_excluding:
+        if selector.startswith("!"):
+            name = selector[1:]  # the target is never selected, so leaving it out by name does no harm
+            found = [] if name == schema.target else _find_columns(name, schema, asker)
             left_out |= {c.name for c in found}
         else:
-            chosen |= {c.name: c for c in found}
+            chosen |= {c.name: c for c in _find_columns(selector, schema, asker)}
     selected = [c for name, c in chosen.items() if name not in left_out]
     if not selected:
         raise WiringError(
@@ -75,7 +94,11 @@ def _find_columns(selector: str, schema: Schema, asker: object) -> Sequence[Colu
     """Return the columns of one selector; raise a WiringError if there is none."""
     kind, separator, name = selector.partition(":")
     if separator:
-        found = [c for c in schema.columns if _build_test(kind, name, asker)(c)]
+        try:
+            is_selected = _build_test(kind, name)
+        except ValueError as error:
+            raise WiringError(f"{asker!r} reads {selector}: {error}.") from None
+        found = [c for c in schema.columns if is_selected(c)]
     elif any(w in selector for w in _WILDCARDS):
         found = [c for c in schema.features if fnmatch.fnmatchcase(c.name, selector)]
     else:
@@ -88,8 +111,8 @@ def _find_columns(selector: str, schema: Schema, asker: object) -> Sequence[Colu
     return found
 
 
-def _build_test(kind: str, name: str, asker: object) -> Callable[[Column], bool]:
-    """Return the test of ``type:NAME`` or ``role:NAME``."""
+def _build_test(kind: str, name: str) -> Callable[[Column], bool]:
+    """Return the test of ``type:NAME`` or ``role:NAME``; raise a ValueError if there is no such selector."""
     if kind == "role" and name in ROLES and name != "target":
         return lambda c: c.role == name
     if kind == "type" and name in _TYPES:
@@ -97,7 +120,7 @@ def _build_test(kind: str, name: str, asker: object) -> Callable[[Column], bool]
     if kind == "type" and name in _PLAIN_TYPES:
         return lambda c: not c.role and c.type == name
     words = [f"type:{t}" for t in (*_TYPES, *_PLAIN_TYPES)] + [f"role:{r}" for r in ROLES if r != "target"]
-    raise WiringError(f"{asker!r} has no selector {kind}:{name}.", hint=did_you_mean(f"{kind}:{name}", words))
+    raise ValueError(f"there is no selector {kind}:{name}; {did_you_mean(f'{kind}:{name}', words)}")
 
 
 def _find_named(name: str, schema: Schema, asker: object) -> Column:

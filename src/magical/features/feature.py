@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -16,6 +17,8 @@ from magical.settings import TaggedSettings
 __all__ = ["Feature", "LearnedFeature", "PlanContext", "Stage", "with_features"]
 
 Stage = Literal["impute", "scale", "encode", "transform", "add", "select"]
+
+MAX_ADDED = 10_000  # columns of one feature: more are a mistake, and would take minutes and gigabytes
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Feature(TaggedSettings):
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
             if field.is_required() or value != field.get_default():
-                yield name, value[0] if isinstance(value, tuple) and len(value) == 1 else value
+                yield name, value[0] if _is_single_text(value) else value
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
         """Declare the columns that the feature adds to a table of this schema.
@@ -103,15 +106,33 @@ class Feature(TaggedSettings):
         Raises:
             WiringError: a column does not exist, is of another type, or is the target.
         """
+        names = list(names)
         columns = select_columns(names, schema, self)
         for column in columns:
             if types and column.type not in (*types, "any"):
                 raise WiringError(
                     f"{self!r} reads {column.name}, which must be {' or '.join(types)} but is "
                     f"{column.type_text}.",
-                    hint=f"choose another column, or give {column.name} another type in {schema.name}.",
+                    hint=f"choose another column, or give {column.name} another type in {schema.name}."
+                    if column.name in names
+                    else f'leave it out by "!{column.name}".',
                 )
         return columns
+
+    def check_width(self, count: int, hint: str) -> None:
+        """Refuse a feature that would add more than 10,000 columns, before it makes them.
+
+        Args:
+            count: how many columns it would add.
+            hint: how to ask for fewer.
+
+        Raises:
+            WiringError: there are too many.
+        """
+        if count > MAX_ADDED:
+            raise WiringError(
+                f"{self!r} would add {count:,} columns; a feature may add {MAX_ADDED:,}.", hint=hint
+            )
 
 
 class LearnedFeature(Feature):
@@ -182,14 +203,14 @@ class LearnedFeature(Feature):
         return self.read_features(schema, *self.types)
 
     def read_features(self, schema: Schema, *types: str) -> list[Column]:
-        """Look up ``columns``, each of one of these types; columns with a role are no features.
+        """Look up ``columns``, each of one of these types; columns with a role are nothing to learn from.
 
         Raises:
             WiringError: the table lacks one, has it in another type, or with a role.
         """
         columns = self.read(schema, *types, names=self.columns)
         for column in columns:
-            if column.role:
+            if column.role and self.is_learned:
                 raise WiringError(
                     f"{self!r} reads {column.name}, no feature of {schema.name}, but its {column.role}.",
                     hint=f"leave {column.name} out, or let featurize make a column of it.",
@@ -214,8 +235,8 @@ def with_features(schema: Schema, features: Iterable[Feature]) -> Schema:
     """
     for feature in features:
         added = feature.adds(schema)
-        names = [c.name for c in added]
-        duplicates = [n for i, n in enumerate(names) if n in schema.by_name or n in names[:i]]
+        duplicates = [n for n, count in Counter(c.name for c in added).items() if count > 1]
+        duplicates += [c.name for c in added if c.name in schema.by_name]
         if duplicates:
             raise WiringError(
                 f"{feature!r} adds {join_names(duplicates)}, which is there already.",
@@ -223,3 +244,7 @@ def with_features(schema: Schema, features: Iterable[Feature]) -> Schema:
             )
         schema = schema.with_columns(added)
     return schema
+
+
+def _is_single_text(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], str)
