@@ -24,6 +24,9 @@ __all__ = [
 ]
 
 
+_ABSENT = object()
+
+
 def find_module(name: str) -> ModuleType | None:
     """Return a module that is imported already; import a project module that is not; None for others.
 
@@ -161,8 +164,11 @@ def _resolve_submodule(base: str, name: str) -> str:
     """Return the full name of the module that ``from base import name`` imports; empty for other names."""
     package = find_module(base)
     # As Python does: an attribute of the package hides a submodule of that name.
-    if package is not None and hasattr(package, name):
-        value = getattr(package, name)
+    try:
+        value = getattr(package, name, _ABSENT)
+    except Exception:  # its `__getattr__` refuses the name, as scikit-learn's does what is experimental
+        return ""
+    if value is not _ABSENT:
         return value.__name__ if isinstance(value, ModuleType) else ""
     sub = f"{base}.{name}"
     return sub if hasattr(package, "__path__") and find_module(sub) is not None else ""
