@@ -66,11 +66,6 @@ class Polynomial(LearnedFeature):
         return self.after_scaling
 
     @property
-    def wants_scaled(self) -> bool:
-        """True: in the Pipeline it multiplies scaled columns."""
-        return True
-
-    @property
     def is_joint(self) -> bool:
         """True: a product depends on several columns."""
         return True
