@@ -290,3 +290,14 @@ def test_the_source_of_a_contract_is_read_once_for_all_its_columns(monkeypatch: 
     wide = create_model("Wide", __base__=Contract, __module__=__name__, **fields)
     assert schema_of(wide).source == "test_contract.py:7"
     assert read == [wide]
+
+
+def test_the_choices_of_a_role_keep_their_order_whatever_other_contracts_have() -> None:
+    # Python takes Literals of the same values for equal, and returns the first one that a process has made.
+    class One(Contract):
+        y: Target[Literal["no", "yes"]]
+
+    class Other(Contract):
+        y: Target[Literal["yes", "no"]]
+
+    assert [schema_of(c).column("y").choices for c in (One, Other)] == [("no", "yes"), ("yes", "no")]

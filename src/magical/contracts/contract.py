@@ -48,31 +48,42 @@ class Role:
 
     Attributes:
         parent: for a key, the contract (or its name) whose id the column contains.
+        choices: the values of a ``Literal`` in their order. Python takes a Literal of the same values in
+            another order for equal, and returns the first one of a process; this makes the two hints differ.
     """
 
     name: str
     parent: type[Any] | str | None = None
-
-
-Id = Annotated[T, Role("id")]
-"""The identity of a row, unique in its table; several ``Id`` columns are one composite id."""
-
-Time = Annotated[T, Role("time")]
-"""The time of the event that a row describes."""
-
-Group = Annotated[T, Role("group")]
-"""The unit that a row belongs to; a split by group never divides the rows of one unit."""
-
-Target = Annotated[T, Role("target")]
-"""The column to predict."""
+    choices: tuple[Any, ...] = ()
 
 
 if TYPE_CHECKING:
+    Id = Annotated[T, Role("id")]
+    """The identity of a row, unique in its table; several ``Id`` columns are one composite id."""
 
-    class Key(Generic[P]):  # to type checkers; at run time a field of this type would be a nested model
+    Time = Annotated[T, Role("time")]
+    """The time of the event that a row describes."""
+
+    Group = Annotated[T, Role("group")]
+    """The unit that a row belongs to; a split by group never divides the rows of one unit."""
+
+    Target = Annotated[T, Role("target")]
+    """The column to predict."""
+
+    class Key(Generic[P]):  # at run time a field of this type would be a nested model
         """A reference to the id of a row of another contract: ``Key[Customer]``."""
 
 else:
+
+    @dataclass(frozen=True)
+    class _RoleHint:
+        name: str
+
+        def __getitem__(self, hint: Any) -> Any:
+            choices = get_args(hint) if get_origin(hint) is Literal else ()
+            return Annotated[hint, Role(self.name, choices=choices)]
+
+    Id, Time, Group, Target = map(_RoleHint, ("id", "time", "group", "target"))
 
     class Key:
         """A reference to the id of a row of another contract: ``Key[Customer]``."""

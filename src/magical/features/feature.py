@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import polars as pl
 
-from magical.contracts.schema import Column, Schema
+from magical.contracts.schema import Column, Schema, to_snake_case
 from magical.errors import WiringError, join_names
 from magical.features.column_selectors import Columns, select_columns
 from magical.settings import PositionalFields, TaggedSettings
 
 __all__ = ["Feature", "LearnedFeature", "PlanContext", "Stage", "with_features"]
 
-Stage = Literal["impute", "scale", "encode", "add", "select"]
+Stage = Literal["impute", "scale", "encode", "transform", "add", "select"]
+
+MAX_ADDED = 10_000  # columns of one feature: more are a mistake, and would take minutes and gigabytes
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,13 @@ class PlanContext:
         task: ``binary``, ``multiclass`` or ``regression``.
         rows: the number of rows of train.
         folds: a splitter of scikit-learn, for transformers that encode by the target.
+        classes: the classes of the target in order; none of a number.
     """
 
     task: str
     rows: int
     folds: Any = None
+    classes: tuple[Any, ...] = ()
 
 
 class Feature(PositionalFields, TaggedSettings):
@@ -86,15 +91,33 @@ class Feature(PositionalFields, TaggedSettings):
         Raises:
             WiringError: a column does not exist, is of another type, or is the target.
         """
+        names = list(names)
         columns = select_columns(names, schema, self)
         for column in columns:
             if types and column.type not in (*types, "any"):
                 raise WiringError(
                     f"{self!r} reads {column.name}, which must be {' or '.join(types)} but is "
                     f"{column.type_text}.",
-                    hint=f"choose another column, or give {column.name} another type in {schema.name}.",
+                    hint=f"choose another column, or give {column.name} another type in {schema.name}."
+                    if column.name in names
+                    else f'leave it out by "!{column.name}".',
                 )
         return columns
+
+    def check_width(self, count: int, hint: str) -> None:
+        """Refuse a feature that would add more than 10,000 columns, before it makes them.
+
+        Args:
+            count: how many columns it would add.
+            hint: how to ask for fewer.
+
+        Raises:
+            WiringError: there are too many.
+        """
+        if count > MAX_ADDED:
+            raise WiringError(
+                f"{self!r} would add {count:,} columns; a feature may add {MAX_ADDED:,}.", hint=hint
+            )
 
 
 class LearnedFeature(Feature):
@@ -102,7 +125,9 @@ class LearnedFeature(Feature):
 
     A subclass sets ``stage`` and ``types``, and makes an unfitted transformer of scikit-learn in
     ``transformer``. Stages ``impute``, ``scale`` and ``encode`` take the place of what ``transform`` would do
-    with these columns by itself; ``add`` adds columns beside them; ``select`` comes after all others.
+    with these columns by itself; ``transform`` takes the place of encoding and scaling both; ``add`` adds
+    columns beside them; ``select`` comes after all others. What transforms or adds gets the columns imputed;
+    or encoded and scaled as well, if it has a field ``after_scaling`` that is true.
 
     Attributes:
         columns: the columns that it reads; selectors are allowed.
@@ -131,6 +156,21 @@ class LearnedFeature(Feature):
         """True: it is fitted."""
         return True
 
+    @property
+    def plan_stage(self) -> Stage:
+        """The stage that it has with these settings: by default that of its kind."""
+        return self.stage
+
+    @property
+    def is_joint(self) -> bool:
+        """True if what it makes of one column depends on the other columns that it is fitted on."""
+        return False
+
+    @property
+    def block_name(self) -> str:
+        """The name of its block in the Pipeline."""
+        return to_snake_case(type(self).__name__)
+
     def adds(self, schema: Schema) -> tuple[Column, ...]:
         """Declare no column: those that it makes exist inside the Pipeline only."""
         return ()
@@ -143,9 +183,24 @@ class LearnedFeature(Feature):
         """Return the columns that it is fitted on.
 
         Raises:
-            WiringError: the table lacks one, or has it in another type.
+            WiringError: the table lacks one, has it in another type, or with a role.
         """
-        return self.read(schema, *self.types, names=self.columns)
+        return self.read_features(schema, *self.types)
+
+    def read_features(self, schema: Schema, *types: str) -> list[Column]:
+        """Look up ``columns``, each of one of these types; columns with a role are nothing to learn from.
+
+        Raises:
+            WiringError: the table lacks one, has it in another type, or with a role.
+        """
+        columns = self.read(schema, *types, names=self.columns)
+        for column in columns:
+            if column.role and self.is_learned:
+                raise WiringError(
+                    f"{self!r} reads {column.name}, no feature of {schema.name}, but its {column.role}.",
+                    hint=f"leave {column.name} out, or let featurize make a column of it.",
+                )
+        return columns
 
     def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
         """Make an unfitted transformer of scikit-learn for these columns."""
@@ -165,8 +220,8 @@ def with_features(schema: Schema, features: Iterable[Feature]) -> Schema:
     """
     for feature in features:
         added = feature.adds(schema)
-        names = [c.name for c in added]
-        duplicates = [n for i, n in enumerate(names) if n in schema.by_name or n in names[:i]]
+        duplicates = [n for n, count in Counter(c.name for c in added).items() if count > 1]
+        duplicates += [c.name for c in added if c.name in schema.by_name]
         if duplicates:
             raise WiringError(
                 f"{feature!r} adds {join_names(duplicates)}, which is there already.",

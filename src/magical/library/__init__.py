@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from magical.library.predicting import predict
     from magical.library.preprocessing import transform
     from magical.library.registering import RegisterSettings, register
+    from magical.library.search_space import Range
     from magical.library.selecting import select
     from magical.library.sources.database import Database
     from magical.library.sources.reading_settings import Reading
@@ -63,6 +64,7 @@ _EXPORTS = {
     "registering": ("RegisterSettings", "register"),
     "metrics.metric_settings": ("Metric",),
     "metrics.scores": ("Score", "Scores"),
+    "search_space": ("Range",),
     "selecting": ("select",),
     "ingesting": ("ingest", "ingest_sql"),
     "sources.database": ("Database",),
@@ -85,6 +87,7 @@ __all__ = [
     "Limits",
     "Linear",
     "Metric",
+    "Range",
     "Reading",
     "RegisterSettings",
     "Require",

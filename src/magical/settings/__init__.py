@@ -5,11 +5,12 @@ Door: `base`, `layer_names`, `layers`, `paths`, `secrets`.
 """
 
 from magical.settings.base import PositionalFields, Settings, TaggedSettings, import_string, to_json
-from magical.settings.function_references import FunctionReference
+from magical.settings.function_references import ClassReference, FunctionReference
 from magical.settings.paths import CommandLineText, InputPath, OutputPath, find_paths
 from magical.settings.secrets import Secret
 
 __all__ = [
+    "ClassReference",
     "CommandLineText",
     "FunctionReference",
     "InputPath",

@@ -104,6 +104,11 @@ class TaggedSettings(Settings):
         """Find a class of the family by its name, as in Python or in snake case; None if there is none."""
         return cls.kinds.get(name) or next((k for n, k in cls.kinds.items() if is_same_kind(n, name)), None)
 
+    @staticmethod
+    def is_tag(name: str) -> bool:
+        """Return True if a family has a kind of this name."""
+        return any(family.find_kind(name) for family in TaggedSettings.__subclasses__())
+
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Validate as the class that ``kind`` names, and include ``kind`` when serialising."""
@@ -183,7 +188,11 @@ class PositionalFields:
             for name, field in type(self).model_fields.items():
                 value = getattr(self, name)
                 if field.is_required() or value != field.get_default(call_default_factory=True):
-                    yield name, value[0] if isinstance(value, tuple) and len(value) == 1 else value
+                    yield name, value[0] if _is_single_text(value) else value
+
+
+def _is_single_text(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], str)
 
 
 def is_same_kind(one: str, other: str) -> bool:
