@@ -8,7 +8,7 @@ from pydantic import PositiveInt
 
 from contracts import House, LocatedHouse
 from magical import Frame, InputPath, Settings, keep, step, workflow
-from magical.features import Arithmetic, Feature, Log
+from magical.features import Feature
 from magical.library import (
     Experiment,
     Metric,
@@ -38,11 +38,7 @@ class PriceSettings(Settings):
 
     source: InputPath = InputPath("data/house_sales.parquet")
     max_bedrooms: PositiveInt = 15
-    features: tuple[Feature, ...] = (
-        Log(("sqft_living", "sqft_lot", "sqft_living15", "sqft_lot15")),
-        Arithmetic("age", "2015 - yr_built"),
-        Arithmetic("living_to_neighbours", "sqft_living / sqft_living15"),
-    )
+    features: tuple[Feature, ...] = ()  # settings.toml lists them
     left_out: tuple[str, ...] = ("yr_built", "yr_renovated", "sqft_above")
     split: SplitSettings = SplitSettings(kind="group", validation=0.2, test=0.2, seed=7)
     metrics: tuple[Metric, ...] = (
