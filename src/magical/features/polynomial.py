@@ -65,6 +65,16 @@ class Polynomial(LearnedFeature):
         """True if it reads scaled columns, which exist in the Pipeline only."""
         return self.after_scaling
 
+    @property
+    def wants_scaled(self) -> bool:
+        """True: in the Pipeline it multiplies scaled columns."""
+        return True
+
+    @property
+    def is_joint(self) -> bool:
+        """True: a product depends on several columns."""
+        return True
+
     def find_columns(self, schema: Schema) -> list[Column]:
         """Return the columns that are multiplied.
 
@@ -100,7 +110,7 @@ class Polynomial(LearnedFeature):
 
     def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
         """Make scikit-learn's PolynomialFeatures, without the constant and the columns themselves."""
-        from magical.features.transformers import PolynomialTerms
+        from magical.features.polynomial_terms import PolynomialTerms
 
         return PolynomialTerms((2, self.degree), interaction_only=self.interactions_only, include_bias=False)
 
