@@ -57,14 +57,13 @@ class Encode(LearnedFeature):
 
     stage: ClassVar[Stage] = "encode"
 
-    columns: Columns
     how: EncodeHow = "one_hot"
     width: int | None = Field(default=None, ge=2, le=10_000)
 
     if TYPE_CHECKING:
 
         def __init__(
-            self, columns: Columns | str, how: EncodeHow = "one_hot", width: int | None = None
+            self, columns: Columns | Sequence[str] | str, how: EncodeHow = "one_hot", width: int | None = None
         ) -> None: ...
 
     @model_validator(mode="after")

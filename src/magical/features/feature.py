@@ -188,14 +188,14 @@ class LearnedFeature(Feature):
         return self.read_features(schema, *self.types)
 
     def read_features(self, schema: Schema, *types: str) -> list[Column]:
-        """Look up ``columns``, each of one of these types; columns with a role are no features.
+        """Look up ``columns``, each of one of these types; columns with a role are nothing to learn from.
 
         Raises:
             WiringError: the table lacks one, has it in another type, or with a role.
         """
         columns = self.read(schema, *types, names=self.columns)
         for column in columns:
-            if column.role:
+            if column.role and self.is_learned:
                 raise WiringError(
                     f"{self!r} reads {column.name}, no feature of {schema.name}, but its {column.role}.",
                     hint=f"leave {column.name} out, or let featurize make a column of it.",

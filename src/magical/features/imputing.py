@@ -52,7 +52,6 @@ class Impute(LearnedFeature):
 
     stage: ClassVar[Stage] = "impute"
 
-    columns: Columns
     how: ImputeHow = "median"
     value: FillValue | None = None
     indicator: bool = True
@@ -61,7 +60,7 @@ class Impute(LearnedFeature):
 
         def __init__(
             self,
-            columns: Columns | str,
+            columns: Columns | Sequence[str] | str,
             how: ImputeHow = "median",
             value: FillValue | None = None,
             indicator: bool = True,

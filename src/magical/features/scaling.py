@@ -30,12 +30,11 @@ class Scale(LearnedFeature):
     stage: ClassVar[Stage] = "scale"
     types: ClassVar[tuple[str, ...]] = ("int", "float", "duration", "bool", "str", "date", "datetime")
 
-    columns: Columns
     how: ScaleHow = "standard"
 
     if TYPE_CHECKING:
 
-        def __init__(self, columns: Columns | str, how: ScaleHow = "standard") -> None: ...
+        def __init__(self, columns: Columns | Sequence[str] | str, how: ScaleHow = "standard") -> None: ...
 
     @property
     def block_name(self) -> str:

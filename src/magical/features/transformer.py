@@ -39,9 +39,8 @@ class Transformer(LearnedFeature):
     stage: ClassVar[Stage] = "transform"
     types: ClassVar[tuple[str, ...]] = ("int", "float", "duration", "bool", "str", "date", "datetime")
 
-    columns: Columns
     uses: ClassReference
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: dict[str, Any] = Field(default={})
     keep: bool = False
     after_scaling: bool = False
 
@@ -49,7 +48,7 @@ class Transformer(LearnedFeature):
 
         def __init__(
             self,
-            columns: Columns | str,
+            columns: Columns | Sequence[str] | str,
             uses: str | type,
             params: dict[str, Any] | None = None,
             keep: bool = False,

@@ -1,6 +1,7 @@
-"""Transformers of our own, for what neither scikit-learn nor skrub has; settings make them when a body runs.
+"""Transformers that neither scikit-learn nor skrub has, or has without names that a person understands.
 
-Each is an estimator of scikit-learn that can be cloned, pickled and stored by skops, and names its columns.
+Each is an estimator of scikit-learn that can be cloned, pickled and stored by skops. They import
+scikit-learn: features import them late, so that drawing stays light.
 Door: this module.
 """
 
@@ -10,6 +11,8 @@ from magical.features.transformers.each_column import EachColumn
 from magical.features.transformers.hash_encoder import HashEncoder
 from magical.features.transformers.named_outputs import NamedOutputs
 from magical.features.transformers.nearest_imputer import NearestImputer
+from magical.features.transformers.polynomial_terms import PolynomialTerms
+from magical.features.transformers.quantile_bins import QuantileBins
 from magical.features.transformers.similar_columns import DropSimilarColumns
 
 __all__ = [
@@ -19,5 +22,7 @@ __all__ = [
     "HashEncoder",
     "NamedOutputs",
     "NearestImputer",
+    "PolynomialTerms",
+    "QuantileBins",
     "find_score_function",
 ]
