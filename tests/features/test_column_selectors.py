@@ -74,6 +74,8 @@ def select(*selectors: str) -> list[str]:
         (["type:number", "city", "!type:float"], ["mnt_wines", "city"]),
         (["city", "!response"], ["city"]),
         (["role:id", "city", "!role:id"], ["city"]),
+        (["role:id", "role:key", "!*d"], ["shop"]),
+        (["city", "!type:duration"], ["city"]),
     ],
 )
 def test_selectors_select(selectors: list[str], expected: list[str]) -> None:
@@ -85,11 +87,13 @@ def test_selectors_select(selectors: list[str], expected: list[str]) -> None:
     [
         (["cty"], "'Log' reads cty, which Customer does not have", "did you mean 'city'"),
         (["!cty", "city"], "reads cty", "did you mean 'city'"),
-        (["mtn_*"], "reads mtn_*, and Customer has no such column", "there are: mnt_wines, mnt_fish"),
+        (["mtn_*"], "reads mtn_*, and Customer has no such feature", "there are: mnt_wines, mnt_fish"),
         (["city", "!mtn_*"], "reads mtn_*", "there are: mnt_wines"),
-        (["type:duration"], "reads type:duration, and Customer has no such column", "There are"),
+        (["type:duration"], "reads type:duration, and Customer has no such feature", "There are"),
+        (["type:date"], "reads type:date, and Customer has no such feature", "by name: seen."),
+        (["fam*"], "reads fam*, and Customer has no such feature", "by name: family."),
         (["response"], "the target of Customer", "leave it out"),
-        (["resp*"], "reads resp*, and Customer has no such column", ""),
+        (["resp*"], "reads resp*, and Customer has no such feature", ""),
         (["city", "!city"], "names no column of Customer: city, !city", "before what ! leaves out"),
         (["!city"], "names no column of Customer: !city", "before what ! leaves out"),
         (["type:nubmer"], "'Log' has no selector type:nubmer.", "did you mean 'type:number'"),

@@ -66,7 +66,7 @@ def test_a_float_in_bins_may_be_nan() -> None:
         (
             Cross(["education", "income"]),
             "income is a number",
-            "edges = {income = [...]}, or cross income_bin of a Bin",
+            "edges = {income = [...]}, or list a Bin before it",
         ),
         (Cross(["education"]), "crosses 2 to 5 columns, and has 1", "each"),
         (Cross("*"), "enrolled, which must be str or bool or int or float", '"!enrolled"'),
@@ -86,6 +86,10 @@ def test_what_cannot_be_crossed_is_said_while_drawing(feature: Cross, message: s
         feature.adds(SCHEMA)
     assert message in str(error.value)
     assert hint in error.value.hint
+
+
+def test_it_is_shown_as_it_is_written() -> None:
+    assert repr(Cross(["a", "b"])) == "Cross(columns=('a', 'b'))"
 
 
 @pytest.mark.parametrize("edges", [{"income": []}, {"income": [2, 1]}, {"income": ["inf"]}, {"income": 3}])

@@ -18,11 +18,10 @@ from library.tables import houses, people, pupils
 from magical import Contract, Id, Target, contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
-from magical.features import Log
+from magical.features import Log, to_epoch_days
 from magical.library import featurize, model_data, transform
 from magical.library.pipeline_columns import find_pipeline_inputs
 from magical.library.prediction_task import infer_task, make_examples
-from magical.library.preprocessing import to_epoch_days
 
 
 def blocks(pipeline: Pipeline) -> dict[str, list[str]]:
@@ -42,6 +41,8 @@ def test_each_feature_goes_to_its_block() -> None:
         "dates": ["born"],
         "truths": ["member"],
         "few": ["city", "grade"],
+        "missing": ["age", "income", "member"],
+        "missing_dates": ["born"],
     }
 
 

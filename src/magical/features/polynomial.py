@@ -110,7 +110,7 @@ class Polynomial(LearnedFeature):
 
     def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
         """Make scikit-learn's PolynomialFeatures, without the constant and the columns themselves."""
-        from magical.features.polynomial_terms import PolynomialTerms
+        from magical.features.transformers import PolynomialTerms
 
         return PolynomialTerms((2, self.degree), interaction_only=self.interactions_only, include_bias=False)
 
