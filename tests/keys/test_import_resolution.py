@@ -113,6 +113,18 @@ def test_an_import_leads_to_a_module_and_the_rest(statement: str, chain: str, wh
     assert resolved(sys.modules[__name__], statement, chain) == where
 
 
+def test_a_package_that_refuses_a_name_for_now_is_taken_at_its_word() -> None:
+    # scikit-learn's `impute` does so for `IterativeImputer`, until `enable_iterative_imputer` is imported.
+    outside = importlib.import_module("outside")
+
+    def refuse(name: str) -> object:
+        raise ImportError(f"{name} is experimental")
+
+    outside.__getattr__ = refuse  # type: ignore[method-assign]
+    statement, here = "from outside import Trial", sys.modules[__name__]
+    assert resolved(here, statement, "Trial.fit") == ["outside:Trial.fit"]
+
+
 @pytest.mark.parametrize(
     ("module", "statement", "where"),
     [

@@ -24,9 +24,6 @@ __all__ = [
 ]
 
 
-_ABSENT = object()
-
-
 def find_module(name: str) -> ModuleType | None:
     """Return a module that is imported already; import a project module that is not; None for others.
 
@@ -165,10 +162,11 @@ def _resolve_submodule(base: str, name: str) -> str:
     package = find_module(base)
     # As Python does: an attribute of the package hides a submodule of that name.
     try:
-        value = getattr(package, name, _ABSENT)
-    except Exception:  # its `__getattr__` refuses the name, as scikit-learn's does what is experimental
-        return ""
-    if value is not _ABSENT:
+        value = getattr(package, name)
         return value.__name__ if isinstance(value, ModuleType) else ""
+    except AttributeError:
+        pass
+    except ImportError:  # of a name that the package refuses until something else is imported
+        return ""
     sub = f"{base}.{name}"
     return sub if hasattr(package, "__path__") and find_module(sub) is not None else ""
