@@ -219,3 +219,16 @@ def test_a_frame_may_be_without_any_number(kind: str) -> None:
     table = pl.DataFrame({"x": [None, None]}, schema={"x": DTYPES[kind]})
     assert to_canonical_frame(table, schema).shape == (2, 1)
     assert to_canonical_frame(table.clear(), schema).shape == (0, 1)
+
+
+def test_the_names_of_what_the_estimator_saw_are_known() -> None:
+    rows = pd.DataFrame({"age": [1.0, 2.0, 3.0], "town": ["Wien", "Graz", "Wien"]})
+    schema = Schema("Person", (Column("age", "int"), Column("town", "str")))
+    columns = make_column_transformer((StandardScaler(), ["age"]), (OneHotEncoder(), ["town"]))
+    names = ["standardscaler__age", "onehotencoder__town_Graz", "onehotencoder__town_Wien"]
+    nameless = FunctionTransformer(lambda frame: frame[["age"]])
+    for steps, expected in (([columns], names), ([nameless], []), ([], ["age"])):
+        inputs = rows if steps else rows[["age"]]
+        pipeline = make_pipeline(*steps, Ridge()).fit(inputs, [1.0, 2.0, 3.0])
+        shown = schema if steps else Schema("Person", schema.columns[:1])
+        assert Model(pipeline, "regression", "price", shown).feature_names == expected

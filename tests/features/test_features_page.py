@@ -3,18 +3,16 @@
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
 from examples.conftest import copy_campaign
-from magical import Contract, Feature, Schema
+from magical import Contract, Feature
 from magical.contracts.contract import schema_of
-from magical.features import select_columns, with_features
-from magical.library import Experiment
+from magical.features import with_features
 from magical.settings import to_json
-from projects import Small, leaving_no_trace
+from projects import leaving_no_trace
 
 PAGE = Path(__file__).parents[2] / "docs" / "features.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -58,7 +56,9 @@ def test_the_fields_of_a_row_are_those_of_its_kind(kind: str) -> None:
     assert [name for name, _ in written] == list(fields)
     for name, default in written:
         if default:
-            assert tomllib.loads(f"x = {default}")["x"] == to_json(fields[name].get_default(call_default_factory=True))
+            assert tomllib.loads(f"x = {default}")["x"] == to_json(
+                fields[name].get_default(call_default_factory=True)
+            )
         else:
             assert fields[name].is_required() or fields[name].default is None
 

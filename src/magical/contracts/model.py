@@ -82,6 +82,20 @@ class Model:
         """The names of the model's feature columns, in order."""
         return self.schema.names
 
+    @property
+    def feature_names(self) -> list[str]:
+        """The names of the numbers that the estimator was fitted on, such as ``education=Master``.
+
+        Empty where scikit-learn cannot tell, because a step of the Pipeline has no ``get_feature_names_out``.
+        """
+        steps = getattr(self.pipeline, "steps", [])
+        if len(steps) < 2:
+            return self.features
+        try:
+            return [str(name) for name in self.pipeline[:-1].get_feature_names_out()]
+        except (AttributeError, TypeError, ValueError):
+            return []
+
     def __str__(self) -> str:
         return self.summary()
 
