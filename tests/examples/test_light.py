@@ -89,7 +89,7 @@ def test_an_edit_behind_an_import_inside_a_function_moves_the_keys_of_its_users_
     for file, old, new in (
         ("library/boosters.py", "subsample_freq=1", "subsample_freq=2"),
         (
-            "library/preprocessing.py",
+            "library/column_plan.py",
             "sklearn.pipeline.Pipeline(list(steps))",
             "sklearn.pipeline.Pipeline([*steps])",
         ),
@@ -100,7 +100,7 @@ def test_an_edit_behind_an_import_inside_a_function_moves_the_keys_of_its_users_
         path.write_text(text.replace(old, new))
     after = parts(campaign.root, source)
     moved = {(n, k) for n in before for k in {**before[n], **after[n]} if before[n].get(k) != after[n].get(k)}
-    chained = "code:magical.library.preprocessing.build_pipeline"
+    chained = "code:magical.library.column_plan.build_pipeline"
     assert moved == {
         ("transform", chained),
         ("tune[linear]", chained),

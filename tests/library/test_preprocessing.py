@@ -18,11 +18,10 @@ from library.tables import houses, people, pupils
 from magical import Contract, Id, Target, contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
-from magical.features import Log
-from magical.library import model_data, transform
+from magical.features import Log, to_epoch_days
+from magical.library import featurize, model_data, transform
 from magical.library.pipeline_columns import find_pipeline_inputs
 from magical.library.prediction_task import infer_task, make_examples
-from magical.library.preprocessing import to_epoch_days
 
 
 def blocks(pipeline: Pipeline) -> dict[str, list[str]]:
@@ -42,6 +41,8 @@ def test_each_feature_goes_to_its_block() -> None:
         "dates": ["born"],
         "truths": ["member"],
         "few": ["city", "grade"],
+        "missing": ["age", "income", "member"],
+        "missing_dates": ["born"],
     }
 
 
@@ -128,7 +129,7 @@ def test_what_is_kept_for_the_eye_has_names(run: Run) -> None:
     transform(people())
     shown = run.kept["transformed"]
     assert shown.height == 50
-    assert {"age", "missingindicator_age", "city_Rome", "born"} <= set(shown.columns)
+    assert {"age", "age is missing", "city=Rome", "born"} <= set(shown.columns)
 
 
 def test_a_listed_feature_that_was_not_added_is_warned_of(run: Run) -> None:
@@ -166,3 +167,12 @@ def test_days_count_from_1970() -> None:
     dates = pd.DataFrame({"a": pd.Series([dt.datetime(1970, 1, 2), None], dtype="datetime64[us]")})
     assert to_epoch_days(dates)["a"].tolist()[0] == 1.0
     assert np.isnan(to_epoch_days(dates)["a"].tolist()[1])
+
+
+def test_where_each_feature_comes_from_is_kept(run: Run) -> None:
+    table = featurize(people(), (Log("income"),))
+    transform(table, (Log("income"),))
+    rows = run.kept["features"].rows(named=True)
+    assert [r["feature"] for r in rows] == run.kept["transformed"].columns
+    assert {r["from columns"] for r in rows if "income" in r["feature"]} == {"income"}
+    assert run.kept["left_out"]["column"].to_list() == ["constant", "name"]

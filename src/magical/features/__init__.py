@@ -9,12 +9,18 @@ from magical.features.binning import Bin
 from magical.features.column_selectors import Columns, select_columns
 from magical.features.crossing import Cross
 from magical.features.date_parts import DateParts
-from magical.features.feature import Feature, LearnedFeature, PlanContext, with_features
+from magical.features.encoding import Encode, make_one_hot, make_target_encoder
+from magical.features.epoch_days import to_epoch_days
+from magical.features.feature import Feature, LearnedFeature, PlanContext, Stage, with_features
+from magical.features.imputing import Impute
 from magical.features.indicator import Indicator
 from magical.features.logarithm import Log
 from magical.features.polynomial import Polynomial
 from magical.features.readable_names import TargetMeanNames, name_category, name_outputs
+from magical.features.scaling import Scale
+from magical.features.selecting_columns import Select
 from magical.features.text_measures import Text
+from magical.features.transformer import Transformer
 
 __all__ = [
     "Arithmetic",
@@ -22,16 +28,25 @@ __all__ = [
     "Columns",
     "Cross",
     "DateParts",
+    "Encode",
     "Feature",
+    "Impute",
     "Indicator",
     "LearnedFeature",
     "Log",
     "PlanContext",
     "Polynomial",
+    "Scale",
+    "Select",
+    "Stage",
     "TargetMeanNames",
     "Text",
+    "Transformer",
+    "make_one_hot",
+    "make_target_encoder",
     "name_category",
     "name_outputs",
     "select_columns",
+    "to_epoch_days",
     "with_features",
 ]

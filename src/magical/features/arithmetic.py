@@ -147,8 +147,15 @@ def _to_polars(formula: ast.expr, dtype: Any) -> pl.Expr:
         case ast.UnaryOp(operand=operand):
             return _to_polars(operand, dtype)
         case ast.BinOp(left=left, op=ast.Div(), right=right):
-            divisor = _to_polars(right, dtype)  # polars would give inf or NaN for zero
-            return pl.when(divisor != 0).then(_to_polars(left, dtype) / divisor)
+            return _divide(_to_polars(left, dtype), _to_polars(right, dtype))
         case ast.BinOp(left=left, op=operation, right=right):
             return _OPERATORS[type(operation)](_to_polars(left, dtype), _to_polars(right, dtype))  # type: ignore[no-any-return]
     raise ValueError(ast.unparse(formula))
+
+
+def _divide(dividend: pl.Expr, divisor: pl.Expr) -> pl.Expr:
+    """Divide, with null for a zero divisor, where polars would give inf or NaN."""
+    # The sum makes a column of a constant divisor (where the dividend is null, the result is too). By a
+    # constant polars multiplies with its reciprocal, except in a table of one row, which would then differ
+    # from the same row of a larger table in the last digit.
+    return dividend / (pl.when(divisor != 0).then(divisor) + dividend.is_null().cast(pl.Float64))

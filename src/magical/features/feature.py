@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import polars as pl
 
-from magical.contracts.schema import Column, Schema
+from magical.contracts.schema import Column, Schema, to_snake_case
 from magical.errors import WiringError, join_names
 from magical.features.column_selectors import Columns, select_columns
-from magical.settings import TaggedSettings
+from magical.settings import PositionalFields, TaggedSettings
 
 __all__ = ["Feature", "LearnedFeature", "PlanContext", "Stage", "with_features"]
 
-Stage = Literal["impute", "scale", "encode", "add", "select"]
+Stage = Literal["impute", "scale", "encode", "transform", "add", "select"]
 
 MAX_ADDED = 10_000  # columns of one feature: more are a mistake, and would take minutes and gigabytes
 
@@ -29,14 +29,16 @@ class PlanContext:
         task: ``binary``, ``multiclass`` or ``regression``.
         rows: the number of rows of train.
         folds: a splitter of scikit-learn, for transformers that encode by the target.
+        classes: the classes of the target in order; none of a number.
     """
 
     task: str
     rows: int
     folds: Any = None
+    classes: tuple[Any, ...] = ()
 
 
-class Feature(TaggedSettings):
+class Feature(PositionalFields, TaggedSettings):
     """Columns computed from other columns of the same row, as settings that can be stored as JSON.
 
     A subclass has fields, declares its columns in ``adds``, and computes them in ``expressions``.
@@ -60,21 +62,6 @@ class Feature(TaggedSettings):
         >>> Ratio("income", "family")
         Ratio(top='income', bottom='family')
     """
-
-    if not TYPE_CHECKING:  # a type checker sees the fields, or the ``__init__`` that a subclass declares
-
-        def __init__(self, *values: Any, **fields: Any) -> None:
-            names = list(type(self).model_fields)
-            if len(values) > len(names):
-                raise TypeError(f"{type(self).__name__} takes {join_names(names)}, got {len(values)} values")
-            super().__init__(**dict(zip(names, values, strict=False)), **fields)
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Yield the fields as an author writes them: without defaults, and one name without its tuple."""
-        for name, field in type(self).model_fields.items():
-            value = getattr(self, name)
-            if field.is_required() or value != field.get_default():
-                yield name, value[0] if _is_single_text(value) else value
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
         """Declare the columns that the feature adds to a table of this schema.
@@ -138,7 +125,9 @@ class LearnedFeature(Feature):
 
     A subclass sets ``stage`` and ``types``, and makes an unfitted transformer of scikit-learn in
     ``transformer``. Stages ``impute``, ``scale`` and ``encode`` take the place of what ``transform`` would do
-    with these columns by itself; ``add`` adds columns beside them; ``select`` comes after all others.
+    with these columns by itself; ``transform`` takes the place of encoding and scaling both; ``add`` adds
+    columns beside them; ``select`` comes after all others. What transforms or adds gets the columns imputed;
+    or encoded and scaled as well, if it has a field ``after_scaling`` that is true.
 
     Attributes:
         columns: the columns that it reads; selectors are allowed.
@@ -167,6 +156,21 @@ class LearnedFeature(Feature):
         """True: it is fitted."""
         return True
 
+    @property
+    def plan_stage(self) -> Stage:
+        """The stage that it has with these settings: by default that of its kind."""
+        return self.stage
+
+    @property
+    def is_joint(self) -> bool:
+        """True if what it makes of one column depends on the other columns that it is fitted on."""
+        return False
+
+    @property
+    def block_name(self) -> str:
+        """The name of its block in the Pipeline."""
+        return to_snake_case(type(self).__name__)
+
     def adds(self, schema: Schema) -> tuple[Column, ...]:
         """Declare no column: those that it makes exist inside the Pipeline only."""
         return ()
@@ -179,9 +183,24 @@ class LearnedFeature(Feature):
         """Return the columns that it is fitted on.
 
         Raises:
-            WiringError: the table lacks one, or has it in another type.
+            WiringError: the table lacks one, has it in another type, or with a role.
         """
-        return self.read(schema, *self.types, names=self.columns)
+        return self.read_features(schema, *self.types)
+
+    def read_features(self, schema: Schema, *types: str) -> list[Column]:
+        """Look up ``columns``, each of one of these types; columns with a role are nothing to learn from.
+
+        Raises:
+            WiringError: the table lacks one, has it in another type, or with a role.
+        """
+        columns = self.read(schema, *types, names=self.columns)
+        for column in columns:
+            if column.role and self.is_learned:
+                raise WiringError(
+                    f"{self!r} reads {column.name}, no feature of {schema.name}, but its {column.role}.",
+                    hint=f"leave {column.name} out, or let featurize make a column of it.",
+                )
+        return columns
 
     def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
         """Make an unfitted transformer of scikit-learn for these columns."""
@@ -210,7 +229,3 @@ def with_features(schema: Schema, features: Iterable[Feature]) -> Schema:
             )
         schema = schema.with_columns(added)
     return schema
-
-
-def _is_single_text(value: object) -> bool:
-    return isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], str)

@@ -65,6 +65,16 @@ class Polynomial(LearnedFeature):
         """True if it reads scaled columns, which exist in the Pipeline only."""
         return self.after_scaling
 
+    @property
+    def wants_scaled(self) -> bool:
+        """True: in the Pipeline it multiplies scaled columns."""
+        return True
+
+    @property
+    def is_joint(self) -> bool:
+        """True: a product depends on several columns."""
+        return True
+
     def find_columns(self, schema: Schema) -> list[Column]:
         """Return the columns that are multiplied.
 

@@ -10,6 +10,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from magical.library.cleaning import (
+        Cleaning,
+        Compare,
+        Convert,
+        Harmonise,
+        Limits,
+        Require,
+        clean,
+        drop_duplicates,
+        drop_outliers,
+        leave_out,
+    )
     from magical.library.evaluating import evaluate
     from magical.library.experiments import Boosting, Experiment, Linear, boosting, linear
     from magical.library.featurizing import featurize
@@ -29,6 +41,18 @@ if TYPE_CHECKING:
     from magical.library.tuning import tune
 
 _EXPORTS = {
+    "cleaning": (
+        "Cleaning",
+        "Compare",
+        "Convert",
+        "Harmonise",
+        "Limits",
+        "Require",
+        "clean",
+        "drop_duplicates",
+        "drop_outliers",
+        "leave_out",
+    ),
     "evaluating": ("evaluate",),
     "experiments": ("Boosting", "Experiment", "Linear", "boosting", "linear"),
     "featurizing": ("featurize",),
@@ -51,21 +75,31 @@ _EXPORT_MODULES = {name: f"magical.library.{module}" for module, names in _EXPOR
 
 __all__ = [
     "Boosting",
+    "Cleaning",
+    "Compare",
+    "Convert",
     "Database",
     "Experiment",
+    "Harmonise",
+    "Limits",
     "Linear",
     "Metric",
     "Range",
     "Reading",
     "RegisterSettings",
+    "Require",
     "Score",
     "Scores",
     "SplitSettings",
     "boosting",
+    "clean",
+    "drop_duplicates",
+    "drop_outliers",
     "evaluate",
     "featurize",
     "ingest",
     "ingest_sql",
+    "leave_out",
     "linear",
     "model_data",
     "predict",

@@ -1,7 +1,7 @@
 """The step ``transform``: plan imputation, scaling and encoding as an unfitted scikit-learn Pipeline."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import polars as pl
@@ -10,19 +10,26 @@ from magical.contracts.contract import Contract
 from magical.contracts.promises import Frame, Pipeline, contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, WiringError, join_names
-from magical.events import current_sink, emit, keep
-from magical.features import Feature
-from magical.library.left_out_columns import MAX_ONE_HOT, ColumnCounts, find_usable_columns
+from magical.events import current_sink, keep
+from magical.features import (
+    Feature,
+    LearnedFeature,
+    PlanContext,
+    name_outputs,
+    to_epoch_days,  # noqa: F401  # registered models of 0.1 name it here
+)
+from magical.library.column_plan import build_pipeline, plan_blocks, plan_selection
+from magical.library.feature_names import tabulate_features, trace_features
+from magical.library.left_out_columns import find_usable_columns, report_left_out
 from magical.library.pipeline_columns import find_pipeline_inputs
 from magical.library.prediction_task import Task, infer_task, make_examples
 from magical.library.remarks import log_warnings, warn
 from magical.steps import step
 
 if TYPE_CHECKING:
-    import pandas as pd
     from sklearn.model_selection import KFold, StratifiedKFold
 
-__all__ = ["build_pipeline", "plan_pipeline", "to_epoch_days", "transform"]
+__all__ = ["plan_pipeline", "transform"]
 
 C = TypeVar("C", bound=Contract)
 
@@ -31,26 +38,41 @@ PREVIEW_ROWS = 50
 PREVIEW_FIT_ROWS = 50_000
 
 
-@step
+def _check_features(train: Schema | None, features: Sequence[Feature]) -> None:
+    """Check the learned features against the contract of train, while the workflow is drawn."""
+    if train is not None:
+        for feature in _list_learned(features):
+            feature.find_columns(train)
+
+
+@step(promises=_check_features)
 def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
     """Plan the conversion of features to numbers: imputation, scaling and encoding, to be fitted on train.
 
     Numbers: missing ones get the median and a column that marks them; scaled to mean 0 and variance 1. Dates:
     days since 1970, then the same. Bools: 0 or 1. Texts, and numbers of a ``Literal``, of up to 30 different
     values: one column each, rare ones together; new ones count as rare. Of more values: the target's mean of
-    each, shrunken and cross-fitted (Micci-Barreca 2001). Dropped and logged: columns with one value only, and
-    texts that hardly repeat, since a model would memorise them.
+    each, shrunken and cross-fitted (Micci-Barreca 2001). Left out and logged: columns with one value only,
+    texts that hardly repeat, since a model would memorise them, and copies of another column. An infinite
+    number counts as missing.
+
+    Learned features of the settings, such as ``Impute``, ``Scale`` and ``Encode``, take the place of these
+    stages for the columns that they name; of two that do so the later one, with a warning.
 
     Args:
         train: rows whose contract names the features: the columns without a role.
-        features: the features of the settings, added by ``featurize``; a missing one causes a warning.
+        features: the features of the settings. Learned ones are planned here; ``featurize`` adds the others,
+            of which a missing one causes a warning.
 
     Returns:
-        An unfitted Pipeline; ``tune`` fits it on train. The first transformed rows are kept as
-        ``transformed``.
+        An unfitted Pipeline; ``tune`` fits it on train. Kept are the first transformed rows as
+        ``transformed``, the columns that each feature comes from as ``features``, and the columns that are
+        left out, with the reason, as ``left_out``.
 
     Raises:
         BrokenPromise: no feature is left, or the target cannot be predicted.
+        WiringError: a learned feature names a column that is missing, of another type, or has a role. Found
+            while drawing.
 
     Example:
         >>> from magical import Target
@@ -68,7 +90,8 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
     # The preview costs a fit: make it only where a run keeps it, and on a sample of a large table.
     if current_sink.get() is not None:
         sample = train.gather_every(1 + train.height // PREVIEW_FIT_ROWS)
-        _keep_preview(pipeline, sample, infer_task(train), schema)
+        fitted = _keep_preview(pipeline, sample, infer_task(train), schema)
+        keep("features", tabulate_features(trace_features(fitted, schema, features)))
     return pipeline
 
 
@@ -84,45 +107,31 @@ def plan_pipeline(train: pl.DataFrame, features: Sequence[Feature] = ()) -> Pipe
         WiringError: a learned feature reads a column that is missing or of another type.
     """
     schema, task = contract_of(train), infer_task(train)
-    counts, left_out = find_usable_columns(train, schema)
-    if left_out:
-        emit(f"left out: {join_names(map(str, left_out))}")
+    learned = _list_learned(features)
+    named = {
+        c.name for f in learned if f.plan_stage not in ("impute", "scale") for c in f.find_columns(schema)
+    }
+    counts, left_out = find_usable_columns(train, schema, named)
+    report_left_out(left_out)
     if not counts:
         raise BrokenPromise(
             f"{schema.name} has no feature that a model could learn from.",
             hint="declare columns without a role in its contract; what is not declared is no feature.",
         )
     from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import FunctionTransformer
 
-    blocks = _build_blocks(counts, task, _make_folds(train, task))
-    return build_pipeline(("columns", ColumnTransformer(blocks, sparse_threshold=0.0)))
-
-
-def build_pipeline(*steps: tuple[str, Any]) -> Pipeline:
-    """Build a Pipeline of named steps.
-
-    Example:
-        >>> from sklearn.preprocessing import StandardScaler
-        >>> build_pipeline(("scale", StandardScaler()))
-        Pipeline(steps=[('scale', StandardScaler())])
-    """
-    import sklearn.pipeline
-
-    return sklearn.pipeline.Pipeline(list(steps))
+    context = PlanContext(task.kind, train.height, _make_folds(train, task), task.classes)
+    blocks = plan_blocks(counts, learned, schema, context)
+    return build_pipeline(
+        ("columns", ColumnTransformer([tuple(b) for b in blocks], sparse_threshold=0.0)),
+        ("names", FunctionTransformer(feature_names_out=name_outputs)),
+        *plan_selection(learned, context),
+    )
 
 
-def to_epoch_days(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Convert dates to days since 1970, the time of day as a fraction; a missing date is NaN.
-
-    Example:
-        >>> import pandas as pd
-        >>> to_epoch_days(pd.DataFrame({"when": pd.to_datetime(["1970-01-02 12:00"])})).to_numpy().tolist()
-        [[1.5]]
-    """
-    import pandas as pd
-
-    days: pd.DataFrame = frame.apply(lambda dates: (dates - pd.Timestamp(0)) / pd.Timedelta(days=1))
-    return days
+def _list_learned(features: Iterable[Feature]) -> list[LearnedFeature]:
+    return [f for f in features if isinstance(f, LearnedFeature) and f.is_learned]
 
 
 def _warn_missing_features(features: tuple[Feature, ...], schema: Schema) -> None:
@@ -151,64 +160,14 @@ def _make_folds(train: pl.DataFrame, task: Task) -> "KFold | StratifiedKFold":
     return KFold(max(2, min(FOLDS, len(target))), shuffle=True, random_state=0)
 
 
-def _build_blocks(
-    counts: list[ColumnCounts], task: Task, folds: "KFold | StratifiedKFold"
-) -> list[tuple[str, Any, list[str]]]:
-    """Build the blocks of the ColumnTransformer; omit those without columns."""
-    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
-
-    def columns_of(*types: str) -> list[str]:
-        return [c.column.name for c in counts if c.column.type in types and not c.is_category]
-
-    few = [c.column.name for c in counts if c.is_category and c.distinct <= MAX_ONE_HOT]
-    many = [c.column.name for c in counts if c.is_category and c.distinct > MAX_ONE_HOT]
-    rare = max(1, min(10, counts[0].rows // 100))
-    # State the target's type: the encoder would take whole numbers of a regression for classes.
-    kind = {"regression": "continuous"}.get(task.kind, task.kind)
-    blocks = [
-        ("numbers", _build_imputer("median", StandardScaler()), columns_of("int", "float", "duration")),
-        (
-            "dates",
-            build_pipeline(
-                ("days", FunctionTransformer(to_epoch_days, feature_names_out="one-to-one")),
-                *_build_imputer("median", StandardScaler()).steps,
-            ),
-            columns_of("date", "datetime"),
-        ),
-        ("truths", _build_imputer("most_frequent"), columns_of("bool")),
-        (
-            "few",
-            OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=rare, sparse_output=False),
-            few,
-        ),
-        (
-            "many",
-            build_pipeline(("mean", TargetEncoder(target_type=kind, cv=folds)), ("scale", StandardScaler())),
-            many,
-        ),
-    ]
-    return [block for block in blocks if block[2]]
-
-
-def _build_imputer(strategy: str, *following: Any) -> Pipeline:
-    """Build a Pipeline that imputes and marks missing values, and then scales, if given a scaler."""
-    from sklearn.impute import SimpleImputer
-
-    # Keep a column that is all null in a fold, or the width would differ from fold to fold.
-    impute = SimpleImputer(strategy=strategy, add_indicator=True, keep_empty_features=True)
-    return build_pipeline(("impute", impute), *(("scale", t) for t in following))
-
-
-def _keep_preview(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: Schema) -> None:
-    """Keep the first transformed rows, from a fitted copy: the step returns the Pipeline unfitted."""
+def _keep_preview(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: Schema) -> Pipeline:
+    """Keep the first transformed rows, and return the fitted copy: the step returns the Pipeline unfitted."""
     from sklearn.base import clone
 
     X, y = make_examples(train, task, find_pipeline_inputs(pipeline, schema))
     with log_warnings():
         fitted = clone(pipeline)
         values = np.asarray(fitted.fit_transform(X, y))[:PREVIEW_ROWS]
-    names = [str(n).partition("__") for n in fitted.get_feature_names_out()]
-    short = [n[2] for n in names]
-    # Without the block's name two blocks may give columns of one name.
-    labels = short if len(set(short)) == len(short) else ["".join(n) for n in names]
-    keep("transformed", pl.DataFrame({n: values[:, i] for i, n in enumerate(labels)}))
+    names = map(str, fitted.get_feature_names_out())
+    keep("transformed", pl.DataFrame({n: values[:, i] for i, n in enumerate(names)}))
+    return fitted

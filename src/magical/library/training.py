@@ -16,6 +16,7 @@ from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, WiringError
 from magical.features import LearnedFeature
 from magical.library.candidate_table import keep_candidates
+from magical.library.column_plan import build_pipeline
 from magical.library.experiments import Experiment
 from magical.library.metrics.metric_settings import Metric, build_misfit_error, check_metrics, find_deciding
 from magical.library.metrics.metric_values import compute_metric, read_weights
@@ -24,7 +25,7 @@ from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.part_transformer import PartTransformer, name_failures
 from magical.library.pipeline_columns import find_pipeline_inputs
 from magical.library.prediction_task import Examples, Task, infer_task, make_examples
-from magical.library.preprocessing import build_pipeline, plan_pipeline
+from magical.library.preprocessing import plan_pipeline
 from magical.library.remarks import log_warnings
 from magical.library.search_space import PREPROCESSING_PREFIX, check_parameter_names, select_preprocessing
 from magical.steps import step

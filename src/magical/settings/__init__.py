@@ -4,16 +4,18 @@
 Door: `base`, `layer_names`, `layers`, `paths`, `secrets`.
 """
 
-from magical.settings.base import Settings, TaggedSettings, import_string, to_json
-from magical.settings.function_references import FunctionReference
+from magical.settings.base import PositionalFields, Settings, TaggedSettings, import_string, to_json
+from magical.settings.function_references import ClassReference, FunctionReference
 from magical.settings.paths import CommandLineText, InputPath, OutputPath, find_paths
 from magical.settings.secrets import Secret
 
 __all__ = [
+    "ClassReference",
     "CommandLineText",
     "FunctionReference",
     "InputPath",
     "OutputPath",
+    "PositionalFields",
     "Secret",
     "Settings",
     "TaggedSettings",
