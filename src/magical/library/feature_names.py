@@ -143,10 +143,18 @@ def _add_again(
 def _find_added(feature: Feature, schema: Schema) -> dict[str, list[str]]:
     """Map the columns that a feature adds to those that it reads; empty if it cannot be added to a table."""
     try:
-        expressions = feature.expressions(schema)
+        added, expressions = feature.adds(schema), feature.expressions(schema)
     except WiringError:
         return {}
-    return {e.meta.output_name(): list(dict.fromkeys(e.meta.root_names())) for e in expressions}
+    # An expression of several columns has no name: what it makes comes from all that the feature reads.
+    read = {e.meta.output_name(raise_if_undetermined=False): _list_read(e, schema) for e in expressions}
+    everything = [name for names in read.values() for name in names]
+    return {c.name: list(dict.fromkeys(read.get(c.name, everything))) for c in added}
+
+
+def _list_read(expression: pl.Expr, schema: Schema) -> list[str]:
+    """List the columns that an expression reads; polars does not tell those of ``pl.col("a", "b")``."""
+    return expression.meta.root_names() or [w for w in _WORD.findall(str(expression)) if w in schema.by_name]
 
 
 def _find_sources(feature: Feature, schema: Schema) -> dict[str, list[str]]:
