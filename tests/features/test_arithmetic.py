@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from magical.contracts.schema import Column, Schema
+from magical.errors import WiringError
 from magical.features import Arithmetic
 
 NUMBERS = Schema(
@@ -30,6 +31,11 @@ def promise(expression: str) -> str:
 def test_it_reckons_as_python_does() -> None:
     assert computed("a + b * (a - 2) / 4", a=[6, 2], b=[3, 5]) == [9.0, 2.0]
     assert computed("-a + +b", a=[1], b=[5]) == [4]
+
+
+def test_a_column_that_is_not_there_is_said() -> None:
+    with pytest.raises(WiringError, match="reads c, which Numbers does not have"):
+        Arithmetic("new", "a + c").expressions(NUMBERS)
 
 
 def test_a_missing_operand_gives_a_missing_value() -> None:

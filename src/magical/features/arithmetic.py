@@ -61,15 +61,19 @@ class Arithmetic(Feature):
     def adds(self, schema: Schema) -> tuple[Column, ...]:
         """Declare one column: an integer if no operand is a float and nothing is divided, else a float."""
         formula = _parse(self.expression)
-        columns = self.read(schema, "int", "float", "bool", names=_column_names(formula))
+        columns = self._read(schema, formula)
         nullable = any(c.nullable for c in columns) or any(map(_may_divide_by_zero, _iter_nodes(formula)))
         return (Column(self.name, "int" if _is_integer_formula(formula, schema) else "float", nullable),)
 
     def expressions(self, schema: Schema) -> tuple[pl.Expr, ...]:
         """Build the polars expression that computes the formula."""
         formula = _parse(self.expression)
+        self._read(schema, formula)
         dtype = pl.Int64 if _is_integer_formula(formula, schema) else pl.Float64
         return (_to_polars(formula, dtype).alias(self.name),)
+
+    def _read(self, schema: Schema, formula: ast.expr) -> list[Column]:
+        return self.read(schema, "int", "float", "bool", names=_column_names(formula))
 
 
 def _parse(text: str) -> ast.expr:
