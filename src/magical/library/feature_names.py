@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from magical.contracts.dtypes import DTYPES
 from magical.contracts.promises import Pipeline
 from magical.contracts.schema import Column, Schema
 from magical.errors import WiringError
@@ -146,7 +147,17 @@ def _find_added(feature: Feature, schema: Schema) -> dict[str, list[str]]:
         expressions = feature.expressions(schema)
     except WiringError:
         return {}
-    return {e.meta.output_name(): list(dict.fromkeys(e.meta.root_names())) for e in expressions}
+    sources = ((e, list(dict.fromkeys(e.meta.root_names()))) for e in expressions)
+    return {name: found for e, found in sources for name in _name_outputs(e, schema)}
+
+
+def _name_outputs(expression: pl.Expr, schema: Schema) -> list[str]:
+    """Return the names of the columns that an expression makes."""
+    if not expression.meta.has_multiple_outputs():
+        return [expression.meta.output_name()]
+    # The fields of a struct, such as hash buckets, are known from types only.
+    table = pl.LazyFrame(schema={c.name: DTYPES.get(c.type, pl.Null) for c in schema.columns})
+    return table.select(expression).collect_schema().names()
 
 
 def _find_sources(feature: Feature, schema: Schema) -> dict[str, list[str]]:
