@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, Polynomial
 
 from magical import Contract, Target
 from magical.contracts.schema import Column, Schema
-from magical.features import Arithmetic, Log, Text, name_category, name_outputs, with_features
+from magical.features import Arithmetic, Feature, Log, Text, name_category, name_outputs, with_features
 from magical.library import Experiment, boosting, linear, model_data, train, transform
 from magical.library.feature_names import (
     TracedFeature,
@@ -130,6 +130,24 @@ def test_columns_added_row_by_row_are_traced_to_the_contract() -> None:
         "per_head": ("income", "kids"),
     }
     assert traced["per_head"].made_by == ("Log", "Arithmetic")
+
+
+class Doubled(Feature):
+    """Twice each of two columns, by one expression."""
+
+    def adds(self, schema: Schema) -> tuple[Column, ...]:
+        return (Column("twice_income", "float"), Column("twice_kids", "int"))
+
+    def expressions(self, schema: Schema) -> tuple[pl.Expr, ...]:
+        return ((pl.col("income", "kids") * 2).name.prefix("twice_"),)
+
+
+def test_what_one_expression_makes_of_several_columns_comes_from_all_of_them() -> None:
+    traced = trace_columns(with_features(CONTRACT, [Doubled()]), [Doubled()])
+    assert {n: f.columns for n, f in traced.items()} == {
+        "twice_income": ("income", "kids"),
+        "twice_kids": ("income", "kids"),
+    }
 
 
 def test_columns_are_traced_though_a_selector_would_select_what_was_added() -> None:
