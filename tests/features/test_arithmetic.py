@@ -108,3 +108,15 @@ def test_any_formula_agrees_with_python(formula: str, a: int, b: int) -> None:
     assert (got is None) == (expected is None)
     if expected is not None:
         assert math.isclose(float(str(got)), expected, rel_tol=1e-9, abs_tol=1e-9)
+
+
+def test_a_division_by_a_constant_is_exact_in_tables_of_any_height() -> None:
+    values: list[object] = [float(n) for n in range(1, 200)]
+    expected = [float(str(v)) / 49 for v in values]
+    assert computed("x / 49", x=values) == expected
+    assert [computed("x / 49", x=[v])[0] for v in values] == expected
+
+
+@pytest.mark.parametrize("expression", ["/".join("a" * 300), "a/(" * 90 + "a" + ")" * 90, "+".join("a" * 500)])
+def test_long_formulas_are_quick(expression: str) -> None:
+    assert computed(expression, a=[1]) == [1 if "/" in expression else 500]
