@@ -26,6 +26,7 @@ from magical.features import (
     Log,
     Polynomial,
     Select,
+    Text,
     Transformer,
     name_category,
     name_outputs,
@@ -258,3 +259,18 @@ def test_the_features_of_every_kind_have_names_and_sources(
     assert list(sources) == run.kept["transformed"].columns, "each once, in order"
     used = {column for text in sources.values() for column in text.split(", ")}
     assert used <= {"size", "rooms", "age", "town", "street"}
+
+
+def test_the_columns_of_an_expression_with_several_are_traced_to_its_text() -> None:
+    schema = Schema("Review", (Column("title", "str"), Column("comment", "str", nullable=True)))
+    features = [Text(["title", "comment"], (), buckets=2)]
+    featured = with_features(schema, features)
+    assert {n: f.columns for n, f in trace_columns(featured, features).items()} == {
+        "title_hash_0": ("title",),
+        "title_hash_1": ("title",),
+        "comment_hash_0": ("comment",),
+        "comment_hash_1": ("comment",),
+    }
+    assert find_missing_columns(schema, features)[-1] == "comment_hash_1"
+    dropped = Schema("Review", featured.columns[1:])
+    assert trace_columns(dropped, features)["title_hash_1"].columns == ("title",)
