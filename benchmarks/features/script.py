@@ -16,9 +16,9 @@ from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold, train_test_split
-from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     KBinsDiscretizer,
@@ -183,7 +183,8 @@ def plan(columns: list[str]) -> Pipeline:
         ),
     ]
     selecting = SelectKBest(f_classif, k=60)
-    return make_pipeline(ColumnTransformer(blocks, sparse_threshold=0.0), selecting, GaussianNB())
+    linear = LogisticRegression(solver="newton-cholesky", max_iter=200)
+    return make_pipeline(ColumnTransformer(blocks, sparse_threshold=0.0), selecting, linear)
 
 
 def to_frame(visits: pl.DataFrame) -> Any:

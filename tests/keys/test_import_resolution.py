@@ -184,3 +184,11 @@ def test_the_modules_of_a_project_are_those_in_its_folder_and_what_they_import(
     finally:
         for name in names:
             sys.modules.pop(name, None)
+
+
+def test_a_name_that_a_package_refuses_is_no_submodule() -> None:
+    # Until `sklearn.experimental.enable_iterative_imputer` is imported, this attribute raises ImportError.
+    statement = ast.parse("from sklearn.impute import IterativeImputer").body[0]
+    assert isinstance(statement, ast.ImportFrom)
+    found = list(resolve_import(sys.modules[__name__], statement, ("IterativeImputer",)))
+    assert found == [("sklearn.impute", ("IterativeImputer",))]

@@ -1,8 +1,5 @@
 """Who buys? From the file to a fitted Pipeline, with features and cleaning of the settings."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from contracts import Visit
 from magical import InputPath, Model, Settings, workflow
 from magical.features import (
@@ -22,7 +19,6 @@ from magical.features import (
 )
 from magical.library import (
     Cleaning,
-    Experiment,
     Harmonise,
     Limits,
     Metric,
@@ -31,21 +27,12 @@ from magical.library import (
     drop_duplicates,
     featurize,
     ingest,
+    linear,
     model_data,
     split,
     train,
     transform,
 )
-
-
-class Bayes(Experiment):
-    """An estimator that costs next to nothing."""
-
-    def estimator(self, task: Any, params: Mapping[str, Any]) -> Any:
-        """Make the estimator."""
-        from sklearn.naive_bayes import GaussianNB
-
-        return GaussianNB()
 
 
 class VisitSettings(Settings):
@@ -79,4 +66,4 @@ def visits(s: VisitSettings) -> Model:
     cleaned = drop_duplicates(clean(model_data(ingest(s.source), Visit), s.cleaning))
     rows = featurize(cleaned, s.features)
     fitting, validation, _ = split(rows, SplitSettings(kind="random", seed=1))
-    return train(fitting, validation, transform(fitting, s.features), Bayes(), s.metrics)
+    return train(fitting, validation, transform(fitting, s.features), linear(), s.metrics)

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from magical.contracts.promises import Pipeline
 from magical.errors import BrokenPromise, MagicalError, join_names, shorten
 from magical.library.prediction_task import Examples
@@ -59,7 +57,7 @@ class PartTransformer:
         """
         key = json.dumps(params, sort_keys=True)
         if key not in self._made:
-            with name_failures(f"{self._who}: the preprocessing", params, self._find_infinite):
+            with name_failures(f"{self._who}: the preprocessing", params):
                 self._made[key] = self._fit(params)
         self._made.move_to_end(key)
         if not self._is_tuned:
@@ -79,25 +77,14 @@ class PartTransformer:
         V = fitted.transform(validation.X)
         return TransformedParts(fitted, Examples(X, train.y), Examples(V, validation.y))
 
-    def _find_infinite(self) -> str:
-        """Return a hint that names the columns with infinite numbers; empty if there are none."""
-        names = dict.fromkeys(
-            str(name)
-            for part in self._parts
-            for name, values in part.X.select_dtypes("number").items()
-            if np.isinf(values).any()
-        )
-        return f"make the infinite values of {join_names(names, 5)} null, before the split." if names else ""
-
 
 @contextmanager
-def name_failures(who: str, params: Mapping[str, Any], find_hint: Any = str) -> Iterator[None]:
+def name_failures(who: str, params: Mapping[str, Any]) -> Iterator[None]:
     """Name what failed, with its parameters, where a library raises; errors of the author's code pass.
 
     Args:
         who: what is fitted, for the message.
         params: its parameters in this trial.
-        find_hint: returns a hint, or an empty text.
 
     Raises:
         BrokenPromise: the block raised an error.
@@ -114,5 +101,5 @@ def name_failures(who: str, params: Mapping[str, Any], find_hint: Any = str) -> 
         raise BrokenPromise(
             f"{who} cannot be fitted{f' with {given}' if given else ''}.",
             f"  {type(error).__name__}: {reason}",
-            hint=find_hint() or ("change what its search may take." if params else "look at its features."),
+            hint="change what its search may take." if params else "look at its features.",
         ) from error
