@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from magical.contracts.dtypes import DTYPES
 from magical.contracts.promises import Pipeline
 from magical.contracts.schema import Column, Schema
 from magical.errors import WiringError
@@ -146,10 +147,17 @@ def _find_added(feature: Feature, schema: Schema) -> dict[str, list[str]]:
         added, expressions = feature.adds(schema), feature.expressions(schema)
     except WiringError:
         return {}
-    # An expression of several columns has no name: what it makes comes from all that the feature reads.
-    read = {e.meta.output_name(raise_if_undetermined=False): _list_read(e, schema) for e in expressions}
-    everything = [name for names in read.values() for name in names]
-    return {c.name: list(dict.fromkeys(read.get(c.name, everything))) for c in added}
+    read = {name: _list_read(e, schema) for e in expressions for name in _name_outputs(e, schema)}
+    return {c.name: list(dict.fromkeys(read[c.name])) for c in added if c.name in read}
+
+
+def _name_outputs(expression: pl.Expr, schema: Schema) -> list[str]:
+    """Return the names of the columns that an expression makes."""
+    if not expression.meta.has_multiple_outputs():
+        return [expression.meta.output_name()]
+    # The fields of a struct, such as hash buckets, are known from types only.
+    table = pl.LazyFrame(schema={c.name: DTYPES.get(c.type, pl.Null) for c in schema.columns})
+    return table.select(expression).collect_schema().names()
 
 
 def _list_read(expression: pl.Expr, schema: Schema) -> list[str]:
