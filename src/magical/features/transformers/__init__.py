@@ -5,6 +5,7 @@ scikit-learn: features import them late, so that drawing stays light.
 Door: this module.
 """
 
+from magical.features.transformers.chained_imputer import ChainedImputer
 from magical.features.transformers.column_scores import find_score_function
 from magical.features.transformers.count_encoder import CountEncoder
 from magical.features.transformers.each_column import EachColumn
@@ -16,6 +17,7 @@ from magical.features.transformers.quantile_bins import QuantileBins
 from magical.features.transformers.similar_columns import DropSimilarColumns
 
 __all__ = [
+    "ChainedImputer",
     "CountEncoder",
     "DropSimilarColumns",
     "EachColumn",
