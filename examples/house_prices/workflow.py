@@ -4,21 +4,24 @@ import math
 
 import polars as pl
 from experiments import LogBoosting, LogLinear, Median, relative_error
-from pydantic import PositiveInt
 
 from contracts import House, LocatedHouse
-from magical import Frame, InputPath, Settings, keep, step, workflow
-from magical.features import Arithmetic, Feature, Log
+from magical import Frame, InputPath, Settings, step, workflow
+from magical.features import Columns, Feature
 from magical.library import (
+    Cleaning,
     Experiment,
+    Limits,
     Metric,
     RegisterSettings,
     Scores,
     SplitSettings,
     boosting,
+    clean,
     evaluate,
     featurize,
     ingest,
+    leave_out,
     linear,
     model_data,
     predict,
@@ -37,13 +40,12 @@ class PriceSettings(Settings):
     """The settings that the team varies."""
 
     source: InputPath = InputPath("data/house_sales.parquet")
-    max_bedrooms: PositiveInt = 15
-    features: tuple[Feature, ...] = (
-        Log(("sqft_living", "sqft_lot", "sqft_living15", "sqft_lot15")),
-        Arithmetic("age", "2015 - yr_built"),
-        Arithmetic("living_to_neighbours", "sqft_living / sqft_living15"),
+    cleaning: tuple[Cleaning, ...] = (
+        Limits("bedrooms", ge=1, le=15, action="null"),  # none, or 33 in a small house: not known
+        Limits("bathrooms", gt=0, action="null"),
     )
-    left_out: tuple[str, ...] = ("yr_built", "yr_renovated", "sqft_above")
+    features: tuple[Feature, ...] = ()  # settings.toml lists them
+    left_out: Columns = ("yr_built", "yr_renovated", "sqft_above")
     split: SplitSettings = SplitSettings(kind="group", validation=0.2, test=0.2, seed=7)
     metrics: tuple[Metric, ...] = (
         Metric("relative_error", function=relative_error, greater_is_better=False),
@@ -57,16 +59,6 @@ class PriceSettings(Settings):
         LogBoosting(trials=4),
     )
     registry: RegisterSettings = RegisterSettings(require={"relative_error": 0.15})
-
-
-@step
-def doubt(houses: Frame[House], max_bedrooms: int) -> Frame[House]:
-    """Forget numbers of rooms that cannot be; the houses stay."""
-    bedrooms, bathrooms = pl.col("bedrooms").is_between(1, max_bedrooms), pl.col("bathrooms") > 0
-    keep("doubted", houses.filter(~(bedrooms & bathrooms)))
-    return houses.with_columns(
-        bedrooms=pl.when(bedrooms).then("bedrooms"), bathrooms=pl.when(bathrooms).then("bathrooms")
-    )
 
 
 def km_to(place: tuple[float, float]) -> pl.Expr:
@@ -89,16 +81,10 @@ def locate(houses: Frame[House]) -> Frame[LocatedHouse]:
     )
 
 
-@step(promises=lambda houses, left_out: houses.without(left_out))
-def leave_out(houses: Frame[LocatedHouse], left_out: tuple[str, ...]) -> Frame:
-    """Drop the columns that say again what others say."""
-    return houses.drop(left_out)
-
-
 @workflow
 def house_prices(s: PriceSettings) -> Scores:
     houses = model_data(ingest(s.source), House)
-    located = locate(doubt(houses, s.max_bedrooms))
+    located = locate(clean(houses, s.cleaning))
     featured = leave_out(featurize(located, s.features), s.left_out)
     train, validation, test = split(featured, s.split)
     preprocessing = transform(train, s.features)

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from magical.added_names import name_bins
 from magical.contracts.schema import Column, Schema
 from magical.errors import WiringError
 from magical.features import Bin, PlanContext
-from magical.features.added_names import name_bins
 
 SCHEMA = Schema(
     "Customer", (Column("income", "int", nullable=True), Column("x", "float"), Column("city", "str"))

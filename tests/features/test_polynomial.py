@@ -48,7 +48,6 @@ def test_it_agrees_with_scikit_learn(
 def test_after_scaling_it_adds_no_column_to_the_table() -> None:
     feature = Polynomial("a", after_scaling=True)
     assert feature.is_learned
-    assert feature.wants_scaled
     assert (feature.stage, feature.adds(SCHEMA), feature.expressions(SCHEMA)) == ("add", (), ())
     assert not Polynomial("a").is_learned
 

@@ -4,6 +4,8 @@ import time
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pytest
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.decomposition import PCA
 from sklearn.feature_selection import VarianceThreshold
@@ -11,9 +13,24 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures, StandardScaler
 
+from magical import Contract, Target
 from magical.contracts.schema import Column, Schema
 from magical.features import Arithmetic, Log, name_category, name_outputs, with_features
-from magical.library.feature_names import trace_columns, trace_features
+from magical.library import Experiment, boosting, linear, model_data, train, transform
+from magical.library.feature_names import (
+    TracedFeature,
+    find_missing_columns,
+    tabulate_features,
+    trace_columns,
+    trace_features,
+)
+
+
+class House(Contract):
+    rooms: int | None
+    street: str
+    price: Target[float]
+
 
 ROWS = pd.DataFrame(
     {"age": [1.0, 2.0, 4.0], "city": ["Rome", "Oslo", "Rome"], "city_size": [1.0, np.nan, 2.0]}
@@ -66,6 +83,20 @@ def test_features_of_several_columns_are_traced_to_all_of_them() -> None:
     }
 
 
+def test_what_made_a_feature_is_told_from_the_first_to_the_last() -> None:
+    features = (Log("income"),)
+    rows = pd.DataFrame({"age": [1.0, 2.0], "log_income": [2.0, 1.0]})
+    days = FunctionTransformer(to_days, feature_names_out="one-to-one")
+    steps = FunctionTransformer(np.asarray, feature_names_out="one-to-one"), days, StandardScaler(), PCA(1)
+    traced = trace_features(make_pipeline(*steps).fit(rows), with_features(CONTRACT, features), features)
+    assert traced == [TracedFeature("pca0", ("age", "income"), ("Log", "to_days", "StandardScaler", "PCA"))]
+    assert tabulate_features(traced).row(0) == ("pca0", "age, income", "Log, to_days, StandardScaler, PCA")
+
+
+def to_days(values: object) -> object:
+    return values
+
+
 def test_what_selects_or_mixes_after_the_columns_is_traced_too() -> None:
     blocks = columns((IMPUTE, ["age", "city_size"]), (ONE_HOT, ["city"]))
     assert list(trace(blocks, NAMES, VarianceThreshold(0.3)).values()) == [
@@ -109,10 +140,27 @@ def test_columns_are_traced_though_a_selector_would_select_what_was_added() -> N
 
 def test_columns_are_traced_to_columns_that_a_step_dropped_later() -> None:
     features = (Log("income"), Arithmetic("per_head", "log_income / (kids + 1)"))
-    table = with_features(CONTRACT, features).without(["income", "log_income", "kids"])
-    assert trace_columns(table, features)["per_head"].columns == ("log_income", "kids")
-    table = with_features(CONTRACT, features).without(["income"])
-    assert trace_columns(table, features)["per_head"].columns == ("income", "kids")
+    for dropped in (["income"], ["income", "log_income", "kids"]):
+        table = with_features(CONTRACT, features).without(dropped)
+        assert trace_columns(table, features)["per_head"].columns == ("income", "kids")
+        assert find_missing_columns(table, features) == []
+
+
+def test_columns_that_were_not_added_are_missing_but_not_those_of_a_selector() -> None:
+    features = (Log("type:number"), Arithmetic("per_head", "log_income / (kids + 1)"))
+    assert find_missing_columns(with_features(CONTRACT, features), features) == []
+    assert find_missing_columns(CONTRACT, features) == ["log_income", "log_age", "log_kids", "per_head"]
+
+
+@pytest.mark.parametrize("experiment", [linear(), boosting()])
+def test_a_model_has_the_names_of_what_its_estimator_saw(experiment: Experiment) -> None:
+    odd = 'a"b{}[]:,'  # LightGBM refuses such names
+    raw = pl.DataFrame({"rooms": [*range(1, 40), None], "street": ["x", odd] * 20, "price": range(40)})
+    table = model_data(raw, House)
+    model = train(table, table, transform(table), experiment)
+    names = ["rooms", "rooms is missing", f"street={odd}", "street=x"]
+    assert (model.task, sorted(model.feature_names)) == ("regression", names)
+    assert model.pipeline[-1].n_features_in_ == len(names)
 
 
 def test_a_pipeline_without_names_has_no_trace() -> None:

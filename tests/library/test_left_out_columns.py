@@ -8,7 +8,10 @@ import polars as pl
 import pytest
 
 from library.conftest import Run
+from magical import Contract, Target
 from magical.contracts.schema import Column, Schema
+from magical.features import Encode, Scale
+from magical.library import model_data, transform
 from magical.library.left_out_columns import LeftOutColumn, find_usable_columns, report_left_out
 
 
@@ -88,13 +91,37 @@ def test_three_thousand_columns_are_compared_fast() -> None:
     assert time.process_time() - start < 1
 
 
-def test_what_is_left_out_is_said_in_a_line_kept_as_a_table_and_remarked_if_it_is_named(run: Run) -> None:
+def test_what_is_left_out_is_said_in_a_line_and_kept_as_a_table(run: Run) -> None:
     report_left_out([])
     assert not run.lines
     assert not run.kept
-    report_left_out(
-        [LeftOutColumn("a", "one value only"), LeftOutColumn("b", "a copy of c", "c")], named=["a"]
-    )
-    assert run.lines[0] == "left out: a (one value only), b (a copy of c)"
+    report_left_out([LeftOutColumn("a", "one value only"), LeftOutColumn("b", "a copy of c", "c")])
+    assert run.lines == ["left out: a (one value only), b (a copy of c)"]
     assert run.kept["left_out"].rows() == [("a", "one value only", ""), ("b", "a copy of c", "c")]
-    assert run.warnings == ["a feature of the settings names what is left out: a (one value only)"]
+
+
+class Client(Contract):
+    name: str
+    flag: bool
+    age: int
+    years: float
+    bought: Target[bool]
+
+
+def test_features_that_name_what_is_left_out_are_remarked(run: Run) -> None:
+    raw = {"name": [f"n{i}" for i in range(100)], "flag": True, "age": [i % 9 for i in range(100)]}
+    table = pl.DataFrame(raw).with_columns(years=pl.col("age"), bought=pl.col("age") > 4)
+    features = (
+        Scale(("age", "years"), "robust"),
+        Encode("flag", "one_hot"),
+        Encode("type:category", "ordinal"),
+    )
+    transform(model_data(table, Client), features)
+    assert run.lines == [
+        "left out: name (100 different texts in 100 rows), flag (one value only), years (a copy of age)",
+        "Scale(columns=('age', 'years'), how='robust') names columns that are left out: years.",
+        "Encode(columns='flag') is left out with its columns: flag.",
+        "Encode(columns='type:category', how='ordinal') is left out with its columns: name.",
+    ]
+    transform(model_data(table, Client), (Encode("name", "hash"),))
+    assert "name (bucket 0)" in run.kept["transformed"].columns

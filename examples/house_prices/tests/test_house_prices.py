@@ -6,21 +6,22 @@ import numpy as np
 import polars as pl
 import pytest
 from experiments import LogLinear, relative_error
-from workflow import BELLEVUE, SEATTLE, doubt, km_to, locate
+from workflow import BELLEVUE, SEATTLE, PriceSettings, km_to, locate
 
 import magical
 from contracts import House, LocatedHouse
+from magical.library import clean
 from magical.testing import Pretend
 
 
-def test_doubted_rooms_are_forgotten_and_no_house_is(pretended: Pretend) -> None:
+def test_rooms_that_cannot_be_are_unknown_and_no_house_is_lost(pretended: Pretend) -> None:
     houses = pretended(House, rows=5).with_columns(
         bedrooms=pl.Series([3, 0, 33, None, 4]), bathrooms=pl.Series([1.0, 0.0, 1.75, 2.0, None])
     )
-    doubted = doubt(houses, max_bedrooms=15)
-    assert doubted["bedrooms"].to_list() == [3, None, None, None, 4]
-    assert doubted["bathrooms"].to_list() == [1.0, None, 1.75, 2.0, None]
-    assert doubted.drop("bedrooms", "bathrooms").equals(houses.drop("bedrooms", "bathrooms"))
+    cleaned = clean(houses, PriceSettings().cleaning)
+    assert cleaned["bedrooms"].to_list() == [3, None, None, None, 4]
+    assert cleaned["bathrooms"].to_list() == [1.0, None, 1.75, 2.0, None]
+    assert cleaned.drop("bedrooms", "bathrooms").equals(houses.drop("bedrooms", "bathrooms"))
 
 
 def test_distances_are_those_of_the_map() -> None:

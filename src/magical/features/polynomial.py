@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from pydantic import Field
 
+from magical.added_names import name_product
 from magical.contracts.schema import Column, Schema
 from magical.errors import WiringError
-from magical.features.added_names import name_product
 from magical.features.column_selectors import Columns
 from magical.features.feature import LearnedFeature, PlanContext
 
@@ -66,11 +66,6 @@ class Polynomial(LearnedFeature):
         return self.after_scaling
 
     @property
-    def wants_scaled(self) -> bool:
-        """True: in the Pipeline it multiplies scaled columns."""
-        return True
-
-    @property
     def is_joint(self) -> bool:
         """True: a product depends on several columns."""
         return True
@@ -110,7 +105,7 @@ class Polynomial(LearnedFeature):
 
     def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
         """Make scikit-learn's PolynomialFeatures, without the constant and the columns themselves."""
-        from magical.features.transformers import PolynomialTerms
+        from magical.transformers import PolynomialTerms
 
         return PolynomialTerms((2, self.degree), interaction_only=self.interactions_only, include_bias=False)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from magical.library.cleaning import (
+        Check,
         Cleaning,
         Compare,
         Convert,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "cleaning": (
+        "Check",
         "Cleaning",
         "Compare",
         "Convert",
@@ -75,6 +77,7 @@ _EXPORT_MODULES = {name: f"magical.library.{module}" for module, names in _EXPOR
 
 __all__ = [
     "Boosting",
+    "Check",
     "Cleaning",
     "Compare",
     "Convert",

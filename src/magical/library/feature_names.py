@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +15,12 @@ from magical.contracts.schema import Column, Schema
 from magical.errors import WiringError
 from magical.features import Feature
 
-__all__ = ["TracedFeature", "tabulate_features", "trace_columns", "trace_features"]
+__all__ = ["TracedFeature", "find_missing_columns", "tabulate_features", "trace_columns", "trace_features"]
 
 _INDICATOR = "missingindicator_"  # what scikit-learn's imputers write before the name of a column
 _PRODUCT, _POWER = re.compile(" |_x_"), re.compile(r"(\^|_pow)\d+$|_squared$|_cubed$")
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_SEPARATORS = "=_ (^"  # what follows the name of a column in the name of a feature that is made from it
+_SEPARATORS = "=_ (^:"  # what follows the name of a column in the name of a feature that is made from it
 
 
 class TracedFeature(NamedTuple):
@@ -87,18 +87,27 @@ def trace_columns(schema: Schema, features: Iterable[Feature]) -> dict[str, Trac
         >>> trace_columns(schema, [Log("income")])
         {'log_income': TracedFeature(name='log_income', columns=('income',), made_by=('Log',))}
     """
-    rowwise = [f for f in features if not f.is_learned]
-    added = {name for feature in rowwise for name in _find_sources(feature, schema)}
-    # Each feature was added to the table of the features before it: a selector selects of those columns only.
-    known = schema.without(n for n in schema.names if n in added)
     traced: dict[str, TracedFeature] = {}
-    for feature in rowwise:
-        sources = {n: s for n, s in _find_sources(feature, known).items() if n in schema.by_name}
+    for feature, sources in _add_again(schema, features, _find_sources):
         for name, columns in sources.items():
             parts = [traced.get(c, TracedFeature(c, (c,))) for c in columns]
             traced[name] = _merge(name, parts, type(feature).__name__)
-        known = known.with_columns(schema.column(n) for n in sources if n not in known.by_name)
-    return traced
+    return {name: found for name, found in traced.items() if name in schema.by_name}
+
+
+def find_missing_columns(schema: Schema, features: Iterable[Feature]) -> list[str]:
+    """List the columns that features would add row by row to a table, and that it lacks.
+
+    A feature of which a step dropped a source is passed over: its column may have been dropped on purpose.
+
+    Example:
+        >>> from magical.contracts.schema import Column
+        >>> from magical.features import Log
+        >>> find_missing_columns(Schema("Customer", (Column("income", "float"),)), [Log("income")])
+        ['log_income']
+    """
+    added = [name for _, names in _add_again(schema, features, _find_added) for name in names]
+    return [name for name in added if name not in schema.by_name]
 
 
 def tabulate_features(traced: Iterable[TracedFeature]) -> pl.DataFrame:
@@ -113,25 +122,48 @@ def tabulate_features(traced: Iterable[TracedFeature]) -> pl.DataFrame:
     return pl.DataFrame(rows, orient="row", schema=dict.fromkeys(names, pl.String))
 
 
-def _find_sources(feature: Feature, schema: Schema) -> dict[str, list[str]]:
-    """Map the columns that a feature adds to a table to those that it reads; empty if it cannot be added."""
+def _add_again(
+    schema: Schema, features: Iterable[Feature], find: Callable[[Feature, Schema], Mapping[str, list[str]]]
+) -> Iterator[tuple[Feature, Mapping[str, list[str]]]]:
+    """Yield each feature that is computed row by row, with what ``find`` finds, by the columns that it added.
+
+    Each was added to the table of the features before it, and a selector selected of those columns only.
+    """
+    rowwise = [f for f in features if not f.is_learned]
+    added = {name for feature in rowwise for name in find(feature, schema)}
+    known = schema.without(n for n in schema.names if n in added)
+    for feature in rowwise:
+        found = find(feature, known)
+        yield feature, found
+        known = known.with_columns(
+            schema.by_name.get(n, Column(n, "any")) for n in found if n not in known.by_name
+        )
+
+
+def _find_added(feature: Feature, schema: Schema) -> dict[str, list[str]]:
+    """Map the columns that a feature adds to those that it reads; empty if it cannot be added to a table."""
     try:
         expressions = feature.expressions(schema)
     except WiringError:
-        # A step dropped columns that the feature reads, on purpose: its fields still name them.
-        words = sorted({*_WORD.findall(feature.model_dump_json())} - {*schema.names})
-        try:
-            expressions = feature.expressions(schema.with_columns(Column(w, "any") for w in words))
-        except WiringError:
-            return {}
+        return {}
     return {e.meta.output_name(): list(dict.fromkeys(e.meta.root_names())) for e in expressions}
+
+
+def _find_sources(feature: Feature, schema: Schema) -> dict[str, list[str]]:
+    """Do as ``_find_added``, but also for a feature of which a step dropped the sources later."""
+    if found := _find_added(feature, schema):
+        return found
+    words = sorted({*_WORD.findall(feature.model_dump_json())} - {*schema.names})  # its fields name them
+    return _find_added(feature, schema.with_columns(Column(w, "any") for w in words))
 
 
 def _merge(name: str, parts: Sequence[TracedFeature], made_by: str) -> TracedFeature:
     """Make a feature that comes from all columns of its parts."""
     columns = dict.fromkeys(chain.from_iterable(p.columns for p in parts))
-    makers = dict.fromkeys(chain.from_iterable(p.made_by for p in parts))
-    return TracedFeature(name, tuple(columns), (*makers, made_by) if made_by else tuple(makers))
+    # Aligned at the last: what made only some parts came before what made all of them.
+    places = zip_longest(*(reversed(p.made_by) for p in parts))
+    makers = dict.fromkeys(maker for place in places for maker in reversed(place) if maker)
+    return TracedFeature(name, tuple(columns), tuple(m for m in (*reversed(makers), made_by) if m))
 
 
 def _trace(transformer: Any, inputs: Sequence[TracedFeature]) -> list[TracedFeature]:
@@ -186,15 +218,24 @@ def _list_names(columns: Any, names: Sequence[str]) -> list[str]:
 def _trace_names(transformer: Any, inputs: Sequence[TracedFeature]) -> list[TracedFeature]:
     """Trace the outputs of one transformer by their names."""
     names = [f.name for f in inputs]
-    made_by = type(transformer).__name__
     outputs = [str(n) for n in transformer.get_feature_names_out(np.asarray(names, dtype=object))]
-    if getattr(transformer, "func", made_by) is None:  # a FunctionTransformer that gives only names
+    if getattr(transformer, "func", outputs) is None:  # a FunctionTransformer that gives only names
         return [f._replace(name=name) for f, name in zip(inputs, outputs, strict=True)]
     if hasattr(transformer, "get_support"):  # it keeps some inputs as they are
         kept = [f for f, is_kept in zip(inputs, transformer.get_support(), strict=True) if is_kept]
         return [f._replace(name=name) for f, name in zip(kept, outputs, strict=True)]
     by_name = {f.name: f for f in inputs}
+    made_by = _describe(transformer)
     return [_merge(name, _find_parts(name, by_name) or inputs, made_by) for name in outputs]
+
+
+def _describe(transformer: Any) -> str:
+    """Name a transformer after its class, its function, or what it wraps; empty if it changes no value."""
+    inner = getattr(transformer, "encoder", None) or getattr(transformer, "transformer", None)
+    function = getattr(transformer, "func", None)
+    if function is np.asarray:
+        return ""
+    return str(getattr(function, "__name__", "")) or type(inner or transformer).__name__
 
 
 def _find_parts(name: str, inputs: Mapping[str, TracedFeature]) -> list[TracedFeature]:

@@ -11,7 +11,6 @@ import polars as pl
 from magical.contracts.schema import Column, Schema
 from magical.errors import join_names
 from magical.events import emit, keep
-from magical.library.remarks import warn
 
 __all__ = [
     "MAX_ONE_HOT",
@@ -79,8 +78,8 @@ def find_usable_columns(train: pl.DataFrame, schema: Schema, named: Collection[s
     Args:
         train: the rows.
         schema: the contract of train.
-        named: columns that a learned feature of the settings names: they are left out only if they have one
-            value, or a type that no model takes.
+        named: columns that a learned feature of the settings names, not by a selector: they are left out only
+            if they have one value, or a type that no model takes.
 
     Example:
         >>> schema = Schema(
@@ -105,12 +104,8 @@ def find_usable_columns(train: pl.DataFrame, schema: Schema, named: Collection[s
     return UsableColumns([c for c in used if c.column.name not in reasons], left_out)
 
 
-def report_left_out(left_out: Sequence[LeftOutColumn], named: Collection[str] = ()) -> None:
+def report_left_out(left_out: Sequence[LeftOutColumn]) -> None:
     """Log the columns that are left out in one line, and keep them as the table ``left_out``.
-
-    Args:
-        left_out: the columns; nothing is said if there are none.
-        named: columns that a learned feature of the settings names: one that is left out causes a warning.
 
     Example:
         >>> report_left_out([LeftOutColumn("city", "one value only")])  # outside a run nothing is said
@@ -119,8 +114,6 @@ def report_left_out(left_out: Sequence[LeftOutColumn], named: Collection[str] = 
         return
     emit(f"left out: {join_names(left_out)}")
     keep("left_out", pl.DataFrame(left_out, orient="row", schema=dict.fromkeys(_TABLE_COLUMNS, pl.String)))
-    if missed := [c for c in left_out if c.column in named]:
-        warn(f"a feature of the settings names what is left out: {join_names(missed)}")
 
 
 _TABLE_COLUMNS = ("column", "reason", "of")

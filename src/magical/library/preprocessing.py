@@ -9,7 +9,7 @@ import polars as pl
 from magical.contracts.contract import Contract
 from magical.contracts.promises import Frame, Pipeline, contract_of
 from magical.contracts.schema import Schema
-from magical.errors import BrokenPromise, WiringError, join_names
+from magical.errors import BrokenPromise, join_names
 from magical.events import current_sink, keep
 from magical.features import (
     Feature,
@@ -19,7 +19,7 @@ from magical.features import (
     to_epoch_days,  # noqa: F401  # registered models of 0.1 name it here
 )
 from magical.library.column_plan import build_pipeline, plan_blocks, plan_selection
-from magical.library.feature_names import tabulate_features, trace_features
+from magical.library.feature_names import find_missing_columns, tabulate_features, trace_features
 from magical.library.left_out_columns import find_usable_columns, report_left_out
 from magical.library.pipeline_columns import find_pipeline_inputs
 from magical.library.prediction_task import Task, infer_task, make_examples
@@ -108,9 +108,8 @@ def plan_pipeline(train: pl.DataFrame, features: Sequence[Feature] = ()) -> Pipe
     """
     schema, task = contract_of(train), infer_task(train)
     learned = _list_learned(features)
-    named = {
-        c.name for f in learned if f.plan_stage not in ("impute", "scale") for c in f.find_columns(schema)
-    }
+    # What a selector selects is not named: an identifier among the texts is still left out.
+    named = {name for f in learned if f.plan_stage not in ("impute", "scale") for name in f.columns}
     counts, left_out = find_usable_columns(train, schema, named)
     report_left_out(left_out)
     if not counts:
@@ -136,13 +135,7 @@ def _list_learned(features: Iterable[Feature]) -> list[LearnedFeature]:
 
 def _warn_missing_features(features: tuple[Feature, ...], schema: Schema) -> None:
     """Warn of features in the settings that train lacks, for example without a call of ``featurize``."""
-    missing: list[str] = []
-    for feature in features:
-        try:
-            missing += [c.name for c in feature.adds(schema) if c.name not in schema.by_name]
-        except WiringError:  # a step dropped the columns that the feature reads, on purpose
-            continue
-    if missing:
+    if missing := find_missing_columns(schema, features):
         warn(
             f"train lacks columns that the features add: {join_names(missing)}; is featurize called "
             "before the split?"

@@ -4,6 +4,7 @@ A new kind of rule is a module here that subclasses `Cleaning`.
 Door: this module.
 """
 
+from magical.contracts.validation import Check
 from magical.library.cleaning.cleaning_rule import Cleaning
 from magical.library.cleaning.cleaning_steps import clean, leave_out
 from magical.library.cleaning.comparison import Compare
@@ -15,6 +16,7 @@ from magical.library.cleaning.required_values import Require
 from magical.library.cleaning.unit_conversion import Convert
 
 __all__ = [
+    "Check",
     "Cleaning",
     "Compare",
     "Convert",

@@ -177,7 +177,7 @@ def _describe_changes(pairs: pl.DataFrame, column: str, number: int) -> pl.DataF
     texts = [list(map(_show_value, counts[side])) for side in ("from", "to")]
     return pl.DataFrame(
         {"column": column, "from": texts[0], "to": texts[1], "rows": counts["rows"], "rule": number},
-        schema_overrides={"from": pl.String, "to": pl.String},
+        schema_overrides={"from": pl.String, "to": pl.String, "rows": pl.Int64, "rule": pl.Int64},
     )
 
 

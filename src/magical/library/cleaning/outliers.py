@@ -169,7 +169,7 @@ def _find_isolated(numbers: pl.DataFrame, share: float) -> pl.DataFrame:
     """Describe the share of rows that an isolation forest isolates first; of equal ones, the first."""
     from sklearn.ensemble import IsolationForest  # late: drawing must stay light
 
-    values: Any = numbers.cast(pl.Float64).fill_null(math.nan).to_numpy().clip(-_LARGEST, _LARGEST)
+    values: Any = numbers.select(_fill_gaps(column) for column in numbers).to_numpy()
     scores = IsolationForest(random_state=0, n_jobs=1).fit(values).score_samples(values)
     count = int(share * len(scores))
     rows = scores.argsort(kind="stable")[:count]
@@ -183,6 +183,16 @@ def _find_isolated(numbers: pl.DataFrame, share: float) -> pl.DataFrame:
         schema=_DROPPED,
         strict=False,
     )
+
+
+def _fill_gaps(column: pl.Series) -> pl.Series:
+    """Return numbers with the median where there is none, and infinity beyond the others by their range."""
+    values = column.cast(pl.Float64).fill_nan(None).clip(-_LARGEST, _LARGEST)
+    finite = values.filter(values.abs() < _LARGEST)
+    if finite.drop_nulls().is_empty():
+        return pl.repeat(0.0, len(column), eager=True).alias(column.name)
+    low, high = float(finite.min()), float(finite.max())  # type: ignore[arg-type]
+    return values.clip(2 * low - high, 2 * high - low).fill_null(finite.median())
 
 
 def _require_train(graph: Graph, node: Node) -> None:
