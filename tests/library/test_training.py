@@ -287,6 +287,7 @@ kind = "linear"
 """
 
 
+@pytest.mark.slow
 def test_settings_alone_give_an_experiment_a_preprocessing_that_is_tuned(tmp_path: Path) -> None:
     small = Small(tmp_path / "customers")
     small.write("workflow.py", WORKFLOW)
