@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, Polynomial
 
 from magical import Contract, Target
 from magical.contracts.schema import Column, Schema
-from magical.features import Arithmetic, Log, name_category, name_outputs, with_features
+from magical.features import Arithmetic, Log, Text, name_category, name_outputs, with_features
 from magical.library import Experiment, boosting, linear, model_data, train, transform
 from magical.library.feature_names import (
     TracedFeature,
@@ -176,3 +176,13 @@ def test_three_thousand_columns_are_traced_fast() -> None:
     start = time.process_time()
     assert len(trace_features(fitted, schema)) == 3_000
     assert time.process_time() - start < 1
+
+
+def test_the_columns_of_one_expression_are_traced() -> None:
+    schema = Schema("Review", (Column("title", "str"), Column("body", "str", nullable=True)))
+    features = (Text(["title", "body"], "words", buckets=2),)
+    traced = trace_columns(with_features(schema, features), features)
+    assert {name: found.columns for name, found in traced.items()} == {
+        **dict.fromkeys(("title_words", "title_hash_0", "title_hash_1"), ("title",)),
+        **dict.fromkeys(("body_words", "body_hash_0", "body_hash_1"), ("body",)),
+    }

@@ -146,7 +146,18 @@ def _find_added(feature: Feature, schema: Schema) -> dict[str, list[str]]:
         expressions = feature.expressions(schema)
     except WiringError:
         return {}
-    return {e.meta.output_name(): list(dict.fromkeys(e.meta.root_names())) for e in expressions}
+    found: dict[str, list[str]] = {}
+    for expression in expressions:
+        read = list(dict.fromkeys(expression.meta.root_names()))
+        found |= dict.fromkeys(_list_outputs(expression, read), read)
+    return found
+
+
+def _list_outputs(expression: pl.Expr, read: Iterable[str]) -> list[str]:
+    if name := expression.meta.output_name(raise_if_undetermined=False):
+        return [name]
+    # It makes several columns, as the buckets of Text; their names do not depend on the types that it reads.
+    return pl.LazyFrame(schema=dict.fromkeys(read, pl.Null)).select(expression).collect_schema().names()
 
 
 def _find_sources(feature: Feature, schema: Schema) -> dict[str, list[str]]:
