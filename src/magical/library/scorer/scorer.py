@@ -17,7 +17,7 @@ from magical.contracts.schema import Schema
 from magical.contracts.validation import list_broken_rows
 from magical.errors import BrokenPromise, MagicalError
 from magical.integrations.mlflow.serving import pass_rows_unchanged
-from magical.library.scorer.code_bundle import CodeBundle
+from magical.library.scorer.code_bundle import CodeBundle, list_modules
 from magical.library.scorer.model_files import (
     load_model,
     save_model,
@@ -180,7 +180,7 @@ class Scorer:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         needed = [step.step.partition(":")[0] for step in (*self.raw_rows.chain.steps, *self.chain.steps)]
-        needed += [type(step).__module__ for _, step in getattr(self.model.pipeline, "steps", ())]
+        needed += list_modules(self.model.pipeline)
         package = CodeBundle.write(folder / _CODE, root, key, needed)
         files = StepFiles(folder, package)
         data = {
