@@ -20,6 +20,7 @@ SIDE_BY_SIDE = HERE / "side_by_side"
 THOUSAND = HERE / "thousand"
 CSV_SCRIPT = HERE / "csv_reading" / "read.py"
 SCORING = HERE / "scoring"
+FEATURES = HERE / "features"
 TABLES_SCRIPT = HERE / "pretend" / "tables.py"
 IN_PROCESS_SCRIPT = HERE / "flow_runs" / "imported.py"
 CAMPAIGN = ROOT / "examples" / "campaign"
@@ -207,6 +208,27 @@ def measure_score(folder: Path) -> dict[str, Cost]:
         _expect(difference < 1e-9, f"the probabilities differ by {difference}")
         costs[f"{title} rows scored by a script"] = by_hand
         costs[f"{title} rows scored by magical"] = cost
+    return costs
+
+
+def measure_features(folder: Path) -> dict[str, Cost]:
+    """Measure the way from a parquet file to a fitted Pipeline, by magical and by a plain script."""
+    costs: dict[str, Cost] = {}
+    script: list[str | Path] = [PYTHON, FEATURES / "script.py"]
+    for title, rows in (("1e4", 10_000), ("1e5", 100_000), ("1e6", 1_000_000)):
+        project = Path(shutil.copytree(FEATURES / "project", folder / title, ignore=IGNORE_FILES))
+        source = project / "visits.parquet"
+        measure_command([*script, "rows", str(rows), source], folder)
+        scores = []
+        for way, words in (("a script", ["plain", source]), ("magical", ["magical", project])):
+            cost = measure_command([*script, *words], folder)
+            answer = json.loads(cost.out)
+            scores.append(answer["score"])
+            costs[f"{title} rows to a Pipeline by {way}"] = cost
+            for step, seconds in answer["steps"].items():
+                costs[f"{title} rows, {step} by {way}"] = Cost(seconds, 0.0)
+        _expect(abs(scores[0] - scores[1]) < 0.03, f"the ROC AUC are {scores}")
+        shutil.rmtree(project)
     return costs
 
 

@@ -3,16 +3,16 @@
 import json
 import os
 import re
-import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import IO, Any
 
 PYTHON = sys.executable
 MAGICAL = str(Path(sys.executable).with_name("magical"))
@@ -27,12 +27,13 @@ class CommandFailed(Exception):
 
 @dataclass(frozen=True)
 class Cost:
-    """What one command cost, and what it printed."""
+    """What one command cost, and what it printed; ``peak`` is the memory of its largest process, in bytes."""
 
     cpu: float
     wall: float
     out: str = ""
     err: str = ""
+    peak: int = 0
 
 
 @dataclass
@@ -50,12 +51,17 @@ class Measurements:
         """Return the median of the CPU seconds; None if it was not measured."""
         return median(c.cpu for c in self.costs[name]) if self.costs.get(name) else None
 
+    def median_peak(self, name: str) -> float | None:
+        """Return the median of the peak memory, in bytes; None if it was not measured."""
+        return median(c.peak for c in self.costs[name]) if self.costs.get(name) else None
+
     def to_json(self) -> dict[str, Any]:
         """Return medians and samples."""
         return {
             name: {
                 "cpu": round(median(c.cpu for c in costs), 3),
                 "wall": round(median(c.wall for c in costs), 3),
+                "peak": round(median(c.peak for c in costs)),
                 "samples": [round(c.cpu, 3) for c in costs],
             }
             for name, costs in self.costs.items()
@@ -68,21 +74,20 @@ def measure_command(command: Sequence[str | Path], folder: Path) -> Cost:
     Raises:
         CommandFailed: it ended with an error.
     """
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=folder,
-        env=_build_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-5:])
-        raise CommandFailed(f"{Path(command[0]).name} {command[1]} ended with {done.returncode}: {last}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(cpu, wall, done.stdout, done.stderr)
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(
+            [str(word) for word in command], cwd=folder, env=_build_environment(), stdout=out, stderr=err
+        )
+        # Not process.wait(): only wait4 tells what this command alone used.
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        wall = time.monotonic() - began
+        texts = [_read_again(file) for file in (out, err)]
+    if process.returncode:
+        last = "\n".join((texts[1] or texts[0]).strip().splitlines()[-5:])
+        raise CommandFailed(f"{Path(command[0]).name} {command[1]} ended with {process.returncode}: {last}")
+    return Cost(used.ru_utime + used.ru_stime, wall, *texts, used.ru_maxrss * 1024)
 
 
 def measure_run(folder: Path, *words: str) -> tuple[Cost, list[str]]:
@@ -111,6 +116,11 @@ def _iter_code_lines(text: str) -> Iterator[str]:
         if line and not inside and not quotes and not line.startswith("#"):
             yield line
         inside ^= quotes == 1
+
+
+def _read_again(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 def _build_environment() -> dict[str, str]:

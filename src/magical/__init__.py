@@ -22,10 +22,12 @@ if TYPE_CHECKING:  # the same names as in `_HOMES`, for type checkers and editor
     )
     from magical.contracts.model import Model
     from magical.contracts.promises import Frame, Lazy, Parts, Pipeline, contract_of
+    from magical.contracts.schema import Column, Schema
     from magical.contracts.source_marks import Decimal, Format, Orphans, Thousands, Zone
     from magical.contracts.tables import partition
     from magical.contracts.validation import filter
     from magical.events import emit, keep, scratch
+    from magical.features import Columns, Feature, LearnedFeature, PlanContext
     from magical.project import load
     from magical.project.looking import look
     from magical.project.scoring import ScoreOptions
@@ -49,10 +51,12 @@ _HOMES = {
     ),
     "magical.contracts.model": ("Model",),
     "magical.contracts.promises": ("Frame", "Lazy", "Parts", "Pipeline", "contract_of"),
+    "magical.contracts.schema": ("Column", "Schema"),
     "magical.contracts.source_marks": ("Decimal", "Format", "Orphans", "Thousands", "Zone"),
     "magical.contracts.tables": ("partition",),
     "magical.contracts.validation": ("filter",),
     "magical.events": ("emit", "keep", "scratch"),
+    "magical.features": ("Columns", "Feature", "LearnedFeature", "PlanContext"),
     "magical.project": ("load",),
     "magical.project.looking": ("look",),
     "magical.project.scoring": ("ScoreOptions",),
@@ -64,8 +68,11 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Column",
+    "Columns",
     "Contract",
     "Decimal",
+    "Feature",
     "Field",
     "Format",
     "Frame",
@@ -74,13 +81,16 @@ __all__ = [
     "InputPath",
     "Key",
     "Lazy",
+    "LearnedFeature",
     "Model",
     "Orphans",
     "OutputPath",
     "Parts",
     "Pipeline",
+    "PlanContext",
     "PositiveInt",
     "Receipt",
+    "Schema",
     "ScoreOptions",
     "Secret",
     "Settings",

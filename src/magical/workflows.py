@@ -19,6 +19,7 @@ from magical.contracts.contract import source_location
 from magical.contracts.promises import Promise
 from magical.errors import MagicalError, WiringError, find_author_line, join_names, shorten
 from magical.graph import Call, Graph, Node
+from magical.named_columns import check_drawn_columns
 from magical.python_parser import parse_python, read_definition
 from magical.refs import Link, Ref, Wire, map_links
 from magical.settings import OutputPath, Settings, find_paths, import_string
@@ -207,6 +208,7 @@ class _WorkflowGraphBuilder:
         for node in graph.nodes:
             if node.call is not None and node.call.step.check_graph is not None:
                 node.call.step.check_graph(graph, node)
+            check_drawn_columns(node)
         return replace(graph, findings=tuple(check_wiring(graph)))
 
 

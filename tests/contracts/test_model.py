@@ -130,6 +130,14 @@ def test_every_kind_of_table_gives_the_same_numbers(model: Model, form: Any) -> 
         assert_frame_equal(one_by_one, wanted[::7], rel_tol=1e-9)
 
 
+def test_an_infinite_number_is_missing_to_a_model() -> None:
+    table = pl.DataFrame({"x": [1.0, float("inf"), float("-inf"), float("nan"), None], "n": [1, 2, 3, 4, 5]})
+    schema = Schema("S", (Column("x", "float", nullable=True), Column("n", "int")))
+    frame = to_canonical_frame(table, schema)
+    assert frame["x"].isna().to_list() == [False, True, True, True, True]
+    assert frame["n"].to_list() == [1, 2, 3, 4, 5]
+
+
 @pytest.mark.parametrize("form", [as_pandas, as_objects, as_rows])
 def test_the_canonical_frame_is_one(form: Any) -> None:
     wanted, got = to_canonical_frame(people(), SCHEMA), to_canonical_frame(form(people()), SCHEMA)
@@ -211,3 +219,16 @@ def test_a_frame_may_be_without_any_number(kind: str) -> None:
     table = pl.DataFrame({"x": [None, None]}, schema={"x": DTYPES[kind]})
     assert to_canonical_frame(table, schema).shape == (2, 1)
     assert to_canonical_frame(table.clear(), schema).shape == (0, 1)
+
+
+def test_the_names_of_what_the_estimator_saw_are_known() -> None:
+    rows = pd.DataFrame({"age": [1.0, 2.0, 3.0], "town": ["Wien", "Graz", "Wien"]})
+    schema = Schema("Person", (Column("age", "int"), Column("town", "str")))
+    columns = make_column_transformer((StandardScaler(), ["age"]), (OneHotEncoder(), ["town"]))
+    names = ["standardscaler__age", "onehotencoder__town_Graz", "onehotencoder__town_Wien"]
+    nameless = FunctionTransformer(lambda frame: frame[["age"]])
+    for steps, expected in (([columns], names), ([nameless], []), ([], ["age"])):
+        inputs = rows if steps else rows[["age"]]
+        pipeline = make_pipeline(*steps, Ridge()).fit(inputs, [1.0, 2.0, 3.0])
+        shown = schema if steps else Schema("Person", schema.columns[:1])
+        assert Model(pipeline, "regression", "price", shown).feature_names == expected

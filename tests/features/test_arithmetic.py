@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from magical.contracts.schema import Column, Schema
+from magical.errors import WiringError
 from magical.features import Arithmetic
 
 NUMBERS = Schema(
@@ -30,6 +31,11 @@ def promise(expression: str) -> str:
 def test_it_reckons_as_python_does() -> None:
     assert computed("a + b * (a - 2) / 4", a=[6, 2], b=[3, 5]) == [9.0, 2.0]
     assert computed("-a + +b", a=[1], b=[5]) == [4]
+
+
+def test_a_column_that_is_not_there_is_said() -> None:
+    with pytest.raises(WiringError, match="reads c, which Numbers does not have"):
+        Arithmetic("new", "a + c").expressions(NUMBERS)
 
 
 def test_a_missing_operand_gives_a_missing_value() -> None:
@@ -102,3 +108,17 @@ def test_any_formula_agrees_with_python(formula: str, a: int, b: int) -> None:
     assert (got is None) == (expected is None)
     if expected is not None:
         assert math.isclose(float(str(got)), expected, rel_tol=1e-9, abs_tol=1e-9)
+
+
+def test_a_division_by_a_constant_is_exact_in_tables_of_any_height() -> None:
+    values: list[object] = [float(n) for n in range(1, 200)]
+    expected = [float(str(v)) / 49 for v in values]
+    assert computed("x / 49", x=values) == expected
+    assert [computed("x / 49", x=[v])[0] for v in values] == expected
+
+
+@pytest.mark.parametrize(
+    "expression", ["/".join("a" * 300), "a/(" * 90 + "a" + ")" * 90, "+".join("a" * 500)]
+)
+def test_long_formulas_are_quick(expression: str) -> None:
+    assert computed(expression, a=[1]) == [1 if "/" in expression else 500]

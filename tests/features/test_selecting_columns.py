@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from features.fitting import Bidder, Fitted, Rater, fit, visitors
 from magical.features import Select, Transformer
-from magical.features.transformers import DropSimilarColumns
 from magical.library.preprocessing import plan_pipeline
+from magical.transformers import DropSimilarColumns
 
 TABLES = {
     "binary": visitors(),

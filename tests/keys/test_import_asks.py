@@ -49,6 +49,13 @@ QUIET = {
     "a lambda that is not called": "A = {'now': lambda: time.time()}",
     "a function that is not called": "def f():\n    return os.environ['A']",
     "a method that is not called": "class T:\n    def now(self):\n        return time.time()\n\nA = T()",
+    "a method of settings that is not called": (
+        "class T(Settings):\n    a: int = 1\n    def now(self):\n        return time.time()\n\nA = T()"
+    ),
+    "a method of an experiment": (
+        "from magical.library import Boosting\nclass T(Boosting):\n    def fit(self, estimator, train, validation):\n"
+        "        return estimator.fit(train.X, train.y)\n\nA = T(trials=2)"
+    ),
     "a known decorator": "@functools.lru_cache\ndef f():\n    return open('x')",
     "a decorator of the project": (
         "def timed(f):\n    @functools.wraps(f)\n    def inner():\n        return time.time(), f()\n    return inner\n"
@@ -98,6 +105,16 @@ ASKING = {
     "an attribute of a class": "class T:\n    now = time.time()",
     "a constructor": "class T:\n    def __init__(self):\n        self.now = time.time()\n\nA = T()",
     "a property": "class T:\n    @property\n    def now(self):\n        return time.time()\n\nA = T().now",
+    "a hook of settings": (
+        "class T(Settings):\n    a: int = 1\n    def model_post_init(self, context):\n        time.time()\n\nA = T()"
+    ),
+    "a validator of settings": (
+        "class T(Settings):\n    a: int = 1\n    @field_validator('a')\n    @classmethod\n    def f(cls, a):\n"
+        "        return time.time_ns()\n\nA = T(a=2)"
+    ),
+    "a method of a class of others": (
+        "class T(logging.Handler):\n    def emit(self, record):\n        time.time()\n\nA = T()"
+    ),
     "an operator": "class T:\n    def __add__(self, other):\n        return time.time()\n\nA = T() + 1",
     "a hook for subclasses": "class T:\n    def __init_subclass__(cls):\n        cls.now = time.time()\n\nclass S(T):\n    pass",
     "a metaclass": "class M(type):\n    def __init__(cls, *a):\n        cls.now = time.time()\n\nclass S(metaclass=M):\n    pass",

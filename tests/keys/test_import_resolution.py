@@ -113,6 +113,18 @@ def test_an_import_leads_to_a_module_and_the_rest(statement: str, chain: str, wh
     assert resolved(sys.modules[__name__], statement, chain) == where
 
 
+def test_a_package_that_refuses_a_name_for_now_is_taken_at_its_word() -> None:
+    # scikit-learn's `impute` does so for `IterativeImputer`, until `enable_iterative_imputer` is imported.
+    outside = importlib.import_module("outside")
+
+    def refuse(name: str) -> object:
+        raise ImportError(f"{name} is experimental")
+
+    outside.__getattr__ = refuse  # type: ignore[method-assign]
+    statement, here = "from outside import Trial", sys.modules[__name__]
+    assert resolved(here, statement, "Trial.fit") == ["outside:Trial.fit"]
+
+
 @pytest.mark.parametrize(
     ("module", "statement", "where"),
     [
@@ -172,3 +184,11 @@ def test_the_modules_of_a_project_are_those_in_its_folder_and_what_they_import(
     finally:
         for name in names:
             sys.modules.pop(name, None)
+
+
+def test_a_name_that_a_package_refuses_is_no_submodule() -> None:
+    # Until `sklearn.experimental.enable_iterative_imputer` is imported, this attribute raises ImportError.
+    statement = ast.parse("from sklearn.impute import IterativeImputer").body[0]
+    assert isinstance(statement, ast.ImportFrom)
+    found = list(resolve_import(sys.modules[__name__], statement, ("IterativeImputer",)))
+    assert found == [("sklearn.impute", ("IterativeImputer",))]

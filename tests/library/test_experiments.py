@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from magical import Settings
-from magical.library import Boosting, Experiment, Linear, boosting, linear
+from magical.features import LearnedFeature
+from magical.library import Boosting, Experiment, Linear, Range, boosting, linear
 from magical.library.prediction_task import Examples
 from magical.settings import to_json
 
@@ -17,6 +18,10 @@ TASKS: list[Any] = ["binary", "multiclass", "regression"]
 
 class Own(Experiment):
     depth: int = 3
+
+
+class Trim(LearnedFeature):
+    stage = "scale"
 
 
 class Choice(Settings):
@@ -75,3 +80,22 @@ def test_wide_tables_are_fitted_by_another_method(columns: int, solver: str) -> 
     rows = Examples(X, (X[:, 0] > 0).astype(int))
     experiment = Linear()
     assert experiment.fit(experiment.estimator("binary", {"C": 0.01}), rows, rows).solver == solver
+
+
+def test_preprocessing_and_search_survive_json() -> None:
+    own = boosting(preprocessing=(Trim("income"),), search={"max_depth": (3, 6), "alpha": Range(0.1, 9)})
+    choice = Choice(experiments=(own, linear(preprocessing=())))
+    again = Choice.model_validate(to_json(choice))
+    assert again == choice
+    assert [e.preprocessing for e in again.experiments] == [(Trim("income"),), ()]
+    assert linear().preprocessing is None
+    assert "preprocessing" not in repr(linear()) + repr(own).replace("preprocessing=(Trim", "")
+    assert hash(again.experiments[0]) == hash(own)
+
+
+def test_features_of_rows_are_no_preprocessing() -> None:
+    features: Any = [{"kind": "trim", "columns": "age"}, {"kind": "log", "columns": "income"}]
+    with pytest.raises(ValidationError, match=r"Log\(columns='income'\) is computed row by row.*list it in"):
+        Linear(preprocessing=features)
+    with pytest.raises(ValidationError, match="there is no Feature 'trimm'; did you mean 'trim'"):
+        Linear.model_validate({"preprocessing": ["trimm"]})

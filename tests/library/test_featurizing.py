@@ -1,16 +1,19 @@
 """featurize: promised while drawn, computed row by row."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from library.tables import people
-from magical import Contract, Settings, contract_of, workflow
-from magical.contracts.schema import Schema
+from magical import Contract, Frame, Model, Settings, contract_of, step, workflow
+from magical.contracts.schema import Column, Schema
 from magical.errors import ContractError, WiringError
-from magical.features import Arithmetic, DateParts, Feature, Log
-from magical.library import featurize, ingest, model_data
+from magical.features import Arithmetic, DateParts, Feature, LearnedFeature, Log, PlanContext
+from magical.library import featurize, ingest, model_data, transform
 from magical.settings import InputPath
 
 FEATURES = (Log("income"), DateParts("joined"), Arithmetic("at", "joined_year - 2000"))
@@ -77,3 +80,54 @@ def test_what_does_not_fit_is_found_while_drawing() -> None:
         flow.draw(Choice(features=(Log("incme"),)))
     with pytest.raises(WiringError, match="promises no columns"):
         flow.draw(Choice(modelled=False))
+
+
+class Centre(LearnedFeature):
+    """Subtract the mean."""
+
+    stage = "scale"
+
+    def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
+        raise AssertionError
+
+
+class Group(Settings):
+    listed: tuple[Feature, ...] = (Centre("income"),)
+
+
+class LearnedChoice(Settings):
+    features: tuple[Feature, ...] = (Log("income"), Centre("income"))
+    group: Group = Group()
+    passed_as: str = "none"
+
+
+@step
+def fit(table: Frame, features: tuple[Feature, ...] = (), group: Group | None = None) -> Model:
+    raise AssertionError
+
+
+@workflow
+def fitting(s: LearnedChoice) -> Model:
+    table = featurize(model_data(ingest(InputPath("nowhere.csv")), Customer), s.features)
+    match s.passed_as:
+        case "transform":
+            transform(table, s.features)
+        case "features":
+            return fit(table, s.features)
+        case "group":
+            return fit(table, group=s.group)
+    return fit(table)
+
+
+def test_a_fitted_feature_that_no_other_step_gets_is_refused_while_drawing() -> None:
+    with pytest.raises(WiringError) as caught:
+        fitting.draw()
+    assert str(caught.value).endswith(
+        "gets Centre(columns='income'), which is fitted in the Pipeline of transform, "
+        "and no other step of fitting gets it.\n"
+        "Hint: pass the same features to transform(train, ...), or leave it out."
+    )
+    with pytest.raises(WiringError, match="no other step"):
+        fitting.draw(LearnedChoice(features=(Centre("other"),), passed_as="group"))
+    for way in ("transform", "features", "group"):
+        fitting.draw(LearnedChoice(passed_as=way))

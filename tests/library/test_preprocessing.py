@@ -37,7 +37,7 @@ from magical.features import (
     Transformer,
     to_epoch_days,
 )
-from magical.library import model_data, transform
+from magical.library import featurize, model_data, transform
 from magical.library.pipeline_columns import find_pipeline_inputs
 from magical.library.prediction_task import infer_task, make_examples
 from magical.library.preprocessing import plan_pipeline
@@ -190,6 +190,15 @@ def test_days_count_from_1970() -> None:
     dates = pd.DataFrame({"a": pd.Series([dt.datetime(1970, 1, 2), None], dtype="datetime64[us]")})
     assert to_epoch_days(dates)["a"].tolist()[0] == 1.0
     assert np.isnan(to_epoch_days(dates)["a"].tolist()[1])
+
+
+def test_where_each_feature_comes_from_is_kept(run: Run) -> None:
+    table = featurize(people(), (Log("income"),))
+    transform(table, (Log("income"),))
+    rows = run.kept["features"].rows(named=True)
+    assert [r["feature"] for r in rows] == run.kept["transformed"].columns
+    assert {r["from columns"] for r in rows if "income" in r["feature"]} == {"income"}
+    assert run.kept["left_out"]["column"].to_list() == ["constant", "name"]
 
 
 PCA = "sklearn.decomposition:PCA"

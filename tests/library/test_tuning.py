@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.preprocessing import RobustScaler
 from sklearn.svm import LinearSVC
 
 from hostile_files import KINDS, no_hang, spoil
@@ -19,7 +22,19 @@ from library.conftest import Run
 from library.tables import houses, people, pupils
 from magical import Model, Parts
 from magical.errors import BrokenPromise
-from magical.library import Boosting, Experiment, Linear, Metric, SplitSettings, split, train, transform, tune
+from magical.library import (
+    Boosting,
+    Experiment,
+    Linear,
+    Metric,
+    Range,
+    SplitSettings,
+    split,
+    train,
+    transform,
+    tune,
+)
+from magical.library.preprocessing import build_pipeline
 from magical.library.training import FitResult, compute_model_score
 from magical.library.tuning import _TrialLog
 
@@ -38,6 +53,14 @@ def tuned(task: str, experiment: Experiment) -> Model:
 
 def numbers(model: Model, table: pl.DataFrame) -> np.ndarray[Any, Any]:
     return model.predict(table).select(pl.exclude("prediction") if model.classes else pl.all()).to_numpy()
+
+
+SEARCH: dict[str, Any] = {
+    "preprocessing__columns__numbers__impute__strategy": ("mean", "median", "most_frequent"),
+    "preprocessing__columns__numbers__scale__with_mean": (True, False),
+    "leaf_size": Range(10, 50),
+    "p": (1, 2),
+}
 
 
 class Neighbours(Experiment):
@@ -92,7 +115,9 @@ def test_the_first_trial_has_the_defaults(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "experiment", [Linear(trials=9), SMALL, Neighbours(trials=6)], ids=lambda e: str(e.name)
+    "experiment",
+    [Linear(trials=9), SMALL, Neighbours(trials=6), Neighbours(name="searching", trials=6, search=SEARCH)],
+    ids=lambda e: str(e.name),
 )
 def test_twice_is_the_same_to_the_last_bit(experiment: Experiment) -> None:
     one, other = tuned("binary", experiment), tuned("binary", experiment)
@@ -120,7 +145,26 @@ class Killed(BaseException):
 def test_a_killed_study_goes_on_and_gives_the_same(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, killed_at: int, torn: bool
 ) -> None:
-    experiment = Neighbours(trials=7)
+    kill_and_resume(run, monkeypatch, tmp_path, Neighbours(trials=7), killed_at, torn)
+
+
+@pytest.mark.parametrize("killed_at", [1, 6])
+def test_a_killed_search_of_the_preprocessing_goes_on_and_gives_the_same(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, killed_at: int
+) -> None:
+    searching = Neighbours(trials=7, search=SEARCH)
+    kill_and_resume(run, monkeypatch, tmp_path, searching, killed_at, torn=False)
+    assert set(SEARCH) | {"n_neighbors"} < set(run.kept["trials"].columns)
+
+
+def kill_and_resume(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    experiment: Experiment,
+    killed_at: int,
+    torn: bool,
+) -> None:
     run.folder = tmp_path / "whole"
     run.folder.mkdir()
     whole = tuned("binary", experiment)
@@ -262,6 +306,23 @@ def test_the_tables_are_not_changed() -> None:
     before = [t.clone() for t in p]
     tune(p.train, p.validation, transform(p.train), Linear(trials=2))
     assert all(a.equals(b) for a, b in zip(before, p, strict=True))
+
+
+def test_choices_that_are_lists_are_found_in_the_log_and_shown_as_texts(run: Run) -> None:
+    path = run.folder / "other.jsonl"
+    fit = FitResult({"quantile_range": (25.0, 75.0)}, 0.5, 1.0)
+    _TrialLog(path).add(0, fit)
+    assert _TrialLog(path).find(0, fit.params) == fit
+    p = parts("binary")
+    pipeline = build_pipeline(("scale", ColumnTransformer([("numbers", RobustScaler(), ["income", "age"])])))
+    pipeline.steps.append(("impute", SimpleImputer()))
+    name = "preprocessing__scale__numbers__quantile_range"
+    search: Any = {name: ((25.0, 75.0), (10.0, 90.0), (5.0, 95.0))}
+    model = tune(p.train, p.validation, pipeline, Linear(trials=6, search=search))
+    assert set(run.kept["trials"][name]) <= {"[25.0, 75.0]", "[10.0, 90.0]", "[5.0, 95.0]"}
+    assert model.chosen is not None
+    assert model.chosen.params[name] in search[name]
+    assert run.warnings == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

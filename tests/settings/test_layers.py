@@ -43,6 +43,27 @@ def test_layers_change_one_value_inside_of_another() -> None:
     assert loaded.setting_layers == {"deep.budget.trials": FILE}
 
 
+class Splitting(Settings):
+    """Settings of one class that has a field ``kind``."""
+
+    kind: str | None = "group"
+    seed: int = 0
+
+
+class Divided(Settings):
+    """Settings with a default that differs from its class's."""
+
+    split: Splitting = Splitting(seed=7)
+    unsaid: Splitting = Splitting(kind=None, seed=7)
+
+
+@pytest.mark.parametrize("name", ["split", "unsaid"])
+def test_a_field_called_kind_leaves_the_fields_beside_it(name: str) -> None:
+    loaded = load_settings(Divided, [Layer(COMMAND_LINE, {name: {"kind": "random"}})])
+    assert getattr(loaded.settings, name) == Splitting(kind="random", seed=7)
+    assert loaded.setting_layers == {f"{name}.kind": COMMAND_LINE}
+
+
 def test_the_layer_of_a_named_member_is_found_by_its_index() -> None:
     layers = [
         Layer(FILE, {"experiments": {"1": {"depth": 3}}}),

@@ -82,6 +82,20 @@ class Model:
         """The names of the model's feature columns, in order."""
         return self.schema.names
 
+    @property
+    def feature_names(self) -> list[str]:
+        """The names of the numbers that the estimator was fitted on, such as ``education=Master``.
+
+        Empty where scikit-learn cannot tell, because a step of the Pipeline has no ``get_feature_names_out``.
+        """
+        steps = getattr(self.pipeline, "steps", [])
+        if len(steps) < 2:
+            return self.features
+        try:
+            return [str(name) for name in self.pipeline[:-1].get_feature_names_out()]
+        except (AttributeError, TypeError, ValueError):
+            return []
+
     def __str__(self) -> str:
         return self.summary()
 
@@ -162,9 +176,9 @@ def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
         return others
     # All numbers as floats, of which alone pandas has a NaN; and all at once, since there may be thousands.
     block = frame.select(numbers).cast(pl.Float64).to_numpy()
-    # scikit-learn refuses infinite numbers in the middle of a fit, or of a prediction: they count as missing.
-    if (infinite := np.isinf(block)).any():
-        block = np.where(infinite, np.nan, block)
+    # A step may divide by zero; transformers and linear models of scikit-learn refuse infinite numbers.
+    if np.isinf(block).any():
+        block = np.where(np.isinf(block), np.nan, block)
     floats = pd.DataFrame(block, columns=numbers, index=index)
     return floats if not rest else pd.concat([floats, others], axis=1)[schema.names]
 

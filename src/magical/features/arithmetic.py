@@ -61,15 +61,19 @@ class Arithmetic(Feature):
     def adds(self, schema: Schema) -> tuple[Column, ...]:
         """Declare one column: an integer if no operand is a float and nothing is divided, else a float."""
         formula = _parse(self.expression)
-        columns = self.read(schema, "int", "float", "bool", names=_column_names(formula))
+        columns = self._read(schema, formula)
         nullable = any(c.nullable for c in columns) or any(map(_may_divide_by_zero, _iter_nodes(formula)))
         return (Column(self.name, "int" if _is_integer_formula(formula, schema) else "float", nullable),)
 
     def expressions(self, schema: Schema) -> tuple[pl.Expr, ...]:
         """Build the polars expression that computes the formula."""
         formula = _parse(self.expression)
+        self._read(schema, formula)
         dtype = pl.Int64 if _is_integer_formula(formula, schema) else pl.Float64
         return (_to_polars(formula, dtype).alias(self.name),)
+
+    def _read(self, schema: Schema, formula: ast.expr) -> list[Column]:
+        return self.read(schema, "int", "float", "bool", names=_column_names(formula))
 
 
 def _parse(text: str) -> ast.expr:
@@ -147,8 +151,18 @@ def _to_polars(formula: ast.expr, dtype: Any) -> pl.Expr:
         case ast.UnaryOp(operand=operand):
             return _to_polars(operand, dtype)
         case ast.BinOp(left=left, op=ast.Div(), right=right):
-            divisor = _to_polars(right, dtype)  # polars would give inf or NaN for zero
-            return pl.when(divisor != 0).then(_to_polars(left, dtype) / divisor)
+            return _to_polars(left, dtype) / _to_divisor(right, _column_names(left))
         case ast.BinOp(left=left, op=operation, right=right):
             return _OPERATORS[type(operation)](_to_polars(left, dtype), _to_polars(right, dtype))  # type: ignore[no-any-return]
     raise ValueError(ast.unparse(formula))
+
+
+def _to_divisor(formula: ast.expr, dividend_columns: list[str]) -> pl.Expr:
+    """Convert a divisor, with null for zero, where polars would give inf or NaN."""
+    # Named once only: a formula of a hundred divisions would double with each.
+    divisor = _to_polars(formula, pl.Float64).replace(0.0, None)
+    if _column_names(formula) or not dividend_columns:
+        return divisor
+    # Make a column of a constant: by a constant polars multiplies with its reciprocal, except in a table of
+    # one row, which would then differ from the same row of a larger table in the last digit.
+    return divisor + pl.col(dividend_columns[0]).is_null().cast(pl.Float64) * 0

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import polars as pl
 from pydantic import AfterValidator, Field, model_validator
 
+from magical.added_names import name_bins
 from magical.contracts.schema import Column, Schema
-from magical.features.added_names import name_bins
 from magical.features.column_selectors import Columns
 from magical.features.feature import LearnedFeature, PlanContext
 
@@ -112,7 +112,7 @@ class Bin(LearnedFeature):
 
     def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
         """Make scikit-learn's KBinsDiscretizer, with bins that are named by their edges."""
-        from magical.features.transformers import QuantileBins
+        from magical.transformers import QuantileBins
 
         encode = {"one_hot": "onehot-dense"}.get(self.output, self.output)
         return QuantileBins(self.quantiles, encode=encode, random_state=0)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from magical.contracts.schema import ROLES, Column, Schema
-from magical.errors import WiringError, did_you_mean
+from magical.errors import WiringError, did_you_mean, join_names
 
 __all__ = ["Columns", "select_columns", "to_tuple"]
 
@@ -37,8 +37,8 @@ def _validate_selector(selector: str) -> str:
     kind, separator, name = selector.removeprefix("!").partition(":")
     if not kind:
         raise ValueError("an empty text names no column")
-    if separator:
-        _build_test(kind, name)
+    if separator and _find_test(kind, name) is None:
+        raise ValueError(f"there is no selector {kind}:{name}; {_suggest_selectors(kind, name)}")
     return selector
 
 
@@ -51,7 +51,8 @@ Columns = Annotated[
 
 ``!`` before a selector leaves out what it selects: ``["mnt_*", "!mnt_wines"]``. A type is one of a contract,
 or ``number``, ``category`` (texts and closed sets) or ``moment`` (dates with and without a time of day).
-Patterns and types select features only: no id, key, time, group or target.
+Patterns and types select features only; a column with a role is selected by its name or its role, the target
+never.
 """
 
 
@@ -76,9 +77,7 @@ def select_columns(selectors: Iterable[str], schema: Schema, asker: object) -> l
     left_out: set[str] = set()
     for selector in selectors:
         if selector.startswith("!"):
-            name = selector[1:]  # the target is never selected, so leaving it out by name does no harm
-            found = [] if name == schema.target else _find_columns(name, schema, asker)
-            left_out |= {c.name for c in found}
+            left_out |= {c.name for c in _find_left_out(selector[1:], schema, asker)}
         else:
             chosen |= {c.name: c for c in _find_columns(selector, schema, asker)}
     selected = [c for name, c in chosen.items() if name not in left_out]
@@ -90,37 +89,69 @@ def select_columns(selectors: Iterable[str], schema: Schema, asker: object) -> l
     return selected
 
 
-def _find_columns(selector: str, schema: Schema, asker: object) -> Sequence[Column]:
-    """Return the columns of one selector; raise a WiringError if there is none."""
-    kind, separator, name = selector.partition(":")
-    if separator:
-        try:
-            is_selected = _build_test(kind, name)
-        except ValueError as error:
-            raise WiringError(f"{asker!r} reads {selector}: {error}.") from None
-        found = [c for c in schema.columns if is_selected(c)]
-    elif any(w in selector for w in _WILDCARDS):
-        found = [c for c in schema.features if fnmatch.fnmatchcase(c.name, selector)]
-    else:
+def _find_columns(selector: str, schema: Schema, asker: object) -> list[Column]:
+    """Return the columns that a selector selects; raise a WiringError if there is none."""
+    if not _is_description(selector):
         return [_find_named(selector, schema, asker)]
-    if not found:
-        raise WiringError(
-            f"{asker!r} reads {selector}, and {schema.name} has no such column.",
-            hint=did_you_mean(selector, [c.name for c in schema.features]),
-        )
-    return found
+    described = _find_described(selector, schema, asker)
+    selected = [c for c in described if not c.role or selector.startswith("role:")]
+    if not selected:
+        raise _no_such_column(selector, schema, asker, described)
+    return selected
 
 
-def _build_test(kind: str, name: str) -> Callable[[Column], bool]:
-    """Return the test of ``type:NAME`` or ``role:NAME``; raise a ValueError if there is no such selector."""
+def _find_left_out(selector: str, schema: Schema, asker: object) -> list[Column]:
+    """Return the columns that ``!selector`` leaves out; of a type or a role there need not be any."""
+    if selector == schema.target:  # never selected, so that leaving it out does no harm
+        return []
+    if not _is_description(selector):
+        return [_find_named(selector, schema, asker)]
+    described = _find_described(selector, schema, asker)
+    if not described and ":" not in selector:
+        raise _no_such_column(selector, schema, asker, described)
+    return described
+
+
+def _is_description(selector: str) -> bool:
+    return ":" in selector or any(w in selector for w in _WILDCARDS)
+
+
+def _find_described(selector: str, schema: Schema, asker: object) -> list[Column]:
+    """Return the columns of a pattern, type or role, whatever their own role."""
+    kind, separator, name = selector.partition(":")
+    if not separator:
+        return [c for c in schema.columns if fnmatch.fnmatchcase(c.name, selector)]
+    test = _find_test(kind, name)
+    if test is None:
+        raise WiringError(f"{asker!r} has no selector {selector}.", hint=_suggest_selectors(kind, name))
+    return [c for c in schema.columns if test(c)]
+
+
+def _no_such_column(selector: str, schema: Schema, asker: object, described: list[Column]) -> WiringError:
+    """Word the error about a pattern or type of no feature, perhaps of columns with a role only."""
+    with_role = [c.name for c in described if c.role != "target"]
+    return WiringError(
+        f"{asker!r} reads {selector}, and {schema.name} has no such feature.",
+        hint=f"select columns with a role by name: {join_names(with_role)}."
+        if with_role
+        else did_you_mean(selector, [c.name for c in schema.features]),
+    )
+
+
+def _find_test(kind: str, name: str) -> Callable[[Column], bool] | None:
+    """Return the test of ``type:NAME`` or ``role:NAME``; None if there is no such selector."""
     if kind == "role" and name in ROLES and name != "target":
         return lambda c: c.role == name
     if kind == "type" and name in _TYPES:
-        return lambda c: not c.role and _TYPES[name](c)
+        return _TYPES[name]
     if kind == "type" and name in _PLAIN_TYPES:
-        return lambda c: not c.role and c.type == name
-    words = [f"type:{t}" for t in (*_TYPES, *_PLAIN_TYPES)] + [f"role:{r}" for r in ROLES if r != "target"]
-    raise ValueError(f"there is no selector {kind}:{name}; {did_you_mean(f'{kind}:{name}', words)}")
+        return lambda c: c.type == name
+    return None
+
+
+def _suggest_selectors(kind: str, name: str) -> str:
+    types = [f"type:{t}" for t in (*_TYPES, *_PLAIN_TYPES)]
+    return did_you_mean(f"{kind}:{name}", [*types, *(f"role:{r}" for r in ROLES if r != "target")])
 
 
 def _find_named(name: str, schema: Schema, asker: object) -> Column:

@@ -81,15 +81,16 @@ class Cross(Feature):
         return parts
 
     def _check_part(self, column: Column) -> None:
+        name, type_text = column.name, column.type_text
         is_number = column.type in ("int", "float") and not column.choices
-        if is_number and column.name not in self.edges:
+        if is_number and name not in self.edges:
             raise WiringError(
-                f"{self!r} crosses categories, and {column.name} is a number ({column.type_text}).",
-                hint=f"add edges = {{{column.name} = [...]}}, or cross {column.name}_bin of a Bin before it.",
+                f"{self!r} crosses categories, and {name} is a number ({type_text}).",
+                hint=f"add edges = {{{name} = [...]}}, or list a Bin before it and cross {name}_bin.",
             )
-        if not is_number and column.name in self.edges:
+        if not is_number and name in self.edges:
             raise WiringError(
-                f"{self!r} has edges of {column.name}, which is a category ({column.type_text}).",
+                f"{self!r} has edges of {name}, which is a category ({type_text}).",
                 hint="leave its edges out.",
             )
 

@@ -143,4 +143,5 @@ def _get_part(date: pl.Expr, part: DatePart) -> pl.Expr:
 
 
 def _to_angle(date: pl.Expr, value: pl.Expr, cycle: _Cycle) -> pl.Expr:
-    return (value - cycle.first) * (2 * math.pi) / cycle.length(date)
+    # A product: polars divides a column by a number with other last digits than a row alone.
+    return (value - cycle.first) * (2 * math.pi / cycle.length(date))

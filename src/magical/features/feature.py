@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import polars as pl
 
 from magical.contracts.schema import Column, Schema, to_snake_case
 from magical.errors import WiringError, join_names
 from magical.features.column_selectors import Columns, select_columns
-from magical.settings import TaggedSettings
+from magical.settings import PositionalFields, TaggedSettings
 
 __all__ = ["Feature", "LearnedFeature", "PlanContext", "Stage", "with_features"]
 
@@ -38,7 +38,7 @@ class PlanContext:
     classes: tuple[Any, ...] = ()
 
 
-class Feature(TaggedSettings):
+class Feature(PositionalFields, TaggedSettings):
     """Columns computed from other columns of the same row, as settings that can be stored as JSON.
 
     A subclass has fields, declares its columns in ``adds``, and computes them in ``expressions``.
@@ -62,21 +62,6 @@ class Feature(TaggedSettings):
         >>> Ratio("income", "family")
         Ratio(top='income', bottom='family')
     """
-
-    if not TYPE_CHECKING:  # a type checker sees the fields, or the ``__init__`` that a subclass declares
-
-        def __init__(self, *values: Any, **fields: Any) -> None:
-            names = list(type(self).model_fields)
-            if len(values) > len(names):
-                raise TypeError(f"{type(self).__name__} takes {join_names(names)}, got {len(values)} values")
-            super().__init__(**dict(zip(names, values, strict=False)), **fields)
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Yield the fields as an author writes them: without defaults, and one name without its tuple."""
-        for name, field in type(self).model_fields.items():
-            value = getattr(self, name)
-            if field.is_required() or value != field.get_default():
-                yield name, value[0] if _is_single_text(value) else value
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
         """Declare the columns that the feature adds to a table of this schema.
@@ -244,7 +229,3 @@ def with_features(schema: Schema, features: Iterable[Feature]) -> Schema:
             )
         schema = schema.with_columns(added)
     return schema
-
-
-def _is_single_text(value: object) -> bool:
-    return isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], str)

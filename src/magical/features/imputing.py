@@ -103,7 +103,7 @@ class Impute(LearnedFeature):
     def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
         """Make the imputer; dates come to it as days since 1970."""
         if self.how == "nearest":
-            from magical.features.transformers import NearestImputer
+            from magical.transformers import NearestImputer
 
             return NearestImputer()
         if self.how == "iterative":

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from pydantic import Field
 
+from magical.added_names import name_product
 from magical.contracts.schema import Column, Schema
 from magical.errors import WiringError
-from magical.features.added_names import name_product
 from magical.features.column_selectors import Columns
 from magical.features.feature import LearnedFeature, PlanContext
 
@@ -65,6 +65,11 @@ class Polynomial(LearnedFeature):
         """True if it reads scaled columns, which exist in the Pipeline only."""
         return self.after_scaling
 
+    @property
+    def is_joint(self) -> bool:
+        """True: a product depends on several columns."""
+        return True
+
     def find_columns(self, schema: Schema) -> list[Column]:
         """Return the columns that are multiplied.
 
@@ -100,7 +105,7 @@ class Polynomial(LearnedFeature):
 
     def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
         """Make scikit-learn's PolynomialFeatures, without the constant and the columns themselves."""
-        from magical.features.transformers import PolynomialTerms
+        from magical.transformers import PolynomialTerms
 
         return PolynomialTerms((2, self.degree), interaction_only=self.interactions_only, include_bias=False)
 

@@ -69,12 +69,12 @@ class Select(LearnedFeature):
     def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
         """Make the selector."""
         if self.by == "similar":
-            from magical.features.transformers import DropSimilarColumns
+            from magical.transformers import DropSimilarColumns
 
             return DropSimilarColumns(self.threshold)
         from sklearn.feature_selection import SelectKBest, SelectPercentile
 
-        from magical.features.transformers import find_score_function
+        from magical.transformers import find_score_function
 
         score = find_score_function(self.by, is_regression=context.task == "regression")
         if self.share is not None:

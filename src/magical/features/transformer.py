@@ -89,7 +89,7 @@ class Transformer(LearnedFeature):
         made = self._build()
         if hasattr(made, "get_feature_names_out"):
             return made
-        from magical.features.transformers import NamedOutputs
+        from magical.transformers import NamedOutputs
 
         return NamedOutputs(made, self.block_name)
 

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from types import BuiltinMethodType, FunctionType, MethodType, MethodWrapperType, ModuleType
 from typing import Any
 
+from pydantic import BaseModel
+
 from magical.errors import shorten
 from magical.keys.known_calls import (
     draws_chance,
@@ -56,6 +58,7 @@ Ask = tuple[int, str]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _NAMES = (ast.Name, ast.Attribute)
 _SILENT = (ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal, ast.Pass)
+_PYDANTIC_HOOKS = ("model_post_init",)
 _BINDING = (*_FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom)
 
 
@@ -389,13 +392,14 @@ class AskFinder:
         found: list[Ask] = []
         own = [c for c in cls.__mro__ if is_own_class(c)]
         # The methods of a class that is not the project's may call any other method.
-        has_foreign = any(not is_own_class(c) and module_name(c) != "builtins" for c in cls.__mro__)
+        has_foreign = any(not is_own_class(c) and not _calls_hooks_only(c) for c in cls.__mro__)
         for base in own:
             key = (id(base), has_foreign)  # not the class: its metaclass may have no hash
             if key not in self._called:
                 self._called[key] = asks = []
                 for name, value in vars(base).items():
-                    if has_foreign or name.startswith("__") or not isinstance(value, FunctionType):
+                    is_hook = name.startswith("__") or name in _PYDANTIC_HOOKS
+                    if has_foreign or is_hook or not isinstance(value, FunctionType):
                         asks += [ask for f in _find_functions(value) for ask in self._in_function(f)]
                     if is_own_class(type(value)) and type(value) is not base:  # such as a descriptor
                         asks += self._in_class(type(value))
@@ -483,6 +487,12 @@ def _is_about_own_file(node: ast.AST) -> bool:
                 node = inner
             case _:
                 return False
+
+
+def _calls_hooks_only(cls: type[Any]) -> bool:
+    """Return True for a foreign class whose methods call none of a subclass but validators and hooks."""
+    package = module_name(cls).partition(".")[0]
+    return package in ("builtins", "pydantic") or (package == "magical" and issubclass(cls, BaseModel))
 
 
 def _find_functions(value: Any) -> list[FunctionType]:

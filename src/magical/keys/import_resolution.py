@@ -161,8 +161,12 @@ def _resolve_submodule(base: str, name: str) -> str:
     """Return the full name of the module that ``from base import name`` imports; empty for other names."""
     package = find_module(base)
     # As Python does: an attribute of the package hides a submodule of that name.
-    if package is not None and hasattr(package, name):
+    try:
         value = getattr(package, name)
         return value.__name__ if isinstance(value, ModuleType) else ""
+    except AttributeError:
+        pass
+    except ImportError:  # of a name that the package refuses until something else is imported
+        return ""
     sub = f"{base}.{name}"
     return sub if hasattr(package, "__path__") and find_module(sub) is not None else ""

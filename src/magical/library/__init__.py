@@ -10,6 +10,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from magical.library.cleaning import (
+        Check,
+        Cleaning,
+        Compare,
+        Convert,
+        Harmonise,
+        Limits,
+        Require,
+        clean,
+        drop_duplicates,
+        drop_outliers,
+        leave_out,
+    )
     from magical.library.evaluating import evaluate
     from magical.library.experiments import Boosting, Experiment, Linear, boosting, linear
     from magical.library.featurizing import featurize
@@ -20,6 +33,7 @@ if TYPE_CHECKING:
     from magical.library.predicting import predict
     from magical.library.preprocessing import transform
     from magical.library.registering import RegisterSettings, register
+    from magical.library.search_space import Range
     from magical.library.selecting import select
     from magical.library.sources.database import Database
     from magical.library.sources.reading_settings import Reading
@@ -28,6 +42,19 @@ if TYPE_CHECKING:
     from magical.library.tuning import tune
 
 _EXPORTS = {
+    "cleaning": (
+        "Check",
+        "Cleaning",
+        "Compare",
+        "Convert",
+        "Harmonise",
+        "Limits",
+        "Require",
+        "clean",
+        "drop_duplicates",
+        "drop_outliers",
+        "leave_out",
+    ),
     "evaluating": ("evaluate",),
     "experiments": ("Boosting", "Experiment", "Linear", "boosting", "linear"),
     "featurizing": ("featurize",),
@@ -37,6 +64,7 @@ _EXPORTS = {
     "registering": ("RegisterSettings", "register"),
     "metrics.metric_settings": ("Metric",),
     "metrics.scores": ("Score", "Scores"),
+    "search_space": ("Range",),
     "selecting": ("select",),
     "ingesting": ("ingest", "ingest_sql"),
     "sources.database": ("Database",),
@@ -49,20 +77,32 @@ _EXPORT_MODULES = {name: f"magical.library.{module}" for module, names in _EXPOR
 
 __all__ = [
     "Boosting",
+    "Check",
+    "Cleaning",
+    "Compare",
+    "Convert",
     "Database",
     "Experiment",
+    "Harmonise",
+    "Limits",
     "Linear",
     "Metric",
+    "Range",
     "Reading",
     "RegisterSettings",
+    "Require",
     "Score",
     "Scores",
     "SplitSettings",
     "boosting",
+    "clean",
+    "drop_duplicates",
+    "drop_outliers",
     "evaluate",
     "featurize",
     "ingest",
     "ingest_sql",
+    "leave_out",
     "linear",
     "model_data",
     "predict",

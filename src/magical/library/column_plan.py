@@ -136,8 +136,11 @@ class _Plan:
     def _find_usable(self, feature: LearnedFeature, schema: Schema) -> list[str]:
         found = [c.name for c in feature.find_columns(schema)]
         names = [n for n in found if n in self.counts]
+        unused = [n for n in found if n not in self.counts and n in feature.columns]
         if found and not names:
             warn(f"{feature!r} is left out with its columns: {join_names(found)}.")
+        elif unused:
+            warn(f"{feature!r} names columns that are left out: {join_names(unused)}.")
         return names
 
     def _override(self, name: str, place: int) -> list[int]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 
 from magical.contracts.schema import to_snake_case
+from magical.features import Feature
+from magical.library.search_space import SearchSpace
 from magical.settings import TaggedSettings
 
 if TYPE_CHECKING:
@@ -30,6 +32,10 @@ class Experiment(TaggedSettings):
         name: shown in the graph and in the scores; by default the class's name in snake case.
         trials: the number of sets of parameters to try, the defaults included.
         seed: the seed of the search and of the estimator.
+        preprocessing: learned features that plan a Pipeline of its own, in the place of the workflow's.
+        search: the choices (a list) or the range of further parameters, or of those that the search would
+            take from ``space``: of the estimator, such as ``alpha``, and of the preprocessing with a prefix,
+            such as ``preprocessing__select__k``. The names are those of scikit-learn's ``get_params``.
 
     Example:
         >>> class Forest(Experiment):
@@ -49,11 +55,32 @@ class Experiment(TaggedSettings):
     name: str = ""
     trials: int = Field(default=8, ge=1, le=10_000)
     seed: int = Field(default=0, ge=0, lt=2**31)
+    preprocessing: tuple[Feature, ...] | None = None
+    search: SearchSpace = Field(default_factory=dict)
 
     @field_validator("name")
     @classmethod
     def _fill_name(cls, name: str) -> str:
         return name or to_snake_case(cls.__name__)
+
+    @field_validator("preprocessing")
+    @classmethod
+    def _refuse_row_wise(cls, features: tuple[Feature, ...] | None) -> tuple[Feature, ...] | None:
+        for feature in features or ():
+            if not feature.is_learned:
+                raise ValueError(
+                    f"{feature!r} is computed row by row, not in a Pipeline; list it in the features that "
+                    "featurize adds"
+                )
+        return features
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Yield the fields; preprocessing and search only where they are given."""
+        shown = {"preprocessing": self.preprocessing is not None, "search": bool(self.search)}
+        yield from ((name, value) for name, value in super().__repr_args__() if shown.get(str(name), True))
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name, self.trials, self.seed))  # a dictionary has no hash
 
     def estimator(self, task: TaskKind, params: Mapping[str, Any]) -> Any:
         """Make an unfitted scikit-learn estimator; for classification it must have ``predict_proba``.
@@ -174,21 +201,35 @@ class Boosting(Experiment):
         return fit_early_stopping(estimator, train, validation, self.patience)
 
 
-def linear(*, name: str = "linear", trials: int = 8, seed: int = 0) -> Linear:
+def linear(
+    *,
+    name: str = "linear",
+    trials: int = 8,
+    seed: int = 0,
+    preprocessing: tuple[Feature, ...] | None = None,
+    search: SearchSpace | None = None,
+) -> Linear:
     """Make the experiment of a linear model.
 
     Example:
         >>> linear(trials=4)
         Linear(name='linear', trials=4, seed=0)
     """
-    return Linear(name=name, trials=trials, seed=seed)
+    return Linear(name=name, trials=trials, seed=seed, preprocessing=preprocessing, search=search or {})
 
 
-def boosting(*, name: str = "boosting", trials: int = 20, seed: int = 0) -> Boosting:
+def boosting(
+    *,
+    name: str = "boosting",
+    trials: int = 20,
+    seed: int = 0,
+    preprocessing: tuple[Feature, ...] | None = None,
+    search: SearchSpace | None = None,
+) -> Boosting:
     """Make the experiment of a boosted model; ``Boosting(...)`` has more settings.
 
     Example:
-        >>> boosting(trials=40).trials
-        40
+        >>> boosting(trials=40, search={"max_depth": (3, 6)})
+        Boosting(name='boosting', trials=40, seed=0, search={'max_depth': (3, 6)}, rounds=1000, patience=100)
     """
-    return Boosting(name=name, trials=trials, seed=seed)
+    return Boosting(name=name, trials=trials, seed=seed, preprocessing=preprocessing, search=search or {})

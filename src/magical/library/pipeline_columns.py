@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from magical.contracts.promises import Pipeline
 from magical.contracts.schema import Schema
+from magical.named_columns import list_named_columns
 
 __all__ = ["find_pipeline_inputs"]
 
 
 def find_pipeline_inputs(preprocessing: Pipeline, schema: Schema) -> Schema:
-    """Return a schema of the features that a Pipeline reads: those of its ColumnTransformer, or else all.
+    """Return a schema of the columns that a Pipeline reads: those that its ColumnTransformer names.
+
+    A ColumnTransformer that chooses columns otherwise, or keeps the rest, gets all features and those.
 
     Example:
         >>> from sklearn.compose import ColumnTransformer
@@ -22,7 +25,7 @@ def find_pipeline_inputs(preprocessing: Pipeline, schema: Schema) -> Schema:
     """
     from sklearn.compose import ColumnTransformer
 
-    names = {c.name for c in schema.features}
+    names = {c.name for c in schema.features} | {*list_named_columns(preprocessing)}
     first = preprocessing.steps[0][1]
     # Only columns given by name can be known before the fit; a selector or a callable reads any.
     if isinstance(first, ColumnTransformer) and first.remainder == "drop":

@@ -9,8 +9,8 @@ import polars as pl
 from magical.contracts.contract import Contract
 from magical.contracts.promises import Frame, Pipeline, contract_of
 from magical.contracts.schema import Schema
-from magical.errors import BrokenPromise, WiringError, join_names
-from magical.events import current_sink, emit, keep
+from magical.errors import BrokenPromise, join_names
+from magical.events import current_sink, keep
 from magical.features import (
     Feature,
     LearnedFeature,
@@ -19,7 +19,8 @@ from magical.features import (
     to_epoch_days,  # noqa: F401  # registered models of 0.1 name it here
 )
 from magical.library.column_plan import build_pipeline, plan_blocks, plan_selection
-from magical.library.left_out_columns import find_usable_columns
+from magical.library.feature_names import find_missing_columns, tabulate_features, trace_features
+from magical.library.left_out_columns import find_usable_columns, report_left_out
 from magical.library.pipeline_columns import find_pipeline_inputs
 from magical.library.prediction_task import Task, infer_task, make_examples
 from magical.library.remarks import log_warnings, warn
@@ -51,8 +52,9 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
     Numbers: missing ones get the median and a column that marks them; scaled to mean 0 and variance 1. Dates:
     days since 1970, then the same. Bools: 0 or 1. Texts, and numbers of a ``Literal``, of up to 30 different
     values: one column each, rare ones together; new ones count as rare. Of more values: the target's mean of
-    each, shrunken and cross-fitted (Micci-Barreca 2001). Dropped and logged: columns with one value only, and
-    texts that hardly repeat, since a model would memorise them. An infinite number counts as missing.
+    each, shrunken and cross-fitted (Micci-Barreca 2001). Left out and logged: columns with one value only,
+    texts that hardly repeat, since a model would memorise them, and copies of another column. An infinite
+    number counts as missing.
 
     Learned features of the settings, such as ``Impute``, ``Scale`` and ``Encode``, take the place of these
     stages for the columns that they name; of two that do so the later one, with a warning.
@@ -63,8 +65,9 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
             of which a missing one causes a warning.
 
     Returns:
-        An unfitted Pipeline; ``tune`` fits it on train. The first transformed rows are kept as
-        ``transformed``.
+        An unfitted Pipeline; ``tune`` fits it on train. Kept are the first transformed rows as
+        ``transformed``, the columns that each feature comes from as ``features``, and the columns that are
+        left out, with the reason, as ``left_out``.
 
     Raises:
         BrokenPromise: no feature is left, or the target cannot be predicted.
@@ -88,7 +91,8 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
     # The preview costs a fit: make it only where a run keeps it, and on a sample of a large table.
     if current_sink.get() is not None:
         sample = train.gather_every(1 + train.height // PREVIEW_FIT_ROWS)
-        _keep_preview(pipeline, sample, infer_task(train), schema)
+        fitted = _keep_preview(pipeline, sample, infer_task(train), schema)
+        keep("features", tabulate_features(trace_features(fitted, schema, features)))
     return pipeline
 
 
@@ -105,12 +109,10 @@ def plan_pipeline(train: pl.DataFrame, features: Sequence[Feature] = ()) -> Pipe
     """
     schema, task = contract_of(train), infer_task(train)
     learned = _list_learned(features)
-    named = {
-        c.name for f in learned if f.plan_stage not in ("impute", "scale") for c in f.find_columns(schema)
-    }
+    # What a selector selects is not named: an identifier among the texts is still left out.
+    named = {name for f in learned if f.plan_stage not in ("impute", "scale") for name in f.columns}
     counts, left_out = find_usable_columns(train, schema, named)
-    if left_out:
-        emit(f"left out: {join_names(map(str, left_out))}")
+    report_left_out(left_out)
     if not counts:
         raise BrokenPromise(
             f"{schema.name} has no feature that a model could learn from.",
@@ -134,13 +136,7 @@ def _list_learned(features: Iterable[Feature]) -> list[LearnedFeature]:
 
 def _warn_missing_features(features: tuple[Feature, ...], schema: Schema) -> None:
     """Warn of features in the settings that train lacks, for example without a call of ``featurize``."""
-    missing: list[str] = []
-    for feature in features:
-        try:
-            missing += [c.name for c in feature.adds(schema) if c.name not in schema.by_name]
-        except WiringError:  # a step dropped the columns that the feature reads, on purpose
-            continue
-    if missing:
+    if missing := find_missing_columns(schema, features):
         warn(
             f"train lacks columns that the features add: {join_names(missing)}; is featurize called "
             "before the split?"
@@ -167,8 +163,8 @@ def _make_folds(train: pl.DataFrame, task: Task) -> "KFold | StratifiedKFold":
     return KFold(max(2, min(FOLDS, len(target))), shuffle=True, random_state=0)
 
 
-def _keep_preview(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: Schema) -> None:
-    """Keep the first transformed rows, from a fitted copy: the step returns the Pipeline unfitted."""
+def _keep_preview(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: Schema) -> Pipeline:
+    """Keep the first transformed rows, and return the fitted copy: the step returns the Pipeline unfitted."""
     from sklearn.base import clone
 
     X, y = make_examples(train, task, find_pipeline_inputs(pipeline, schema))
@@ -177,3 +173,4 @@ def _keep_preview(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: S
         values = np.asarray(fitted.fit_transform(X, y))[:PREVIEW_ROWS]
     names = map(str, fitted.get_feature_names_out())
     keep("transformed", pl.DataFrame({n: values[:, i] for i, n in enumerate(names)}))
+    return fitted

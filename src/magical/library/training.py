@@ -1,7 +1,8 @@
 """The step ``train``: fit an experiment once, with its defaults; and the trainer that ``tune`` shares."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -12,7 +13,8 @@ from magical.contracts.contract import Contract
 from magical.contracts.model import Candidate, Model
 from magical.contracts.promises import Frame, Pipeline, contract_of
 from magical.contracts.schema import Schema
-from magical.errors import BrokenPromise
+from magical.errors import BrokenPromise, WiringError
+from magical.features import LearnedFeature
 from magical.library.candidate_table import keep_candidates
 from magical.library.column_plan import build_pipeline
 from magical.library.experiments import Experiment
@@ -20,9 +22,12 @@ from magical.library.metrics.metric_settings import Metric, build_misfit_error, 
 from magical.library.metrics.metric_values import compute_metric, read_weights
 from magical.library.metrics.metrics import Array, loss
 from magical.library.metrics.predicted_rows import PredictedRows
+from magical.library.part_transformer import PartTransformer, name_failures
 from magical.library.pipeline_columns import find_pipeline_inputs
 from magical.library.prediction_task import Examples, Task, infer_task, make_examples
+from magical.library.preprocessing import plan_pipeline
 from magical.library.remarks import log_warnings
+from magical.library.search_space import PREPROCESSING_PREFIX, check_parameter_names, select_preprocessing
 from magical.steps import step
 
 __all__ = ["FitResult", "Trainer", "check_training", "compute_model_score", "prepare_trainer", "train"]
@@ -35,22 +40,28 @@ class FitResult:
     """One fitted estimator, with its parameters and its score on validation.
 
     Attributes:
+        params: the parameters of the estimator and, with a prefix, those of the preprocessing.
         score: the value of the deciding metric.
         seconds: the time that the fit and its scoring took.
         estimator: the fitted estimator; None if the score was read from the log of an earlier attempt.
+        preprocessing: the Pipeline that made its features, fitted; None if there is no estimator.
+        searched: the names of parameters that only the experiment's ``search`` has.
     """
 
     params: Mapping[str, Any]
     score: float
     seconds: float
     estimator: Any = None
+    preprocessing: Any = None
+    searched: Collection[str] = ()
 
 
 @dataclass(frozen=True)
 class Trainer:
-    """Fits estimators on parts that are transformed once: ``preprocessing`` is fitted on train only.
+    """Fits estimators on parts that are transformed by a preprocessing, which is fitted on train only.
 
     Attributes:
+        preprocessing: the unfitted Pipeline.
         metric: the deciding metric; None for ours.
         weights: its weights of the rows of validation, by column.
     """
@@ -58,8 +69,7 @@ class Trainer:
     task: Task
     inputs: Schema
     preprocessing: Pipeline
-    train: Examples
-    validation: Examples
+    parts: PartTransformer
     metric: Metric | None = None
     weights: Mapping[str, Array] = field(default_factory=dict)
 
@@ -68,39 +78,68 @@ class Trainer:
         """The name of the metric that decides."""
         return self.metric.name if self.metric else self.task.metric
 
+    @property
+    def preprocessing_params(self) -> dict[str, Any]:
+        """The present parameters of the preprocessing, by the names that a search has."""
+        return {f"{PREPROCESSING_PREFIX}{n}": v for n, v in self.preprocessing.get_params().items()}
+
     def to_loss(self, fit: FitResult) -> float:
         """Turn the score of a fit into a number that is better when it is lower."""
         return self.metric.to_loss(fit.score) if self.metric else fit.score
 
-    def fit(self, experiment: Experiment, params: Mapping[str, Any]) -> FitResult:
+    def fit(
+        self, experiment: Experiment, params: Mapping[str, Any], searched: Collection[str] = ()
+    ) -> FitResult:
         """Fit the experiment's estimator with these parameters, and score it on validation.
 
+        Args:
+            experiment: makes the estimator.
+            params: its parameters; with a prefix, those of the preprocessing.
+            searched: the names that ``experiment.estimator`` does not know: they are set on what it made.
+
         Raises:
-            BrokenPromise: the estimator gives no probabilities.
+            BrokenPromise: the estimator gives no probabilities, or the preprocessing cannot be fitted.
+            WiringError: a parameter that is searched does not exist.
         """
-        start = time.perf_counter()
+        added = {name: params[name] for name in searched}
         with log_warnings():
-            estimator = experiment.estimator(self.task.kind, params)
-            if self.task.classes and not hasattr(estimator, "predict_proba"):
-                raise BrokenPromise(
-                    f"{type(experiment).__name__}: {type(estimator).__name__} gives no probabilities.",
-                    hint="choose an estimator with predict_proba, or wrap it in CalibratedClassifierCV.",
-                )
-            fitted = experiment.fit(estimator, self.train, self.validation)
-            guess = _predict(fitted, self.validation, self.task)
-            score = _compute_score(guess, self.validation, self.task, self.metric, self.weights)
-        return FitResult(dict(params), score, time.perf_counter() - start, fitted)
+            estimator = self._make_estimator(experiment, params, added)
+            parts = self.parts.transform(select_preprocessing(added))
+            start = time.perf_counter()
+            with name_failures(f"{experiment.name}: the estimator", added) if added else nullcontext():
+                fitted = experiment.fit(estimator, parts.train, parts.validation)
+            guess = _predict(fitted, parts.validation, self.task)
+            score = _compute_score(guess, parts.validation, self.task, self.metric, self.weights)
+        seconds = time.perf_counter() - start
+        return FitResult(dict(params), score, seconds, fitted, parts.preprocessing, searched)
 
     def build_model(self, experiment: Experiment, fit: FitResult) -> Model:
         """Build a Model from a fitted estimator, with the whole Pipeline from features to predictions."""
         return Model(
-            pipeline=build_pipeline(*self.preprocessing.steps, ("estimator", fit.estimator)),
+            pipeline=build_pipeline(*fit.preprocessing.steps, ("estimator", fit.estimator)),
             task=self.task.kind,
             target=self.task.target,
             schema=self.inputs,
             classes=self.task.classes,
             chosen=Candidate(experiment.name, fit.score, self.metric_name, fit.params),
         )
+
+    def _make_estimator(
+        self, experiment: Experiment, params: Mapping[str, Any], added: Mapping[str, Any]
+    ) -> Any:
+        """Make the unfitted estimator; before anything is fitted, so that a wrong name costs no time."""
+        own = {name: value for name, value in params.items() if name not in added}
+        estimator = experiment.estimator(self.task.kind, own)
+        if self.task.classes and not hasattr(estimator, "predict_proba"):
+            raise BrokenPromise(
+                f"{type(experiment).__name__}: {type(estimator).__name__} gives no probabilities.",
+                hint="choose an estimator with predict_proba, or wrap it in CalibratedClassifierCV.",
+            )
+        if added:
+            known = {**estimator.get_params(), **self.preprocessing_params}
+            check_parameter_names(added, known, experiment.name)
+            estimator.set_params(**{n: v for n, v in added.items() if not n.startswith(PREPROCESSING_PREFIX)})
+        return estimator
 
 
 def check_training(
@@ -110,30 +149,39 @@ def check_training(
     experiment: Experiment,
     metrics: Sequence[Metric],
 ) -> None:
-    """Check the metrics of a step that fits an experiment, while the workflow is drawn."""
+    """Check the metrics and the preprocessing of a step that fits an experiment, while drawing."""
     check_metrics(metrics, validation)
+    for feature in experiment.preprocessing or ():
+        if train is None or not isinstance(feature, LearnedFeature):
+            continue
+        try:
+            feature.find_columns(train)
+        except WiringError as error:
+            first, *rest = error.lines
+            raise error.with_message(f"{experiment.name}: {first}", *rest) from None
 
 
 def prepare_trainer(
     train: pl.DataFrame,
     validation: pl.DataFrame,
     preprocessing: Pipeline,
+    experiment: Experiment,
     metrics: Sequence[Metric] = (),
 ) -> Trainer:
-    """Fit the preprocessing on train, and transform both parts.
+    """Prepare both parts; the preprocessing is fitted by the first fit of an estimator.
 
     Raises:
         BrokenPromise: the contract has no target, or no row of validation has one.
-        WiringError: a metric does not fit the target.
+        WiringError: a metric does not fit the target, or the search names what the preprocessing lacks.
     """
-    from sklearn.base import clone
-
     task = infer_task(train)
     check_metrics(metrics, contract_of(train))
     for metric in metrics:
         if not metric.fits([task.kind]):  # the number of classes may be known only now
             raise build_misfit_error(metric, task.target, f"one of {len(task.classes)} classes", [task.kind])
     weights = _read_weights(validation, task, metrics)
+    if experiment.preprocessing is not None:
+        preprocessing = plan_pipeline(train, experiment.preprocessing)
     inputs = find_pipeline_inputs(preprocessing, contract_of(train))
     fit_on, score_on = (make_examples(part, task, inputs) for part in (train, validation))
     if not len(score_on.y):
@@ -141,21 +189,9 @@ def prepare_trainer(
             f"validation has no row with a {task.target}, so nothing can be scored.",
             hint="give split a larger validation share.",
         )
-    with log_warnings():
-        # The input of a step is shared and cached: fit a copy. And keep fit_transform, which is not fit and
-        # transform: it cross-fits the target encoder, so that no row is encoded by its own target.
-        fitted = clone(preprocessing)
-        X = fitted.fit_transform(fit_on.X, fit_on.y)
-        V = fitted.transform(score_on.X)
-    return Trainer(
-        task,
-        inputs,
-        fitted,
-        Examples(X, fit_on.y),
-        Examples(V, score_on.y),
-        find_deciding(metrics),
-        weights,
-    )
+    is_tuned = any(name.startswith(PREPROCESSING_PREFIX) for name in experiment.search)
+    parts = PartTransformer(experiment.name, preprocessing, fit_on, score_on, is_tuned=is_tuned)
+    return Trainer(task, inputs, preprocessing, parts, find_deciding(metrics), weights)
 
 
 def compute_model_score(model: Model, table: pl.DataFrame, metric: Metric | None = None) -> float:
@@ -231,6 +267,6 @@ def train(
         >>> train(customers, customers, transform(customers), linear()).chosen.name
         'linear'
     """
-    trainer = prepare_trainer(train, validation, preprocessing, metrics)
+    trainer = prepare_trainer(train, validation, preprocessing, experiment, metrics)
     fit = trainer.fit(experiment, experiment.defaults(trainer.task.kind))
     return keep_candidates(trainer.build_model(experiment, fit))

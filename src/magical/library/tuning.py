@@ -4,8 +4,9 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
@@ -17,10 +18,15 @@ from magical.events import current_sink, keep, scratch
 from magical.library.candidate_table import keep_candidates
 from magical.library.experiments import Experiment
 from magical.library.metrics.metric_settings import Metric
+from magical.library.prediction_task import TaskKind
 from magical.library.remarks import log_warnings, progress
+from magical.library.search_space import SearchedTrial, find_start, suggest_value
 from magical.library.training import FitResult, Trainer, check_training, prepare_trainer
 from magical.steps import step
 from magical.system.state_files import is_plain_file, parse_state, read_plain, remove_entry
+
+if TYPE_CHECKING:
+    from optuna import Trial
 
 __all__ = ["tune"]
 
@@ -78,10 +84,10 @@ def tune(
         ('log_loss', (False, True))
     """
     with log_warnings():
-        trainer = prepare_trainer(train, validation, preprocessing, metrics)
+        trainer = prepare_trainer(train, validation, preprocessing, experiment, metrics)
         best = _search(trainer, experiment)
         if best.estimator is None:  # the log of an earlier attempt has scores, no estimators
-            best = trainer.fit(experiment, best.params)
+            best = trainer.fit(experiment, best.params, best.searched)
     return keep_candidates(trainer.build_model(experiment, best))
 
 
@@ -90,7 +96,12 @@ def _search(trainer: Trainer, experiment: Experiment) -> FitResult:
     log = _TrialLog(scratch() / LOG_FILE if current_sink.get() is not None else None)
     best, rows = None, []
     for number, fit in enumerate(_run_trials(trainer, experiment, log)):
-        rows.append({"trial": number, trainer.metric_name: fit.score, "seconds": fit.seconds, **fit.params})
+        # A column of a table has one type: lists among the choices are shown as texts.
+        shown = {
+            n: json.dumps(v) if n in experiment.search and isinstance(v, tuple) else v
+            for n, v in fit.params.items()
+        }
+        rows.append({"trial": number, trainer.metric_name: fit.score, "seconds": fit.seconds, **shown})
         if math.isfinite(fit.score) and (best is None or trainer.to_loss(fit) < trainer.to_loss(best)):
             best = fit
         if best is not None:
@@ -113,8 +124,10 @@ def _run_trials(trainer: Trainer, experiment: Experiment, log: "_TrialLog") -> I
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction=trainer.metric.direction if trainer.metric else "minimize")
     defaults = experiment.defaults(trainer.task.kind)
-    if defaults:
-        study.enqueue_trial(defaults)
+    present = {**trainer.preprocessing_params, **defaults}
+    own = {name: value for name, value in defaults.items() if name not in experiment.search}
+    if start := own | find_start(experiment.search, present):
+        study.enqueue_trial(start)
     for first in range(0, experiment.trials, TRIAL_BATCH):
         asked = []
         for number in range(first, min(first + TRIAL_BATCH, experiment.trials)):
@@ -124,23 +137,36 @@ def _run_trials(trainer: Trainer, experiment: Experiment, log: "_TrialLog") -> I
                 seed=_trial_seed(experiment.seed, number), n_startup_trials=5
             )
             trial = study.ask()
-            asked.append((number, trial, experiment.space(trial, trainer.task.kind) or defaults))
+            asked.append((number, trial, *_suggest(trial, experiment, trainer.task.kind, defaults)))
             if not trial.params:  # an empty space: any other trial would be the same
                 break
         scores = []
         # The sampler gets the scores after the whole batch, in order, so that no trial steers one beside it.
-        for number, _, params in asked:
-            fit = log.find(number, params) or log.add(number, trainer.fit(experiment, params))
+        for number, _, params, searched in asked:
+            fit = log.find(number, params) or log.add(number, trainer.fit(experiment, params, searched))
             scores.append(fit.score)
-            yield fit
+            yield replace(fit, searched=searched)  # the log does not have them
         if not asked[0][1].params:
             return
-        for (_, trial, _), score in zip(asked, scores, strict=True):
+        for (_, trial, *_), score in zip(asked, scores, strict=True):
             if math.isfinite(score):
                 study.tell(trial, score)
             else:
                 # A score of NaN or infinity must not steer the sampler.
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
+
+
+def _suggest(
+    trial: "Trial", experiment: Experiment, kind: TaskKind, defaults: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Suggest the parameters of a trial; return them, and the names that only the search has."""
+    search = experiment.search
+    # Only with a search: a space may look at the trial's class.
+    asked: Any = SearchedTrial(trial, search) if search else trial
+    own = experiment.space(asked, kind) or defaults
+    # By name, not as the search is written: a layer of settings may reorder it.
+    values = {name: suggest_value(trial, name, search[name]) for name in sorted(search)}
+    return {**own, **values}, [name for name in values if name not in own]
 
 
 def _trial_seed(study_seed: int, number: int) -> int:
@@ -176,7 +202,8 @@ class _TrialLog:
     def find(self, number: int, params: Mapping[str, Any]) -> FitResult | None:
         """Return a logged trial if it has these parameters; else forget all logged trials and return None."""
         entry = self._entries.get(number)
-        if entry is None or entry["params"] != dict(params):
+        # As JSON, which has no tuples.
+        if entry is None or entry["params"] != json.loads(json.dumps(dict(params))):
             # From here on the study differs from the logged one: later trials of the log no longer follow.
             self._entries.clear()
             return None

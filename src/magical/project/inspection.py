@@ -28,6 +28,8 @@ MAX_FULL_ROWS = 1_000_000
 MAX_LOG_LINES = 30
 """The number of log lines in the text; JSON has them all."""
 
+_MAX_KEPT_CELL, _MAX_KEPT_ROWS = 100, 20  # of a kept table; `_mask_cells` masks ten rows at each end
+
 
 @dataclass(frozen=True)
 class Inspection:
@@ -93,7 +95,7 @@ def inspect_step(context: ProjectContext, step: str) -> Inspection:
     if record is None:
         hint = (plan.hint if plan else "") or f"{_command(context)} {node.name}"
         raise UsageError(f"{node.name} has not run yet.", hint=hint)
-    kept = {n: _artifact_text(context.store, a) for n, a in record.kept.items()}
+    kept = {n: _kept_text(context.store, a) for n, a in record.kept.items()}
     log = tuple(_read_log(context.journal, record))
     text, size = _artifact_text(context.store, record.result), context.store.size(record.key)
     return Inspection(node, state, record, text, size, kept, log)
@@ -131,6 +133,14 @@ def _artifact_text(store: Store, artifact: Artifact) -> str:
         first = store.load(artifact, Promise("lazy")).head(10).collect()
         return mask(f"{artifact.summary}; the first rows:\n{_mask_cells(first)}")
     return mask(f"{_mask_cells(store.load(artifact, Promise('any')))}")
+
+
+def _kept_text(store: Store, artifact: Artifact) -> str:
+    """Format a kept value; the cells of a table are reasons and settings, which are longer than data."""
+    import polars as pl
+
+    with pl.Config(fmt_str_lengths=_MAX_KEPT_CELL, tbl_rows=_MAX_KEPT_ROWS):
+        return _artifact_text(store, artifact)
 
 
 def _mask_cells(table: Any) -> Any:

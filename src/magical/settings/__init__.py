@@ -4,7 +4,7 @@
 Door: `base`, `layer_names`, `layers`, `paths`, `secrets`.
 """
 
-from magical.settings.base import Settings, TaggedSettings, import_string, to_json
+from magical.settings.base import PositionalFields, Settings, TaggedSettings, import_string, to_json
 from magical.settings.function_references import ClassReference, FunctionReference
 from magical.settings.paths import CommandLineText, InputPath, OutputPath, find_paths
 from magical.settings.secrets import Secret
@@ -15,6 +15,7 @@ __all__ = [
     "FunctionReference",
     "InputPath",
     "OutputPath",
+    "PositionalFields",
     "Secret",
     "Settings",
     "TaggedSettings",

@@ -7,20 +7,28 @@ import enum
 import math
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from magical.contracts.schema import to_snake_case
-from magical.errors import SettingsError, did_you_mean
+from magical.errors import SettingsError, did_you_mean, join_names
 from magical.settings.paths import InputPath
 from magical.settings.secrets import Secret, reject_pydantic_secrets
 
-__all__ = ["Settings", "TaggedSettings", "find_base_folder", "import_string", "is_same_kind", "to_json"]
+__all__ = [
+    "PositionalFields",
+    "Settings",
+    "TaggedSettings",
+    "find_base_folder",
+    "import_string",
+    "is_same_kind",
+    "to_json",
+]
 
 
 class Settings(BaseModel):
@@ -96,6 +104,11 @@ class TaggedSettings(Settings):
         """Find a class of the family by its name, as in Python or in snake case; None if there is none."""
         return cls.kinds.get(name) or next((k for n, k in cls.kinds.items() if is_same_kind(n, name)), None)
 
+    @staticmethod
+    def is_tag(name: str) -> bool:
+        """Return True if a family has a kind of this name."""
+        return any(family.find_kind(name) for family in TaggedSettings.__subclasses__())
+
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Validate as the class that ``kind`` names, and include ``kind`` when serialising."""
@@ -149,6 +162,37 @@ class TaggedSettings(Settings):
         kind = {"const": cls.__name__, "title": "Kind", "type": "string"}
         form["properties"] = {"kind": kind, **form.get("properties", {})}
         return form | {"required": ["kind", *form.get("required", [])]}
+
+
+class PositionalFields:
+    """A mixin for settings that are written in a line: fields by position, and a repr without defaults.
+
+    Example:
+        >>> class Disc(PositionalFields, Settings):
+        ...     radius: float
+        ...     colours: tuple[str, ...] = ()
+        >>> Disc(2, ("red",)), Disc(radius=1)
+        (Disc(radius=2.0, colours='red'), Disc(radius=1.0))
+    """
+
+    if not TYPE_CHECKING:  # a type checker sees the fields, or the ``__init__`` that a subclass declares
+
+        def __init__(self, *values: Any, **fields: Any) -> None:
+            names = list(type(self).model_fields)
+            if len(values) > len(names):
+                raise TypeError(f"{type(self).__name__} takes {join_names(names)}, got {len(values)} values")
+            super().__init__(**dict(zip(names, values, strict=False)), **fields)
+
+        def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+            """Yield the fields as an author writes them: without defaults, and one name without its tuple."""
+            for name, field in type(self).model_fields.items():
+                value = getattr(self, name)
+                if field.is_required() or value != field.get_default(call_default_factory=True):
+                    yield name, value[0] if _is_single_text(value) else value
+
+
+def _is_single_text(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], str)
 
 
 def is_same_kind(one: str, other: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from magical.errors import SettingsError, did_you_mean
-from magical.settings.base import Settings, is_same_kind, to_json
+from magical.settings.base import Settings, TaggedSettings, is_same_kind, to_json
 from magical.settings.layer_names import COMMAND_LINE
 from magical.settings.messages import build_settings_error
 from magical.settings.paths import CommandLineText, InputPath, ReplacementGroup
@@ -147,12 +147,11 @@ def _merge(old: Any, new: Any, path: str, layer: str, setting_layers: dict[str, 
     """Merge a value of a layer into the earlier one, and note the layer of each path that it sets."""
     if isinstance(old, list) and isinstance(new, Mapping):
         return _merge_list(old, new, path, layer, setting_layers)
-    # Another kind has other fields, so the values of the old kind must not stay.
     if (
         not isinstance(old, Mapping)
         or not isinstance(new, Mapping)
         or isinstance(new, ReplacementGroup)
-        or not is_same_kind(str(new.get("kind", old.get("kind"))), str(old.get("kind")))
+        or _is_another_kind(old, new)
     ):
         setting_layers[path] = layer
         return new
@@ -165,6 +164,13 @@ def _merge(old: Any, new: Any, path: str, layer: str, setting_layers: dict[str, 
             setting_layers[inner] = layer
             out[key] = value
     return out
+
+
+def _is_another_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Return True if ``new`` is of another class: it has other fields, so the old values must not stay."""
+    kind = str(old.get("kind"))
+    # A class without kinds may have a field of that name, such as the kind of a split.
+    return TaggedSettings.is_tag(kind) and not is_same_kind(str(new.get("kind", kind)), kind)
 
 
 def _merge_list(

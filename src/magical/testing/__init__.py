@@ -1,8 +1,9 @@
-"""A fixture for the tests of a project, and conformance suites for stores, runners and registries.
+"""A fixture for the tests of a project, and conformance suites for features, stores, runners and registries.
 
 The fixture ``pretended`` generates tables, models and values from their contracts. One line in `conftest.py`
-enables it: ``pytest_plugins = ["magical.testing"]``. `StoreConformance`, `RunnerConformance` and
-`RegistryConformance` are classes to inherit; they test each promise of a protocol (``docs/testing.md``).
+enables it: ``pytest_plugins = ["magical.testing"]``. `FeatureConformance`, `LearnedFeatureConformance`,
+`StoreConformance`, `RunnerConformance` and `RegistryConformance` are classes to inherit; they test each
+promise of a protocol or a base class (``docs/testing.md``).
 Door: this module.
 """
 
@@ -17,18 +18,29 @@ except ImportError as error:
     raise ImportError("magical.testing needs pytest, and it is not here. Hint: pip install pytest") from error
 
 if TYPE_CHECKING:
+    from magical.testing.feature_conformance import FeatureConformance, LearnedFeatureConformance
     from magical.testing.registry_conformance import RegistryConformance
     from magical.testing.runner_conformance import RunnerConformance
     from magical.testing.store_conformance import StoreConformance
 
 from magical.testing.fixtures import Pretend, pretended
 
-__all__ = ["Pretend", "RegistryConformance", "RunnerConformance", "StoreConformance", "pretended"]
+__all__ = [
+    "FeatureConformance",
+    "LearnedFeatureConformance",
+    "Pretend",
+    "RegistryConformance",
+    "RunnerConformance",
+    "StoreConformance",
+    "pretended",
+]
 
 # No pytest11 entry point: with one, pytest would rewrite the assertions of all of magical in every run on the
 # machine, and the fixture would appear in tests of projects that never asked for it.
 
 _SUITE_MODULES = {
+    "FeatureConformance": "feature_conformance",
+    "LearnedFeatureConformance": "feature_conformance",
     "RegistryConformance": "registry_conformance",
     "RunnerConformance": "runner_conformance",
     "StoreConformance": "store_conformance",

@@ -12,7 +12,7 @@ import pytest
 
 __all__ = ["Conformance", "find_protocol_promise"]
 
-_PROTOCOL_PROMISE = re.compile(r"(?:Store|Runner|Registry)\.\w+: ")
+_PROTOCOL_PROMISE = re.compile(r"(?:Store|Runner|Registry|Feature|LearnedFeature)\.\w+: ")
 
 
 class Conformance:

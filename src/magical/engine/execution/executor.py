@@ -44,6 +44,7 @@ from magical.events import Sink, current_sink
 from magical.graph import Node
 from magical.input_files.local_files import base_name
 from magical.keys.key import compute_node_key
+from magical.named_columns import check_pipeline_columns
 from magical.refs import Link, Wire
 from magical.running_bodies import running_body
 from magical.steps import Receipt
@@ -85,8 +86,8 @@ def validate_output(value: Any, promise: Promise, node: Node) -> Any:
             raise _wrong_type_error(value, promise, who)
         case "list":
             return [validate_output(v, promise.items[0], node) if promise.items else v for v in value]
-        case "pipeline" if not hasattr(value, "fit"):
-            raise _wrong_type_error(value, promise, who)
+        case "pipeline":
+            _validate_pipeline(value, promise, node)
         case "none":
             return None
         case "value":
@@ -119,6 +120,12 @@ def _validate_parts(value: Any, promise: Promise, owner: str) -> Parts[Any]:
     for name in PARTS:
         _validate_table(getattr(value, name), promise.member(name), f"{owner}: {name}")
     return value
+
+
+def _validate_pipeline(value: Any, promise: Promise, node: Node) -> None:
+    if not hasattr(value, "fit"):
+        raise _wrong_type_error(value, promise, f"{node.name} ({node.where})")
+    check_pipeline_columns(value, node)
 
 
 def _validate_value(value: Any, promise: Promise, owner: str) -> Any:

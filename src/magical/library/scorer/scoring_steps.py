@@ -15,6 +15,7 @@ from magical.contracts.promises import Promise, attach_promise, attached_promise
 from magical.contracts.schema import Schema
 from magical.contracts.tables import convert_kind, convert_pandas, format_kinds, parse_kinds
 from magical.errors import BrokenPromise, MagicalError, StepError, shorten
+from magical.library.rejections import collect_rejections
 from magical.library.remarks import mute_events
 from magical.refs import Link, Wire, find_links
 from magical.scoring_path import PathStep, ScoringPath
@@ -104,7 +105,7 @@ class ScoringChain:
         """
         results: dict[str, Any] = {}
         for step in self.steps:
-            results[step.name] = self._execute_step(step, table, results)
+            results[step.name], _ = self._execute_step(step, table, results)
         result: pl.DataFrame = self._find_value(self.result, table, results)
         return result
 
@@ -119,9 +120,10 @@ class ScoringChain:
             StepError: a step failed.
         """
         results: dict[str, Any] = {}
+        reasons: dict[str, pl.DataFrame] = {}
         start = attach_promise(rows, Promise("table", schema=self.row_schema))
         for step in self.steps:
-            results[step.name] = self._execute_step(step, start, results)
+            results[step.name], reasons[step.name] = self._execute_step(step, start, results)
         tables = {link: self._find_value(link, start, results) for link in self._trace_row_tables()}
         features = tables[self.result]
         if ROW_COLUMN not in features.columns:
@@ -136,7 +138,7 @@ class ScoringChain:
             raise BrokenPromise(
                 "The scoring path gives several rows for one.", hint="aggregate them in a step."
             )
-        return features, _find_dropped_rows(rows, tables)
+        return features, _find_dropped_rows(rows, tables, reasons)
 
     def list_failing_rows(self, rows: pl.DataFrame) -> list[tuple[int, str, str]]:
         """List the rows for which a step raises by themselves: their place, the step, and what it raised.
@@ -162,8 +164,10 @@ class ScoringChain:
                 found.append((start, error.step, f"raised {type(error.__cause__).__name__}"))
         return found
 
-    def _execute_step(self, step: ScoringStep, start: pl.DataFrame, results: Mapping[str, Any]) -> Any:
-        """Execute one step, and restore the row numbers in its output."""
+    def _execute_step(
+        self, step: ScoringStep, start: pl.DataFrame, results: Mapping[str, Any]
+    ) -> tuple[Any, pl.DataFrame]:
+        """Execute one step; return its output with the row numbers, and why it left rows out."""
         # Copied: a body may change its arguments, and the next rows to be scored need them as they were.
         arguments = copy.deepcopy(dict(step.arguments))
         numbered = None
@@ -172,12 +176,14 @@ class ScoringChain:
             for table in value if isinstance(value, list) else [value]:
                 numbered = table if numbered is None and _has_row_numbers(table) else numbered
             arguments[name] = convert_kind(value, parse_kinds(step.table_kinds.get(name, "")))
-        output, promise = _call_step(step, arguments, self), step.promise
+        with collect_rejections() as rejections:
+            output, promise = _call_step(step, arguments, self), step.promise
+        reasons = _number_reasons(rejections, numbered)
         if promise.kind in ("tuple", "list"):
             items = promise.items if promise.kind == "tuple" else promise.items[:1] * len(output)
             pairs = zip(output, items, strict=True)
-            return [_restore_row_numbers(value, item, numbered, step.name) for value, item in pairs]
-        return _restore_row_numbers(output, promise, numbered, step.name)
+            return [_restore_row_numbers(v, item, numbered, step.name) for v, item in pairs], reasons
+        return _restore_row_numbers(output, promise, numbered, step.name), reasons
 
     def _resolve_input(self, wire: Wire, plain: Any, start: pl.DataFrame, results: Mapping[str, Any]) -> Any:
         """Return the value of a wire; ``plain`` is the argument where nothing is connected."""
@@ -279,14 +285,29 @@ def _has_row_numbers(value: Any) -> bool:
     return isinstance(value, pl.DataFrame) and ROW_COLUMN in value.columns
 
 
-def _find_dropped_rows(rows: pl.DataFrame, tables: Mapping[Link, pl.DataFrame]) -> pl.DataFrame:
-    """Return the numbers of the rows that a step dropped, with the step's name in ``reason``."""
+def _number_reasons(rejections: list[pl.DataFrame], input_table: pl.DataFrame | None) -> pl.DataFrame:
+    """Return the reasons that a step reported, by the row numbers of the table that it was given."""
+    none = pl.DataFrame(schema={ROW_COLUMN: pl.Binary, "why": pl.String})
+    if input_table is None:
+        return none
+    numbers = input_table[ROW_COLUMN]
+    told = [pl.DataFrame({ROW_COLUMN: numbers.gather(r["row"]), "why": r["reason"]}) for r in rejections]
+    return pl.concat([none, *told]).unique(ROW_COLUMN, keep="first", maintain_order=True)
+
+
+def _find_dropped_rows(
+    rows: pl.DataFrame, tables: Mapping[Link, pl.DataFrame], reasons: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame:
+    """Return the numbers of the rows that a step dropped; ``reason`` names the step, and its own reason."""
     dropped = pl.DataFrame(schema={ROW_COLUMN: pl.Binary, "reason": pl.String})
     left = rows.select(ROW_COLUMN)
     for link, table in tables.items():
         if ROW_COLUMN in table.columns:
             # Name the first step that lost the row: a later table lacks it as well.
             lost = left.join(table, on=ROW_COLUMN, how="anti").join(dropped, on=ROW_COLUMN, how="anti")
-            reason = pl.lit(f"{link.node} left it out").alias("reason")
-            dropped = pl.concat([dropped, lost.with_columns(reason)])
+            reason = pl.lit(f"{link.node} left it out")
+            if link.node in reasons:
+                lost = lost.join(reasons[link.node], on=ROW_COLUMN, how="left", maintain_order="left")
+                reason = pl.concat_str(reason, pl.lit(": ") + pl.col("why"), ignore_nulls=True)
+            dropped = pl.concat([dropped, lost.select(ROW_COLUMN, reason.alias("reason"))])
     return dropped

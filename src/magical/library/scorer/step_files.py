@@ -25,7 +25,7 @@ from magical.library.scorer.model_files import (
 from magical.library.scorer.scoring_steps import ScoringStep
 from magical.masking import mask_uris
 from magical.refs import Link
-from magical.settings import InputPath, OutputPath, to_json
+from magical.settings import InputPath, OutputPath, TaggedSettings, import_string, to_json
 
 __all__ = ["StepFiles"]
 
@@ -44,6 +44,7 @@ class StepFiles:
     def __init__(self, folder: Path, package: CodeBundle) -> None:
         self.folder, self.package = folder, package
         self._values: dict[tuple[str, str], Any] = {}
+        self._kinds: set[str] = set()
         self._copy_count = 0
 
     def step_to_json(self, step: ScoringStep) -> dict[str, Any]:
@@ -53,6 +54,7 @@ class StepFiles:
             self._values[step.name, _BODY] = step.function
         hints = _type_hints(step.function) if by_name else {}
         arguments = {}
+        self._kinds = set()
         for name, value in step.arguments.items():
             if name in step.inputs and value is None:
                 continue
@@ -65,6 +67,7 @@ class StepFiles:
             "name": step.name,
             "step": step.step,
             "arguments": arguments,
+            "kinds": sorted(self._kinds),
             "inputs": {n: wire_to_json(w) for n, w in step.inputs.items()},
             "gives": promise_to_json(step.promise),
             "forms": dict(step.table_kinds),
@@ -77,6 +80,8 @@ class StepFiles:
         if function is None:
             step = self.package.resolve(data["step"])
             function = getattr(step, "function", step)
+        for kind in data.get("kinds", ()):  # a kind is known once its module is imported
+            self.package.resolve(kind)
         hints = _type_hints(function) if data["arguments"] else {}
         context = {"root": self.folder}  # relative paths of copied files start here
         plain = data["arguments"].items()
@@ -133,13 +138,19 @@ class StepFiles:
             ValueError: the round trip changes the value.
         """
         copied = self._copy_count
-        data = to_json(value, self._copy_input_file)
+        data = to_json(value, self._convert_value)
         context = {"root": self.folder}
         loaded = TypeAdapter(hint).validate_python(data, context=context)
         # A copied file has another path, so a value with one is not compared. Types are: True equals 1.
         if copied == self._copy_count and (loaded != value or type(loaded) is not type(value)):
             raise ValueError(f"{data!r} is not {value!r}")
         return data
+
+    def _convert_value(self, value: Any) -> Any:
+        """Note the project's own kinds of settings, and convert an input file; else NotImplemented."""
+        if isinstance(value, TaggedSettings) and self.package.has_module(type(value).__module__):
+            self._kinds.add(import_string(type(value)))
+        return self._copy_input_file(value)
 
     def _copy_input_file(self, value: Any) -> Any:
         """Copy an input file into the scorer's folder and return its relative path; else NotImplemented.

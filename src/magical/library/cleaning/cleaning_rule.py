@@ -1,0 +1,110 @@
+"""Cleaning: the base class of the rules that `clean` applies to the rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import polars as pl
+
+from magical.contracts.schema import Column, Schema
+from magical.contracts.validation import Check
+from magical.errors import WiringError
+from magical.features import select_columns
+from magical.settings import PositionalFields, TaggedSettings
+
+__all__ = ["Cleaning", "tighten_bounds"]
+
+
+class Cleaning(PositionalFields, TaggedSettings):
+    """One rule of cleaning, as settings that can be stored as JSON: what it changes, and what it rejects.
+
+    A subclass has fields, checks them against the table in ``narrow``, and returns polars expressions from
+    ``changes`` and ``requirements``, or from one of them. An expression may read its own row only: a new row
+    is cleaned alone. Changes come first; the requirements see the changed values.
+
+    Example:
+        >>> class Absolute(Cleaning):
+        ...     columns: tuple[str, ...]
+        ...
+        ...     def narrow(self, schema):
+        ...         self.read(schema, "int", "float", names=self.columns)
+        ...         return schema
+        ...
+        ...     def changes(self, schema):
+        ...         return tuple(pl.col(name).abs() for name in self.columns)
+        >>> Absolute(["income"])
+        Absolute(columns='income')
+    """
+
+    def narrow(self, schema: Schema) -> Schema:
+        """Check that the rule fits a table of this schema, and return the schema of the rows after it.
+
+        Raises:
+            WiringError: the table lacks a column that the rule reads, has it in another type, or must not
+                contain what the rule would write.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not check the columns that it reads.")
+
+    def changes(self, schema: Schema) -> tuple[pl.Expr, ...]:
+        """Build the expressions of the columns with other values, each under the name of its column."""
+        return ()
+
+    def requirements(self, schema: Schema) -> tuple[Check, ...]:
+        """Build the requirements that a row must meet; a row that does not meet one is rejected."""
+        return ()
+
+    def read(self, schema: Schema, *types: str, names: Iterable[str]) -> list[Column]:
+        """Look up the columns that the rule reads, and check that each has one of these types.
+
+        Args:
+            schema: the table's columns.
+            types: types of a contract, such as ``int``; none for any type.
+            names: names, or selectors as in `Columns`.
+
+        Raises:
+            WiringError: a column does not exist, is of another type, or is the target.
+        """
+        names = list(names)
+        if schema.target in names:
+            raise WiringError(
+                f"{self!r} reads {schema.target}, the target of {schema.name}, which no new row has.",
+                hint="clean it in a step of your own with @step(training_only=True).",
+            )
+        columns = select_columns(names, schema, self)
+        for column in columns:
+            if types and column.type not in types:
+                raise WiringError(
+                    f"{self!r} reads {column.name}, which must be {' or '.join(types)} but is "
+                    f"{column.type_text}.",
+                    hint=f"choose another column, or give {column.name} another type in {schema.name}.",
+                )
+        return columns
+
+    def require_nullable(self, columns: Iterable[Column], schema: Schema) -> None:
+        """Check that columns may be null, since the rule writes null into them.
+
+        Raises:
+            WiringError: one may not.
+        """
+        for column in columns:
+            if not column.nullable:
+                raise WiringError(
+                    f"{self!r} makes values of {column.name} null, and {schema.name} wants "
+                    f"{column.type_text}.",
+                    hint=f'write {column.name}: {column.type_text} | None, or action="reject".',
+                )
+
+
+def tighten_bounds(column: Column, limits: dict[str, Any]) -> dict[str, Any]:
+    """Return the bounds of a column with these limits where they are tighter.
+
+    Example:
+        >>> tighten_bounds(Column("n", "int", bounds={"ge": 0, "le": 9}), {"ge": 3, "le": 20})
+        {'ge': 3, 'le': 9}
+    """
+    bounds = dict(column.bounds)
+    for name, value in limits.items():
+        known = bounds.get(name, value)
+        bounds[name] = max(known, value) if name in ("ge", "gt") else min(known, value)
+    return bounds

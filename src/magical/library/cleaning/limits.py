@@ -1,0 +1,161 @@
+"""Limits: values that are too small, too large, too early or too late to be true."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import polars as pl
+from pydantic import BeforeValidator, model_validator
+
+from magical.contracts.dtypes import DTYPES
+from magical.contracts.schema import Column, Schema
+from magical.contracts.validation import Check, build_column_checks
+from magical.errors import WiringError, join_names
+from magical.features import Columns
+from magical.library.cleaning.cleaning_rule import Cleaning, tighten_bounds
+
+__all__ = ["Limit", "Limits"]
+
+
+def _parse_moment(value: Any) -> Any:
+    """Parse a text with a time of day, which pydantic takes for a date where that is midnight."""
+    if isinstance(value, str) and "T" in value:
+        return dt.datetime.fromisoformat(value)
+    return value
+
+
+Limit = Annotated[int | float | dt.date | dt.datetime, BeforeValidator(_parse_moment)]
+
+_NAMES = ("ge", "gt", "le", "lt")
+_KINDS: dict[str, tuple[type, ...]] = {
+    "int": (int, float),
+    "float": (int, float),
+    "date": (dt.date,),
+    "datetime": (dt.datetime,),
+}
+
+
+class Limits(Cleaning):
+    """Limits of numbers or dates; a null passes, and NaN is within no limits.
+
+    Attributes:
+        columns: numbers, dates or moments; selectors are allowed.
+        ge: the least value.
+        gt: all values are greater.
+        le: the greatest value.
+        lt: all values are less.
+        action: what happens to a value beyond the limits: its row is rejected (``reject``), it becomes null
+            (``null``), or the nearest limit (``clip``; a NaN then rejects its row).
+
+    Example:
+        >>> Limits("income", ge=0, le=200_000)
+        Limits(columns='income', ge=0, le=200000)
+        >>> Limits("born", ge="1900-01-01").ge
+        datetime.date(1900, 1, 1)
+    """
+
+    columns: Columns
+    ge: Limit | None = None
+    gt: Limit | None = None
+    le: Limit | None = None
+    lt: Limit | None = None
+    action: Literal["reject", "null", "clip"] = "reject"
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            columns: Columns | str,
+            *,
+            ge: Limit | str | None = None,
+            gt: Limit | str | None = None,
+            le: Limit | str | None = None,
+            lt: Limit | str | None = None,
+            action: Literal["reject", "null", "clip"] = "reject",
+        ) -> None: ...
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The limits that are set, by name."""
+        return {name: value for name in _NAMES if (value := getattr(self, name)) is not None}
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> Self:
+        check_limits(self.limits)
+        if self.action == "clip" and (self.gt is not None or self.lt is not None):
+            raise ValueError("there is no value nearest to gt or lt; clip needs ge or le")
+        return self
+
+    def narrow(self, schema: Schema) -> Schema:
+        """Return the schema with these limits as bounds of the columns."""
+        columns = self.read(schema, *_KINDS, names=self.columns)
+        for column in columns:
+            self._check_type(column, schema)
+        if self.action == "null":
+            self.require_nullable(columns, schema)
+        return schema.with_columns(replace(c, bounds=tighten_bounds(c, self.limits)) for c in columns)
+
+    def changes(self, schema: Schema) -> tuple[pl.Expr, ...]:
+        """Build the columns with nulls or limits in the place of values beyond the limits."""
+        if self.action == "reject":
+            return ()
+        columns = self.read(schema, names=self.columns)
+        if self.action == "clip":
+            return tuple(pl.col(c.name).clip(self.ge, self.le) for c in columns)
+        return tuple(
+            pl.when(pl.all_horizontal(k.holds for k in self._build_checks(c))).then(pl.col(c.name))
+            for c in columns
+        )
+
+    def requirements(self, schema: Schema) -> tuple[Check, ...]:
+        """Build the checks of the limits."""
+        if self.action == "null":
+            return ()
+        return tuple(k for c in self.read(schema, names=self.columns) for k in self._build_checks(c))
+
+    def _build_checks(self, column: Column) -> list[Check]:
+        """Build the checks of a contract's bounds: a rule and a contract agree on what a limit means."""
+        plain = Column(column.name, column.type, nullable=True, bounds=self.limits)
+        return build_column_checks(plain, DTYPES[column.type])
+
+    def _check_type(self, column: Column, schema: Schema) -> None:
+        """Raise a WiringError if the limits are no values of the column."""
+        for name, limit in self.limits.items():
+            fits = isinstance(limit, _KINDS[column.type])
+            if column.type == "date" and isinstance(limit, dt.datetime):
+                fits = False  # to Python a moment is a date
+            if not fits or (self.action == "clip" and column.type == "int" and limit != int(limit)):
+                raise WiringError(
+                    f"{self!r} limits {column.name} by {name} = {limit}, and {schema.name} has it as "
+                    f"{column.type_text}.",
+                    hint=f"give a limit that a value of {column.name} can have.",
+                )
+
+
+def check_limits(limits: dict[str, Any]) -> None:
+    """Raise a ValueError if no value, or no clear one, is within limits; called when settings are read.
+
+    Example:
+        >>> check_limits({"ge": 0, "lt": 1})
+    """
+    if not limits:
+        raise ValueError("no limit is set: give ge, gt, le or lt")
+    for name, value in limits.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} is {value}, which is no limit; leave it out")
+    for pair in (("ge", "gt"), ("le", "lt")):
+        if all(name in limits for name in pair):
+            raise ValueError(f"{join_names(pair)} are both set; give one of them")
+    low = limits.get("ge", limits.get("gt"))
+    high = limits.get("le", limits.get("lt"))
+    if low is None or high is None:
+        return
+    try:
+        is_empty = low > high or (low == high and not {"ge", "le"} <= set(limits))
+    except TypeError:
+        raise ValueError(f"{low} and {high} are limits of different types") from None
+    if is_empty:
+        raise ValueError(f"no value is within {low} and {high}")

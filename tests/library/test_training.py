@@ -1,0 +1,245 @@
+"""train, and what it shares with tune: an experiment's own preprocessing, fitted on train alone."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.feature_selection import SelectKBest
+from sklearn.preprocessing import StandardScaler
+
+from library.tables import Person, houses, people
+from library.test_splitting import like
+from magical import InputPath, Settings, workflow
+from magical.errors import BrokenPromise, WiringError
+from magical.features import LearnedFeature
+from magical.library import (
+    Experiment,
+    Linear,
+    Range,
+    SplitSettings,
+    boosting,
+    ingest,
+    linear,
+    model_data,
+    part_transformer,
+    split,
+    train,
+    transform,
+    tune,
+)
+from magical.library.preprocessing import build_pipeline
+
+
+class Watched(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Keeps what it is fitted on, and adds a number."""
+
+    fitted: ClassVar[list[tuple[float, int]]] = []
+
+    def __init__(self, shift: float = 0.0) -> None:
+        self.shift = shift
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        Watched.fitted.append((self.shift, len(X)))
+        self.fitted_ = True
+        return self
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        return np.asarray(X, dtype=float) + self.shift
+
+
+@pytest.fixture
+def fitted() -> list[tuple[float, int]]:
+    Watched.fitted.clear()
+    return Watched.fitted
+
+
+def watch(*names: str) -> Any:
+    """A project's own preprocessing of these columns."""
+    columns = ColumnTransformer([("numbers", StandardScaler(), list(names))])
+    return build_pipeline(("columns", columns), ("watch", Watched()))
+
+
+class Ridges(Experiment):
+    """Ridge, with its penalty to be chosen."""
+
+    def estimator(self, task: Any, params: Mapping[str, Any]) -> Any:
+        from sklearn.linear_model import Ridge
+
+        return Ridge(alpha=params["alpha"])
+
+    def space(self, trial: Any, task: Any) -> dict[str, Any]:
+        return {"alpha": trial.suggest_float("alpha", 1.0, 2.0)}
+
+
+def chosen_params(model: Any) -> dict[str, Any]:
+    return dict(model.chosen.params)
+
+
+def test_a_preprocessing_of_its_own_takes_the_place_of_the_workflows(fitted: Any) -> None:
+    table = houses()
+    plain = watch("size")
+    own = train(table, table, plain, linear(preprocessing=()))
+    other = train(table, table, plain, linear())
+    assert own.features == ["size", "city"]
+    assert other.features == ["size"]
+    assert len(fitted) == 1
+    planned = train(table, table, transform(table), linear())
+    assert own.chosen == planned.chosen
+
+
+def test_a_column_that_does_not_exist_is_found_while_drawing() -> None:
+    class Narrow(LearnedFeature):
+        stage = "scale"
+        types = ("int", "float")
+
+    class Choice(Settings):
+        source: InputPath = InputPath("nowhere.csv")
+        experiments: tuple[Experiment, ...] = (linear(preprocessing=(Narrow("incme"),)),)
+
+    @workflow
+    def flow(s: Choice) -> Any:
+        rows = model_data(ingest(s.source), Person)
+        parts = split(rows, SplitSettings(kind="random"))
+        return [tune(parts.train, parts.validation, transform(parts.train), e) for e in s.experiments]
+
+    with pytest.raises(WiringError, match=r"linear: Narrow\(columns='incme'\) reads incme(.|\n)*'income'"):
+        flow.draw(Choice())
+    flow.draw(Choice(experiments=(linear(preprocessing=(Narrow("income"),)), boosting())))
+    with pytest.raises(WiringError, match="must be int or float but is str"):
+        flow.draw(Choice(experiments=(linear(preprocessing=(Narrow("city"),)),)))
+
+
+def test_the_preprocessing_is_fitted_on_train_once_for_each_set_of_parameters(fitted: Any) -> None:
+    rows = houses(200)
+    first, second = (like(part, rows) for part in (rows[:140], rows[140:]))
+    search: Any = {"preprocessing__watch__shift": (0.0, 1.0, 2.0)}
+    model = tune(first, second, watch("size"), linear(trials=12, search=search))
+    assert len(fitted) == len(set(fitted)) <= 3
+    assert {rows for _, rows in fitted} == {140}
+    shift = chosen_params(model)["preprocessing__watch__shift"]
+    assert model.pipeline.named_steps["watch"].shift == shift
+    assert set(chosen_params(model)) == {"alpha", "preprocessing__watch__shift"}
+
+
+def test_without_a_search_it_is_fitted_once(fitted: Any) -> None:
+    rows = houses()
+    tune(rows, rows, watch("size"), linear(trials=6))
+    assert fitted == [(0.0, 200)]
+
+
+def test_little_is_remembered(fitted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = houses()
+    search: Any = {"preprocessing__watch__shift": (0.0, 1.0)}
+    roomy = tune(rows, rows, watch("size"), linear(trials=9, search=search))
+    assert len(fitted) == 2
+    monkeypatch.setattr(part_transformer, "MAX_REMEMBERED_BYTES", 1)
+    narrow = tune(rows, rows, watch("size"), linear(trials=9, search=search))
+    assert len(fitted) > 4
+    assert narrow.chosen == roomy.chosen
+
+
+def test_the_step_gets_its_input_back_as_it_was(fitted: Any) -> None:
+    rows, pipeline = houses(), watch("size")
+    tune(rows, rows, pipeline, linear(trials=4, search={"preprocessing__watch__shift": Range(1.0, 2.0)}))
+    assert pipeline.named_steps["watch"].shift == 0.0
+    assert not hasattr(pipeline.named_steps["watch"], "fitted_")
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("preprocessing__watch__shft", "preprocessing__watch__shift"),
+        ("preprocessing__colums__numbers__with_mean", "preprocessing__columns__numbers__with_mean"),
+        ("alhpa", "alpha"),
+        ("watch__shift", "preprocessing__watch__shift"),
+    ],
+)
+@pytest.mark.parametrize("experiment", [Linear, Ridges])
+def test_a_name_that_does_not_exist_is_an_error_before_the_first_fit(
+    fitted: Any, name: str, nearest: str, experiment: Any
+) -> None:
+    rows = houses()
+    search = {"preprocessing__watch__shift": (0.0,), name: (1, 2)}
+    with pytest.raises(WiringError, match=f"searches {name}(.|\n)*did you mean '{nearest}'"):
+        tune(rows, rows, watch("size"), experiment(search=search))
+    assert not fitted
+
+
+def test_a_search_overrides_and_extends_the_space_of_the_experiment() -> None:
+    rows = houses()
+    search: Any = {
+        "alpha": Range(50.0, 60.0),
+        "solver": ("svd", "cholesky"),
+        "tol": Range(1e-6, 1e-3, log=True),
+    }
+    for experiment in (linear(trials=5, search=search), Ridges(trials=5, search=search)):
+        model = tune(rows, rows, transform(rows), experiment)
+        found = chosen_params(model)
+        assert 50 <= found["alpha"] <= 60
+        assert set(found) == set(search)
+        estimator = model.pipeline.named_steps["estimator"]
+        assert found.items() <= estimator.get_params().items()
+
+
+def test_a_search_of_one_choice_each_changes_no_result() -> None:
+    rows = people()
+    plain = tune(rows, rows, transform(rows), linear(trials=6))
+    imputing = "preprocessing__columns__numbers__impute__strategy"
+    same = tune(rows, rows, transform(rows), linear(trials=6, search={imputing: ("median",)}))
+    assert same.chosen is not None
+    assert plain.chosen is not None
+    assert same.chosen.score == plain.chosen.score
+    assert chosen_params(same) == {**chosen_params(plain), imputing: "median"}
+
+
+@pytest.mark.parametrize(
+    ("search", "text", "hint"),
+    [
+        (
+            {"preprocessing__pca__n_components": (5,)},
+            "ridge: the preprocessing cannot be fitted with pca__n_components = 5.",
+            "change what its search may take.",
+        ),
+        (
+            {"solver": ("none",)},
+            "ridge: the estimator cannot be fitted with solver = 'none'.",
+            "change what its search may take.",
+        ),
+        ({}, "ridge: the preprocessing cannot be fitted.", "look at its features."),
+    ],
+)
+def test_a_fit_that_fails_names_the_experiment_and_the_parameters(search: Any, text: str, hint: str) -> None:
+    rows = houses()
+    columns = ColumnTransformer([("numbers", StandardScaler(), ["size"])])
+    pipeline = build_pipeline(("columns", columns), ("pca", PCA(n_components=1 if search else 9)))
+    with pytest.raises(BrokenPromise) as caught:
+        tune(rows, rows, pipeline, linear(name="ridge", search=search))
+    first, second = caught.value.lines
+    assert first == text
+    assert re.match(r"  (ValueError|InvalidParameterError): .*(n_components|solver)", second)
+    assert caught.value.hint == hint
+
+
+class Broken(Watched):
+    def transform(self, X: Any) -> Any:
+        raise RuntimeError("of the author")
+
+
+def test_an_error_of_the_authors_own_transformer_stays_as_it_is() -> None:
+    rows = houses()
+    columns = ColumnTransformer([("numbers", Broken(), ["size"])])
+    with pytest.raises(RuntimeError, match="of the author"):
+        tune(rows, rows, build_pipeline(("columns", columns)), linear())
+
+
+def test_more_columns_than_there_are_are_all() -> None:
+    rows = houses()
+    pipeline = build_pipeline(*watch("size").steps, ("select", SelectKBest(k=1)))
+    model = tune(rows, rows, pipeline, linear(trials=3, search={"preprocessing__select__k": (1, 5)}))
+    assert chosen_params(model)["preprocessing__select__k"] in (1, 5)

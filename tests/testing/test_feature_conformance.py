@@ -1,0 +1,85 @@
+"""Every kind of feature keeps the promises of features; each seeded fault fails the check that names it."""
+
+import inspect
+import re
+
+import pytest
+
+from feature_examples import EXAMPLES, Shopper, read_examples
+from magical import Contract, Feature, LearnedFeature
+from magical.testing import FeatureConformance, LearnedFeatureConformance
+from magical.testing.suite import find_protocol_promise
+from testing import own_features
+
+FEATURES = [*read_examples(), own_features.Ratio(top="income", bottom="visits"), own_features.Limit("age")]
+
+
+def test_every_kind_is_held_to_the_promises() -> None:
+    ours = {n for n, kind in Feature.kinds.items() if kind.__module__.startswith("magical.")}
+    assert ours <= {example["kind"] for example in EXAMPLES}
+
+
+@pytest.mark.parametrize("feature", [f for f in FEATURES if not f.is_learned], ids=repr)
+class TestRowByRow(FeatureConformance):
+    @pytest.fixture
+    def contract(self) -> type[Contract]:
+        return Shopper
+
+
+BROKEN = """
+import pytest
+from feature_examples import Shopper
+from magical.testing import {suite}
+from testing import own_features
+
+class TestIt({suite}):
+    @pytest.fixture
+    def contract(self):
+        return Shopper
+
+    @pytest.fixture
+    def feature(self):
+        return own_features.{name}()
+"""
+
+
+def fail(pytester: pytest.Pytester, suite: str, name: str, check: str) -> str:
+    """Run one check of a suite in a pytest of its own, and return the message of its failure."""
+    pytester.makepyfile(test_it=BROKEN.format(suite=suite, name=name))
+    quiet = ("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist")
+    result = pytester.inline_run(*quiet, "-k", check)
+    failed = [r for r in result.getreports("pytest_runtest_logreport") if r.failed]
+    assert failed, f"{name} passes {check}"
+    return str(failed[0].longrepr)
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("Centred", "test_a_table_and_its_rows_agree"),
+        ("Lagged", "test_the_order_of_rows_does_not_matter"),
+        ("Denied", "test_its_values_are_what_it_declares"),
+        ("Mistyped", "test_its_values_are_what_it_declares"),
+        ("Misnamed", "test_it_adds_the_columns_it_declares"),
+        ("Unclosed", "test_its_values_are_what_it_declares"),
+        ("Fragile", "test_its_values_are_what_it_declares"),
+        ("Peeking", "test_the_target_is_not_read"),
+        ("Overflowing", "test_other_types_of_a_column_do_not_matter"),
+        ("Unread", "test_a_missing_column_is_found_while_drawing"),
+        ("Forgetful", "test_its_settings_survive_json"),
+    ],
+)
+def test_a_broken_feature_fails_the_check_that_names_its_fault(
+    pytester: pytest.Pytester, name: str, check: str
+) -> None:
+    message = fail(pytester, "FeatureConformance", name, check)
+    assert "This promise of the protocol broke: Feature." in message
+
+
+@pytest.mark.parametrize("suite", [FeatureConformance, LearnedFeatureConformance])
+def test_each_check_names_the_method_whose_promise_it_holds_to(suite: type) -> None:
+    checks = [c for name, c in inspect.getmembers(suite, inspect.isfunction) if name.startswith("test_")]
+    assert len(checks) >= 12
+    for check in checks:
+        base, method = re.match(r"(\w+)\.(\w+): ", find_protocol_promise(check)).groups()  # type: ignore[union-attr]
+        assert hasattr({"Feature": Feature, "LearnedFeature": LearnedFeature}[base], method), check.__name__
