@@ -37,13 +37,14 @@ from magical.features import (
     Transformer,
     to_epoch_days,
 )
-from magical.library import featurize, model_data, transform
+from magical.library import featurize, linear, model_data, transform
+from magical.library.part_transformer import TransformedParts
 from magical.library.pipeline_columns import find_pipeline_inputs
 from magical.library.prediction_task import infer_task, make_examples
 from magical.library.preprocessing import plan_pipeline
 from magical.library.scorer.code_bundle import list_modules
 from magical.library.scorer.model_files import load_model, save_model
-from magical.library.training import Trainer, prepare_trainer
+from magical.library.training import prepare_trainer
 from projects import python
 
 
@@ -243,12 +244,17 @@ class Half:
         return np.asarray(X) / 2
 
 
+def transform_parts(fitting: pl.DataFrame, validation: pl.DataFrame, plan: Pipeline) -> TransformedParts:
+    """Transform both parts as the steps do that fit an experiment."""
+    return prepare_trainer(fitting, validation, plan, linear()).parts.transform({})
+
+
 @pytest.fixture(scope="module")
-def planned() -> tuple[pl.DataFrame, Pipeline, Trainer]:
-    """Rows to fit on, the plan for them, and what is fitted with the same rows as validation."""
+def planned() -> tuple[pl.DataFrame, Pipeline, TransformedParts]:
+    """Rows to fit on, the plan for them, and what comes out with the same rows as validation."""
     fitting = visitors(80)
     plan = plan_pipeline(fitting, (*SOME[:-2], Select(share=0.9)))
-    return fitting, plan, prepare_trainer(fitting, fitting, plan)
+    return fitting, plan, transform_parts(fitting, fitting, plan)
 
 
 @settings(max_examples=4, phases=[Phase.generate])  # to shrink rows that fit is slow, and tells nothing
@@ -259,7 +265,11 @@ def planned() -> tuple[pl.DataFrame, Pipeline, Trainer]:
     rows=st.integers(1, 40),
 )
 def test_nothing_fitted_sees_a_row_of_validation(
-    planned: tuple[pl.DataFrame, Pipeline, Trainer], seed: int, scale: float, emptied: set[str], rows: int
+    planned: tuple[pl.DataFrame, Pipeline, TransformedParts],
+    seed: int,
+    scale: float,
+    emptied: set[str],
+    rows: int,
 ) -> None:
     fitting, plan, expected = planned
     changed = visitors(rows, seed=seed).with_columns(
@@ -268,9 +278,9 @@ def test_nothing_fitted_sees_a_row_of_validation(
         *(pl.lit(None).cast(fitting.schema[n]).alias(n) for n in emptied),
     )
     promise = Promise("table", schema=contract_of(fitting))
-    found = prepare_trainer(fitting, attach_promise(changed, promise), plan)
+    found = transform_parts(fitting, attach_promise(changed, promise), plan)
     assert found.train.X.tobytes() == expected.train.X.tobytes()
-    X, _ = make_examples(fitting, found.task, found.inputs)
+    X, _ = make_examples(fitting, infer_task(fitting), find_pipeline_inputs(plan, contract_of(fitting)))
     assert found.preprocessing.transform(X).tobytes() == expected.validation.X.tobytes()
     assert np.isfinite(found.validation.X).all()
 
