@@ -2,6 +2,7 @@
 
 import datetime as dt
 import pickle
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,7 +46,8 @@ from magical.library.preprocessing import plan_pipeline
 from magical.library.scorer.code_bundle import list_modules
 from magical.library.scorer.model_files import load_model, save_model
 from magical.library.training import prepare_trainer
-from projects import python
+from projects import command, project, python
+from scored_shop import WORKFLOW, format_csv, make_rows
 
 
 def blocks(pipeline: Pipeline) -> dict[str, list[str]]:
@@ -362,3 +364,76 @@ def test_infinite_numbers_are_warned_of_and_imputed(run: Run) -> None:
     transform(endless)
     assert "infinite numbers count as missing: income (3)" in run.warnings
     assert np.isfinite(fit(endless).out.to_numpy()).all()
+
+
+FITTED_SHOP = WORKFLOW.replace(
+    "most_kids: int = 9", "most_kids: int = 9\n    features: tuple[Feature, ...] = ()"
+)
+FITTED_SHOP = FITTED_SHOP.replace("transform(fitting)", "transform(fitting, s.features)")
+FITTED_SHOP = FITTED_SHOP.replace(
+    "from magical.library", "from magical.features import Feature\nfrom magical.library", 1
+)
+FEATURES = """
+[[features]]
+kind = "impute"
+columns = "income"
+how = "nearest"
+
+[[features]]
+kind = "encode"
+columns = "town"
+how = "target"
+
+[[features]]
+kind = "transformer"
+columns = ["income", "kids"]
+uses = "scalers:Halves"
+params = { by = 4 }
+
+[[features]]
+kind = "select"
+k = 3
+"""
+SCALERS = """
+import numpy as np
+
+
+class Halves:
+    def __init__(self, by=2):
+        self.by = by
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.asarray(X) / self.by
+"""
+
+
+@pytest.mark.slow
+def test_learned_features_of_settings_go_with_the_registered_model(tmp_path: Path) -> None:
+    small = project(
+        tmp_path / "shop",
+        {
+            "workflow.py": FITTED_SHOP,
+            "settings.toml": FEATURES,
+            "scalers.py": SCALERS,
+            "customers.csv": format_csv(make_rows(200), target=True),
+        },
+    )
+    before = list(sys.meta_path), list(sys.path)
+    done = small.command("run", "policy.workers=1")
+    assert done.code == 0, done.err
+    assert "shop version 1, alias champion" in done.out
+    small.write("scalers.py", SCALERS.replace("np.asarray(X) /", "np.asarray(X) * 3 /"))
+    assert "▶ transform   to run" in small.command("plan").out, "its code is in the key"
+    sys.meta_path[:], sys.path[:] = before
+    for name in ("workflow", "scalers"):
+        sys.modules.pop(name, None)
+    for name in ("workflow.py", "scalers.py"):
+        small.write(name, "raise RuntimeError('the project was imported')\n")
+    (tmp_path / "new.csv").write_text(format_csv(make_rows(50, first=1000)))
+    files = ("--input", str(tmp_path / "new.csv"), "--output", str(tmp_path / "out.csv"))
+    scored = command("score", "--model", "shop", *files, "--project", str(small.root))
+    assert scored.code == 0, scored.err
+    assert pl.read_csv(tmp_path / "out.csv").height == 50
