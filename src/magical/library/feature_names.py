@@ -14,7 +14,7 @@ from magical.contracts.dtypes import DTYPES
 from magical.contracts.promises import Pipeline
 from magical.contracts.schema import Column, Schema
 from magical.errors import WiringError
-from magical.features import Feature
+from magical.features import Feature, name_outputs
 
 __all__ = ["TracedFeature", "find_missing_columns", "tabulate_features", "trace_columns", "trace_features"]
 
@@ -235,7 +235,7 @@ def _trace_names(transformer: Any, inputs: Sequence[TracedFeature]) -> list[Trac
     """Trace the outputs of one transformer by their names."""
     names = [f.name for f in inputs]
     outputs = [str(n) for n in transformer.get_feature_names_out(np.asarray(names, dtype=object))]
-    if getattr(transformer, "func", outputs) is None:  # a FunctionTransformer that gives only names
+    if getattr(transformer, "func", outputs) is None or _is_naming(transformer):
         return [f._replace(name=name) for f, name in zip(inputs, outputs, strict=True)]
     if hasattr(transformer, "get_support"):  # it keeps some inputs as they are
         kept = [f for f, is_kept in zip(inputs, transformer.get_support(), strict=True) if is_kept]
@@ -243,6 +243,11 @@ def _trace_names(transformer: Any, inputs: Sequence[TracedFeature]) -> list[Trac
     by_name = {f.name: f for f in inputs}
     made_by = _describe(transformer)
     return [_merge(name, _find_parts(name, by_name) or inputs, made_by) for name in outputs]
+
+
+def _is_naming(transformer: Any) -> bool:
+    """Return True for the step that names all columns of a planned Pipeline: it makes none."""
+    return getattr(transformer, "feature_names_out", None) is name_outputs
 
 
 def _describe(transformer: Any) -> str:
