@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from magical.contracts.dtypes import DTYPES
 from magical.contracts.promises import Pipeline
 from magical.contracts.schema import Column, Schema
 from magical.errors import WiringError
@@ -146,10 +147,22 @@ def _find_added(feature: Feature, schema: Schema) -> dict[str, list[str]]:
         added, expressions = feature.adds(schema), feature.expressions(schema)
     except WiringError:
         return {}
-    # An expression of several columns has no name: what it makes comes from all that the feature reads.
-    read = {e.meta.output_name(raise_if_undetermined=False): _list_read(e, schema) for e in expressions}
-    everything = [name for names in read.values() for name in names]
-    return {c.name: list(dict.fromkeys(read.get(c.name, everything))) for c in added}
+    reads = [(expression, _list_read(expression, schema)) for expression in expressions]
+    by_name = {name: read for expression, read in reads for name in _name_outputs(expression, schema)}
+    everything = list(dict.fromkeys(name for _, read in reads for name in read))
+    return {c.name: list(dict.fromkeys(by_name.get(c.name, everything))) for c in added}
+
+
+def _name_outputs(expression: pl.Expr, schema: Schema) -> list[str]:
+    """Return the names of the columns that an expression makes; none if they are not known."""
+    if not expression.meta.has_multiple_outputs():
+        return [expression.meta.output_name()]
+    # Such as the fields of a struct: their names are known from the types of the table.
+    table = pl.LazyFrame(schema={c.name: DTYPES.get(c.type, pl.Null) for c in schema.columns})
+    try:
+        return table.select(expression).collect_schema().names()
+    except pl.exceptions.PolarsError:
+        return []
 
 
 def _list_read(expression: pl.Expr, schema: Schema) -> list[str]:
