@@ -147,22 +147,17 @@ def _find_added(feature: Feature, schema: Schema) -> dict[str, list[str]]:
         added, expressions = feature.adds(schema), feature.expressions(schema)
     except WiringError:
         return {}
-    reads = [(expression, _list_read(expression, schema)) for expression in expressions]
-    by_name = {name: read for expression, read in reads for name in _name_outputs(expression, schema)}
-    everything = list(dict.fromkeys(name for _, read in reads for name in read))
-    return {c.name: list(dict.fromkeys(by_name.get(c.name, everything))) for c in added}
+    read = {name: _list_read(e, schema) for e in expressions for name in _name_outputs(e, schema)}
+    return {c.name: list(dict.fromkeys(read[c.name])) for c in added if c.name in read}
 
 
 def _name_outputs(expression: pl.Expr, schema: Schema) -> list[str]:
-    """Return the names of the columns that an expression makes; none if they are not known."""
+    """Return the names of the columns that an expression makes."""
     if not expression.meta.has_multiple_outputs():
         return [expression.meta.output_name()]
-    # Such as the fields of a struct: their names are known from the types of the table.
+    # The fields of a struct, such as hash buckets, are known from types only.
     table = pl.LazyFrame(schema={c.name: DTYPES.get(c.type, pl.Null) for c in schema.columns})
-    try:
-        return table.select(expression).collect_schema().names()
-    except pl.exceptions.PolarsError:
-        return []
+    return table.select(expression).collect_schema().names()
 
 
 def _list_read(expression: pl.Expr, schema: Schema) -> list[str]:
