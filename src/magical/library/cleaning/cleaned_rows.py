@@ -149,9 +149,9 @@ class CleanedRows:
             warn(f"{len(rows):,} of {height:,} rows are rejected, more than half of them.")
         keep("rules", _describe_rules(rules, self.counts))
         if self.rejected:
-            keep_rows("rejected", rejected.sort("row"), self.table, self.schema)
+            keep_rows("rejected", _take_share(self.rejected).sort("row"), self.table, self.schema)
         if self.changed:
-            keep("changed", pl.concat(self.changed).head(MAX_KEPT))
+            keep("changed", _take_share(self.changed))
 
 
 def _find_differences(before: pl.DataFrame, after: pl.DataFrame, is_good: pl.Series) -> list[pl.Series]:
@@ -167,6 +167,12 @@ def _find_differences(before: pl.DataFrame, after: pl.DataFrame, is_good: pl.Ser
     )
     some = masks.select(pl.all().any()).row(0)
     return [mask.alias(name) for name, mask, is_any in zip(names, masks, some, strict=True) if is_any]
+
+
+def _take_share(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return the first lines of each part: a rule with thousands leaves room for those of the others."""
+    share = max(MAX_KEPT // len(parts), 1)
+    return pl.concat(part.head(share) for part in parts).head(MAX_KEPT)
 
 
 def keep_rows(name: str, rows: pl.DataFrame, table: pl.DataFrame, schema: Schema) -> None:
