@@ -149,13 +149,15 @@ class Model:
 
 
 _NUMBERS = ("int", "float", "bool")
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
     """Convert a table to the one kind of pandas frame that pipelines are fitted on and predict from.
 
-    Numbers, booleans and durations (in microseconds) become ``float64`` with NaN where a value is missing or
-    infinite, texts ``object`` with NaN, dates ``datetime64[us]``. Columns are in the order of the schema.
+    Numbers, booleans and durations (in microseconds) become ``float64`` with NaN where a value is missing,
+    infinite or beyond ±3.4e38, texts ``object`` with NaN, dates ``datetime64[us]``. Columns are in the order
+    of the schema.
 
     Example:
         >>> from magical.contracts.schema import Column
@@ -176,9 +178,9 @@ def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
         return others
     # All numbers as floats, of which alone pandas has a NaN; and all at once, since there may be thousands.
     block = frame.select(numbers).cast(pl.Float64).to_numpy()
-    # A step may divide by zero; transformers and linear models of scikit-learn refuse infinite numbers.
-    if np.isinf(block).any():
-        block = np.where(np.isinf(block), np.nan, block)
+    # A step may divide by zero. scikit-learn refuses infinite numbers, and squares of huge ones are infinite.
+    if (huge := (block > _LARGEST) | (block < -_LARGEST)).any():
+        block = np.where(huge, np.nan, block)
     floats = pd.DataFrame(block, columns=numbers, index=index)
     return floats if not rest else pd.concat([floats, others], axis=1)[schema.names]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from magical.contracts.promises import Pipeline
 from magical.contracts.schema import Column, Schema
 from magical.errors import join_names
@@ -251,15 +253,17 @@ class _Plan:
     def _build_indicators(self) -> Iterator[Block]:
         """Build the blocks of columns that are 1 where a value is missing, for what is missing in a fit."""
         from sklearn.impute import MissingIndicator
+        from sklearn.preprocessing import FunctionTransformer
 
         marked = [n for n in self.counts if self._is_marked(n)]
         dates = [n for n in marked if self.counts[n].column.type in ("date", "datetime")]
         others = [n for n in marked if n not in set(dates)]
-        if others:
-            yield Block("missing", MissingIndicator(error_on_new=False), others)
-        if dates:
-            steps = [("days", _make_days()), ("mark", MissingIndicator(error_on_new=False))]
-            yield Block("missing_dates", _chain(steps), dates)
+        # An array first: for each row to be scored scikit-learn asks a frame for the type of each column.
+        to_values = FunctionTransformer(np.asarray, feature_names_out="one-to-one")
+        for name, columns, first in (("missing", others, to_values), ("missing_dates", dates, _make_days())):
+            if columns:
+                mark = MissingIndicator(error_on_new=False)
+                yield Block(name, _chain([("values", first), ("mark", mark)]), columns)
 
     def _is_marked(self, name: str) -> bool:
         counts, own = self.counts[name], self.overrides[name]

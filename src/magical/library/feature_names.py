@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from magical.contracts.dtypes import DTYPES
 from magical.contracts.promises import Pipeline
 from magical.contracts.schema import Column, Schema
 from magical.errors import WiringError
-from magical.features import Feature
+from magical.features import Feature, name_outputs
 
 __all__ = ["TracedFeature", "find_missing_columns", "tabulate_features", "trace_columns", "trace_features"]
 
@@ -143,21 +144,25 @@ def _add_again(
 def _find_added(feature: Feature, schema: Schema) -> dict[str, list[str]]:
     """Map the columns that a feature adds to those that it reads; empty if it cannot be added to a table."""
     try:
-        expressions = feature.expressions(schema)
+        added, expressions = feature.adds(schema), feature.expressions(schema)
     except WiringError:
         return {}
-    found: dict[str, list[str]] = {}
-    for expression in expressions:
-        read = list(dict.fromkeys(expression.meta.root_names()))
-        found |= dict.fromkeys(_list_outputs(expression, read), read)
-    return found
+    read = {name: _list_read(e, schema) for e in expressions for name in _name_outputs(e, schema)}
+    return {c.name: list(dict.fromkeys(read[c.name])) for c in added if c.name in read}
 
 
-def _list_outputs(expression: pl.Expr, read: Iterable[str]) -> list[str]:
-    if name := expression.meta.output_name(raise_if_undetermined=False):
-        return [name]
-    # It makes several columns, as the buckets of Text; their names do not depend on the types that it reads.
-    return pl.LazyFrame(schema=dict.fromkeys(read, pl.Null)).select(expression).collect_schema().names()
+def _name_outputs(expression: pl.Expr, schema: Schema) -> list[str]:
+    """Return the names of the columns that an expression makes."""
+    if not expression.meta.has_multiple_outputs():
+        return [expression.meta.output_name()]
+    # The fields of a struct, such as hash buckets, are known from types only.
+    table = pl.LazyFrame(schema={c.name: DTYPES.get(c.type, pl.Null) for c in schema.columns})
+    return table.select(expression).collect_schema().names()
+
+
+def _list_read(expression: pl.Expr, schema: Schema) -> list[str]:
+    """List the columns that an expression reads; polars does not tell those of ``pl.col("a", "b")``."""
+    return expression.meta.root_names() or [w for w in _WORD.findall(str(expression)) if w in schema.by_name]
 
 
 def _find_sources(feature: Feature, schema: Schema) -> dict[str, list[str]]:
@@ -230,7 +235,7 @@ def _trace_names(transformer: Any, inputs: Sequence[TracedFeature]) -> list[Trac
     """Trace the outputs of one transformer by their names."""
     names = [f.name for f in inputs]
     outputs = [str(n) for n in transformer.get_feature_names_out(np.asarray(names, dtype=object))]
-    if getattr(transformer, "func", outputs) is None:  # a FunctionTransformer that gives only names
+    if getattr(transformer, "feature_names_out", None) is name_outputs:  # the last step of our Pipelines
         return [f._replace(name=name) for f, name in zip(inputs, outputs, strict=True)]
     if hasattr(transformer, "get_support"):  # it keeps some inputs as they are
         kept = [f for f, is_kept in zip(inputs, transformer.get_support(), strict=True) if is_kept]

@@ -15,6 +15,7 @@ from magical.features import (
     Feature,
     LearnedFeature,
     PlanContext,
+    limit_numbers,
     name_outputs,
     to_epoch_days,  # noqa: F401  # registered models of 0.1 name it here
 )
@@ -86,6 +87,7 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
     """
     schema = contract_of(train)
     _warn_missing_features(features, schema)
+    _warn_infinite(train, schema)
     pipeline = plan_pipeline(train, features)
     # The preview costs a fit: make it only where a run keeps it, and on a sample of a large table.
     if current_sink.get() is not None:
@@ -124,7 +126,7 @@ def plan_pipeline(train: pl.DataFrame, features: Sequence[Feature] = ()) -> Pipe
     blocks = plan_blocks(counts, learned, schema, context)
     return build_pipeline(
         ("columns", ColumnTransformer([tuple(b) for b in blocks], sparse_threshold=0.0)),
-        ("names", FunctionTransformer(feature_names_out=name_outputs)),
+        ("names", FunctionTransformer(limit_numbers, feature_names_out=name_outputs)),
         *plan_selection(learned, context),
     )
 
@@ -140,6 +142,15 @@ def _warn_missing_features(features: tuple[Feature, ...], schema: Schema) -> Non
             f"train lacks columns that the features add: {join_names(missing)}; is featurize called "
             "before the split?"
         )
+
+
+def _warn_infinite(train: pl.DataFrame, schema: Schema) -> None:
+    """Warn of infinite numbers, which count as missing."""
+    floats = [c.name for c in schema.features if c.type == "float"]
+    counts = train.select(pl.col(floats).is_infinite().sum()).row(0) if floats else ()
+    found = [f"{n} ({count:,})" for n, count in zip(floats, counts, strict=True) if count]
+    if found:
+        warn(f"infinite numbers count as missing: {join_names(found)}")
 
 
 def _make_folds(train: pl.DataFrame, task: Task) -> "KFold | StratifiedKFold":
