@@ -19,7 +19,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo score test test-slow test-lowest check format torture bench lock news clean
+.PHONY: help venv demo score houses traffic test test-slow test-lowest check format torture bench lock news clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -34,6 +34,17 @@ score: demo ## score new customers by the model that demo has registered
 	$(BIN)/magical score --project examples/campaign --model campaign@champion \
 		--input examples/campaign/data/new_customers.csv --output examples/campaign/predictions.parquet
 	@echo; $(BIN)/magical look examples/campaign/predictions.parquet
+
+houses: venv ## run the example in examples/house_prices, and price new houses by the model that it registers
+	$(BIN)/magical run --project examples/house_prices $(ARGS)
+	$(BIN)/magical score --project examples/house_prices --model house_prices@champion --keep listing --replace \
+		--input examples/house_prices/data/new_houses.csv --output examples/house_prices/predictions.parquet
+	@echo; $(BIN)/magical look examples/house_prices/predictions.parquet
+
+traffic: venv ## run the example in examples/traffic, and score two days to come
+	$(BIN)/magical run --project examples/traffic $(ARGS)
+	$(BIN)/magical score --project examples/traffic --model traffic@champion --replace \
+		--input examples/traffic/data/new_hours.csv --output examples/traffic/predictions.parquet --keep holiday
 
 test: venv ## run the tests and doctests in random order, without the long ones
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) -m "not slow" $(ARGS)

@@ -60,7 +60,8 @@ EXAMPLES: tuple[dict[str, Any], ...] = (
     {"kind": "Encode", "columns": "comment", "how": "minhash", "width": 3},
     {"kind": "Encode", "columns": "comment", "how": "gap", "width": 2},
     {"kind": "Encode", "columns": ["enrolled", "last_seen"], "how": "datetime"},
-    *({"kind": "Select", "k": 4, "by": by} for by in ("f", "mutual_info", "variance", "model", "similar")),
+    *({"kind": "Select", "k": 4, "by": by} for by in ("f", "mutual_info", "variance", "model")),
+    {"kind": "Select", "by": "similar", "threshold": 0.9},
     {"kind": "Select", "share": 0.5},
     {"kind": "Transformer", "uses": "sklearn.decomposition:PCA", "columns": ["income", "age"],
      "params": {"n_components": 1}},
@@ -72,10 +73,4 @@ EXAMPLES: tuple[dict[str, Any], ...] = (
 
 def read_examples() -> list[Feature]:
     """Read the examples as settings are read."""
-    import contextlib
-
-    found = []
-    for e in EXAMPLES:
-        with contextlib.suppress(ValueError):
-            found.append(Feature.model_validate(e))
-    return found
+    return [Feature.model_validate(example) for example in EXAMPLES]

@@ -44,7 +44,7 @@ class LogBoosting(Boosting):
     """Boosting on the logarithmic scale, with a fixed number of trees."""
 
     name: str = "log_boosting"
-    rounds: int = 400
+    rounds: int = 300
 
     def estimator(self, task: Any, params: Mapping[str, Any]) -> Any:
         return log_scale(super().estimator(task, params))

@@ -53,9 +53,9 @@ class PriceSettings(Settings):
     )
     experiments: tuple[Experiment, ...] = (
         Median(),
-        linear(),
-        LogLinear(),
-        boosting(trials=4),
+        linear(trials=4),
+        LogLinear(trials=4),
+        boosting(trials=2),
         LogBoosting(trials=4),
     )
     registry: RegisterSettings = RegisterSettings(require={"relative_error": 0.15})

@@ -6,13 +6,17 @@ import polars as pl
 
 from contracts import Hour, Verdict, Weather
 from magical import Frame, InputPath, Settings, keep, step, workflow
-from magical.features import DateParts, Feature, Log
+from magical.features import Arithmetic, Bin, DateParts, Encode, Feature, Scale
 from magical.library import (
     Boosting,
+    Cleaning,
     Experiment,
+    Harmonise,
+    Limits,
     RegisterSettings,
     Scores,
     SplitSettings,
+    clean,
     evaluate,
     featurize,
     ingest,
@@ -33,12 +37,26 @@ class TrafficSettings(Settings):
     """The settings that the team varies."""
 
     source: InputPath = InputPath("data/metro_traffic.parquet")
-    features: tuple[Feature, ...] = (DateParts("began", ("hour", "weekday", "month")), Log("rain_1h"))
+    cleaning: tuple[Cleaning, ...] = (
+        Limits("temp", ge=200, le=330, action="null"),  # ten hours have 0 kelvin
+        Limits("rain_1h", le=305, action="null"),  # one has 9,831 mm; the most ever measured is 305
+        Harmonise("weather_description", case="lower"),  # Sky is Clear, sky is clear
+    )
+    features: tuple[Feature, ...] = (
+        DateParts("began", ("hour", "weekday")),
+        DateParts("began", ("hour", "weekday", "day_of_year"), cyclic=True),  # 23:00 is next to 00:00
+        Arithmetic("hour_of_week", "24 * began_weekday + began_hour"),
+        Encode("hour_of_week", "target"),  # the mean of each, cross-fitted on train
+        Encode("holiday", "target"),
+        Encode("weather_description", "count"),
+        Bin("temp", quantiles=5),
+        Scale(["rain_1h", "snow_1h"], "quantile"),  # nearly always 0
+    )
     # By time: the model forecasts hours to come. A random split would let it learn the hours before and after
     # each hour of test, and promise an error that no forecast has.
     split: SplitSettings = SplitSettings(kind="time", validation=0.2, test=0.2)
     experiments: tuple[Experiment, ...] = (linear(trials=4), Boosting(trials=6, rounds=400, patience=40))
-    registry: RegisterSettings = RegisterSettings(require={"rmse": 600})
+    registry: RegisterSettings = RegisterSettings(require={"rmse": 450})
 
 
 @step
@@ -69,7 +87,7 @@ def compare(scores: Scores, train: Frame[Hour], test: Frame[Hour]) -> Verdict:
 @workflow
 def traffic(s: TrafficSettings) -> Verdict:
     hours = model_data(hourly(ingest(s.source)), Hour)
-    featured = featurize(hours, s.features)
+    featured = featurize(clean(hours, s.cleaning), s.features)
     train, validation, test = split(featured, s.split)
     preprocessing = transform(train, s.features)
     models = [tune(train, validation, preprocessing, e) for e in s.experiments]

@@ -120,11 +120,32 @@ def test_quantiles_may_be_one_column() -> None:
     assert fitted.transform(to_frame([0, 3, 9])).ravel().tolist() == [0, 1, 3]
 
 
+def test_the_names_of_bins_have_six_digits_where_these_suffice() -> None:
+    fitted = fit(Bin("income", quantiles=2), [12345.678912, 12345.678912 * 3])
+    assert fitted.get_feature_names_out().tolist() == [
+        "income_bin=below 24691.4",
+        "income_bin=24691.4 and above",
+    ]
+    close = fit(Bin("income", quantiles=3), [1e6, 1e6 + 0.25, 1e6 + 0.5])
+    assert close.get_feature_names_out().tolist()[1] == "income_bin=1000000.125 to 1000000.375"
+
+
+def test_small_numbers_have_bins_as_well() -> None:
+    values = [1e-9, 2e-9, 3e-9, 4e-9]
+    fitted = fit(Bin("income", quantiles=2), values)
+    assert fitted.get_feature_names_out().tolist() == [
+        "income_bin=below 2.5e-09",
+        "income_bin=2.5e-09 and above",
+    ]
+    assert fitted.transform(to_frame(values)).tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
+
+
 @pytest.mark.filterwarnings("ignore:Feature 0 is constant", "ignore:Bins whose width are too small")
 @pytest.mark.parametrize(
     ("values", "names"),
     [
         ([5.0] * 9, ["income_bin=all"]),
+        ([5.0, 5.0 + 1e-12], ["income_bin=all"]),
         ([0.0] * 9 + [7.0, 8.0, 9.0], ["income_bin=below 7", "income_bin=7 and above"]),
     ],
 )

@@ -1,15 +1,18 @@
 """The base of features: settings that survive JSON, and errors while drawing."""
 
+import tomllib
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from magical import Settings
+from magical.cli.verb import parse_overrides
 from magical.contracts.schema import Column, Schema
-from magical.errors import WiringError
-from magical.features import Arithmetic, DateParts, Feature, Log, with_features
+from magical.errors import SettingsError, WiringError
+from magical.features import Arithmetic, Bin, Cross, DateParts, Feature, Log, Polynomial, Text, with_features
 from magical.settings import to_json
+from magical.settings.layers import COMMAND_LINE, Layer, load_settings
 
 CUSTOMER = Schema(
     "Customer",
@@ -122,3 +125,36 @@ def test_a_kind_without_methods_says_so() -> None:
         Empty(column="a").adds(CUSTOMER)
     with pytest.raises(NotImplementedError, match="Empty does not say how"):
         Empty(column="a").expressions(CUSTOMER)
+
+
+def read_settings(file: str, *line: str) -> tuple[Feature, ...]:
+    layers = [Layer("settings.toml", tomllib.loads(file)), Layer(COMMAND_LINE, parse_overrides(line))]
+    return load_settings(Choice, layers, None).settings.features  # type: ignore[attr-defined,no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("text", "feature"),
+    [
+        ('{kind="Bin", columns="income", edges=[20000,50000]}', Bin("income", edges=(20000, 50000))),
+        ('{kind="bin", columns="income", quantiles=4, output="ordinal"}', Bin("income", (), 4, "ordinal")),
+        (
+            '{kind="Cross", columns=["city", "kids"], edges={kids=[1]}}',
+            Cross(["city", "kids"], {"kids": (1,)}),
+        ),
+        ('{kind="date_parts", columns="role:time", cyclic=true}', DateParts("role:time", cyclic=True)),
+        ('{kind="Polynomial", columns="type:number", degree=3}', Polynomial("type:number", 3)),
+        ('{kind="Text", columns="city", parts=[], buckets=16}', Text("city", (), 16)),
+    ],
+)
+def test_features_come_from_a_file_and_from_the_line(text: str, feature: Feature) -> None:
+    assert read_settings(f"features = [{text}]") == (feature,)
+    assert read_settings("", f"features=[{text}]") == (feature,)
+
+
+def test_the_line_may_change_one_field_of_a_feature_in_a_file() -> None:
+    date_parts = '{kind = "DateParts", columns = "enrolled"}'
+    file = f'features = [{date_parts}, {{kind = "Bin", columns = "income", edges = [1, 2]}}]'
+    _, changed = read_settings(file, "features.1.edges=[10]")
+    assert changed == Bin("income", edges=[10])
+    with pytest.raises(SettingsError, match=r"features.1.edges .* edges increase, and 1 comes after 2"):
+        read_settings(file, "features.1.edges=[2, 1]")

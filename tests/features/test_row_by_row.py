@@ -1,7 +1,9 @@
 """Features that are computed row by row: a table gives what its rows give one at a time, and never fails."""
 
 import datetime as dt
+import json
 import math
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import polars as pl
@@ -100,10 +102,23 @@ def to_table(rows: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={c.name: DTYPES[c.type] for c in SCHEMA.columns})
 
 
-def compute(table: pl.DataFrame) -> pl.DataFrame:
+def compute(features: Sequence[Feature], table: pl.DataFrame) -> pl.DataFrame:
     """Compute all the features at once: a column that is wrong says by its name whose it is."""
-    expressions = [e for f in FEATURES for e in f.expressions(SCHEMA)]
-    return table.with_columns(expressions).drop(SCHEMA.names)
+    return table.with_columns(e for f in features for e in f.expressions(SCHEMA)).drop(SCHEMA.names)
+
+
+def check(features: Sequence[Feature], rows: list[dict[str, Any]]) -> None:
+    """Compute the features of a table, of its rows one at a time, and of no row; compare with ``adds``."""
+    table = to_table(rows)
+    made = compute(features, table)
+    one_by_one = [compute(features, table.slice(i, 1)) for i in range(len(rows))]
+    assert_frame_equal(made, pl.concat([compute(features, table.clear()), *one_by_one]), check_exact=True)
+    declared = [c for f in features for c in f.adds(SCHEMA)]
+    assert made.schema == {c.name: DTYPES[c.type] for c in declared}
+    assert [c.name for c in declared if made[c.name].null_count() and not c.nullable] == []
+    assert [
+        c.name for c in declared if c.choices and not set(made[c.name].drop_nulls()) <= {*c.choices}
+    ] == []
 
 
 EXTREMES: list[dict[str, Any]] = [
@@ -119,20 +134,59 @@ EXTREMES: list[dict[str, Any]] = [
 ]
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @example(EXTREMES)
 @given(ROWS)
 def test_a_table_gives_what_its_rows_give_one_at_a_time(rows: list[dict[str, Any]]) -> None:
-    table = to_table(rows)
-    made = compute(table)
-    one_by_one = [compute(table.slice(i, 1)) for i in range(len(rows))]
-    assert_frame_equal(made, pl.concat([compute(table.clear()), *one_by_one]), check_exact=True)
-    declared = [c for f in FEATURES for c in f.adds(SCHEMA)]
-    assert made.schema == {c.name: DTYPES[c.type] for c in declared}
-    assert [c.name for c in declared if made[c.name].null_count() and not c.nullable] == []
-    assert [
-        c.name for c in declared if c.choices and not set(made[c.name].drop_nulls()) <= {*c.choices}
-    ] == []
+    check(FEATURES, rows)
+
+
+def some_of(*names: str, min_size: int = 1) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(st.sampled_from(names), min_size=min_size, max_size=4, unique=True).map(tuple)
+
+
+NUMBERS = some_of("n", "m", "x", "y", "level")
+EDGES = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=9, unique=True).map(
+    sorted
+)
+OPERATION = st.sampled_from(["+", "-", "*", "/"])
+FORMULAS = st.recursive(
+    st.sampled_from(["n", "m", "x", "y", "level", "flag", "3", "0.1", "0"]),
+    lambda part: st.tuples(part, OPERATION, part).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+    max_leaves=9,
+).filter(lambda formula: any(c in "nmxylf" for c in formula))
+ANY_FEATURE = st.one_of(
+    st.builds(Log, columns=NUMBERS),
+    st.builds(Arithmetic, name=st.just("new"), expression=FORMULAS),
+    st.builds(DateParts, columns=some_of("on", "at"), parts=some_of(*CYCLES, "year", "weekend")),
+    st.builds(DateParts, columns=some_of("on", "at"), parts=some_of(*CYCLES), cyclic=st.just(True)),
+    st.builds(
+        DateParts,
+        columns=some_of("at", "opens"),
+        parts=some_of("hour", "minute", "second"),
+        cyclic=st.booleans(),
+    ),
+    st.builds(Cross, columns=some_of("level", "flag", "city", "note", "grade", min_size=2)),
+    st.builds(Cross, columns=st.just(("x", "m")), edges=st.fixed_dictionaries({"x": EDGES, "m": EDGES})),
+    st.builds(Polynomial, columns=NUMBERS, degree=st.integers(2, 5)),
+    st.builds(Polynomial, columns=some_of("x", "m", "y", min_size=2), interactions_only=st.just(True)),
+    st.builds(Bin, columns=NUMBERS, edges=EDGES),
+    st.builds(
+        Text,
+        columns=some_of("city", "note", "grade"),
+        parts=some_of(*get_args(TextPart)),
+        buckets=st.sampled_from([0, 2, 5, 64]),
+    ),
+    st.builds(Indicator, columns=some_of(*SCHEMA.names)),
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=300)
+@given(ANY_FEATURE, ROWS)
+def test_any_feature_gives_the_same_row_by_row(feature: Feature, rows: list[dict[str, Any]]) -> None:
+    check([feature], rows)
+    assert Feature.model_validate_json(json.dumps(to_json(feature))) == feature
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=repr)
@@ -157,6 +211,6 @@ def test_stored_forms_of_a_type_give_the_same() -> None:
         {"n": pl.Int8, "m": pl.UInt16, "x": pl.Float32, "level": pl.UInt8, "city": pl.Categorical}
         | {"grade": pl.Enum(GRADES), "at": pl.Datetime("ms")}
     )
-    assert_frame_equal(compute(narrow), compute(table), check_exact=True)
+    assert_frame_equal(compute(FEATURES, narrow), compute(FEATURES, table), check_exact=True)
     nanoseconds = table.cast({"at": pl.Datetime("ns"), "note": pl.Categorical})
-    assert_frame_equal(compute(nanoseconds), compute(table), check_exact=True)
+    assert_frame_equal(compute(FEATURES, nanoseconds), compute(FEATURES, table), check_exact=True)

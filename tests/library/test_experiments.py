@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from magical import Settings
-from magical.features import LearnedFeature
+from magical.features import LearnedFeature, Select
 from magical.library import Boosting, Experiment, Linear, Range, boosting, linear
 from magical.library.prediction_task import Examples
 from magical.settings import to_json
@@ -83,11 +83,13 @@ def test_wide_tables_are_fitted_by_another_method(columns: int, solver: str) -> 
 
 
 def test_preprocessing_and_search_survive_json() -> None:
-    own = boosting(preprocessing=(Trim("income"),), search={"max_depth": (3, 6), "alpha": Range(0.1, 9)})
+    own = boosting(
+        preprocessing=(Trim("income"), Select(k=3)), search={"max_depth": (3, 6), "alpha": Range(0.1, 9)}
+    )
     choice = Choice(experiments=(own, linear(preprocessing=())))
     again = Choice.model_validate(to_json(choice))
     assert again == choice
-    assert [e.preprocessing for e in again.experiments] == [(Trim("income"),), ()]
+    assert [e.preprocessing for e in again.experiments] == [(Trim("income"), Select(k=3)), ()]
     assert linear().preprocessing is None
     assert "preprocessing" not in repr(linear()) + repr(own).replace("preprocessing=(Trim", "")
     assert hash(again.experiments[0]) == hash(own)

@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, Polynomial
 
 from magical import Contract, Target
 from magical.contracts.schema import Column, Schema
-from magical.features import Arithmetic, Log, name_category, name_outputs, with_features
+from magical.features import Arithmetic, Feature, Log, Text, name_category, name_outputs, with_features
 from magical.library import Experiment, boosting, linear, model_data, train, transform
 from magical.library.feature_names import (
     TracedFeature,
@@ -132,6 +132,24 @@ def test_columns_added_row_by_row_are_traced_to_the_contract() -> None:
     assert traced["per_head"].made_by == ("Log", "Arithmetic")
 
 
+class Doubled(Feature):
+    """Twice each of two columns, by one expression."""
+
+    def adds(self, schema: Schema) -> tuple[Column, ...]:
+        return (Column("twice_income", "float"), Column("twice_kids", "int"))
+
+    def expressions(self, schema: Schema) -> tuple[pl.Expr, ...]:
+        return ((pl.col("income", "kids") * 2).name.prefix("twice_"),)
+
+
+def test_what_one_expression_makes_of_several_columns_comes_from_all_of_them() -> None:
+    traced = trace_columns(with_features(CONTRACT, [Doubled()]), [Doubled()])
+    assert {n: f.columns for n, f in traced.items()} == {
+        "twice_income": ("income", "kids"),
+        "twice_kids": ("income", "kids"),
+    }
+
+
 def test_columns_are_traced_though_a_selector_would_select_what_was_added() -> None:
     features = (Log("type:number"),)
     traced = trace_columns(with_features(CONTRACT, features), features)
@@ -176,3 +194,18 @@ def test_three_thousand_columns_are_traced_fast() -> None:
     start = time.process_time()
     assert len(trace_features(fitted, schema)) == 3_000
     assert time.process_time() - start < 1
+
+
+def test_the_columns_of_an_expression_with_several_are_traced_to_its_text() -> None:
+    schema = Schema("Review", (Column("title", "str"), Column("comment", "str", nullable=True)))
+    features = [Text(["title", "comment"], (), buckets=2)]
+    featured = with_features(schema, features)
+    assert {n: f.columns for n, f in trace_columns(featured, features).items()} == {
+        "title_hash_0": ("title",),
+        "title_hash_1": ("title",),
+        "comment_hash_0": ("comment",),
+        "comment_hash_1": ("comment",),
+    }
+    assert find_missing_columns(schema, features)[-1] == "comment_hash_1"
+    dropped = Schema("Review", featured.columns[1:])
+    assert trace_columns(dropped, features)["title_hash_1"].columns == ("title",)

@@ -29,9 +29,9 @@ def test_texts_that_hardly_repeat_are_kept_if_a_feature_names_them() -> None:
 
 
 def test_constants_are_left_out_though_a_feature_names_them() -> None:
-    nan = float("nan")
+    nan, inf = float("nan"), float("inf")
     table = pl.DataFrame(
-        {"a": ["x", "x"], "b": [1, None], "c": [None, None], "d": [nan, None], "e": [nan, 1.0]}
+        {"a": ["x", "x"], "b": [1, None], "c": [None, None], "d": [nan, -inf], "e": [nan, 1.0]}
     )
     columns = [
         Column(n, t, nullable=n != "a") for n, t in zip("abcde", ("str", "int", *["float"] * 3), strict=True)
@@ -47,6 +47,7 @@ def test_constants_are_left_out_though_a_feature_names_them() -> None:
         (("int", [0, 1]), ("bool", [False, True]), True),
         (("float", [0.0, 1.0]), ("float", [-0.0, 1.0]), True),
         (("float", [None, 1.0]), ("float", [float("nan"), 1.0]), True),
+        (("float", [None, 1.0]), ("float", [float("inf"), 1.0]), True),
         (("int", [None, 1]), ("int", [None, 1]), True),
         (("int", [None, 1]), ("int", [0, 1]), False),
         (("str", ["a", "b"]), ("str", ["a", "b"]), True),

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -34,6 +36,7 @@ from magical.library import (
     tune,
 )
 from magical.library.preprocessing import build_pipeline
+from projects import NO_TRACKING, Small
 
 
 class Watched(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -243,3 +246,72 @@ def test_more_columns_than_there_are_are_all() -> None:
     pipeline = build_pipeline(*watch("size").steps, ("select", SelectKBest(k=1)))
     model = tune(rows, rows, pipeline, linear(trials=3, search={"preprocessing__select__k": (1, 5)}))
     assert chosen_params(model)["preprocessing__select__k"] in (1, 5)
+
+
+WORKFLOW = """
+import polars as pl
+from magical import Contract, Id, InputPath, Model, Settings, Target, workflow
+from magical.features import Feature
+from magical.library import (
+    Experiment, SplitSettings, boosting, ingest, linear, model_data, select, split, transform, tune
+)
+
+class Customer(Contract):
+    id: Id[int]
+    income: float
+    age: int
+    city: str
+    bought: Target[bool]
+
+class Choice(Settings):
+    source: InputPath = InputPath("customers.csv")
+    features: tuple[Feature, ...] = ()
+    experiments: tuple[Experiment, ...] = (linear(trials=4), linear(name="other", trials=1))
+
+@workflow
+def flow(s: Choice) -> Model:
+    train, validation, test = split(model_data(ingest(s.source), Customer), SplitSettings(kind="random"))
+    preprocessing = transform(train, s.features)
+    return select([tune(train, validation, preprocessing, e) for e in s.experiments], validation)
+"""
+EXPERIMENT = """
+[[experiments]]
+kind = "linear"
+name = "own"
+trials = 4
+preprocessing = [{kind = "encode", columns = "type:category", how = "ordinal"}, {kind = "select", k = 2}]
+search = {preprocessing__select__k = [2, 900], C = {low = 0.1, high = 10, log = true}}
+
+[[experiments]]
+kind = "linear"
+"""
+
+
+@pytest.mark.slow
+def test_settings_alone_give_an_experiment_a_preprocessing_that_is_tuned(tmp_path: Path) -> None:
+    small = Small(tmp_path / "customers")
+    small.write("workflow.py", WORKFLOW)
+    small.write("settings.toml", EXPERIMENT + NO_TRACKING)
+    table = people().select("id", "city", "bought", pl.col("income", "age").fill_null(30))
+    small.write("customers.csv", table.with_columns(pl.col("city").fill_null("Rome")).write_csv())
+
+    own, plain = (small.run()[f"tune[{name}]"] for name in ("own", "linear"))
+    assert own.pipeline.named_steps["select"].k == own.chosen.params["preprocessing__select__k"] in (2, 900)
+    assert 0.1 <= own.chosen.params["C"] <= 10
+    assert "city" in {str(n) for n in own.pipeline[:-2].get_feature_names_out()}
+    assert "select" not in plain.pipeline.named_steps
+    assert plain.pipeline[:-1].get_feature_names_out().size == 5
+
+    fewer = small.run(**{"experiments": {"own": {"search": {"preprocessing__select__k": [1]}}}})["tune[own]"]
+    assert fewer.pipeline[:-1].get_feature_names_out().size == 1
+    answer = small.command("run", "experiments.own.search.preprocessing__select__k=[1, 2]", "--json")
+    assert answer.code == 0, answer
+
+    for wrong, text in (
+        ('[{kind = "log", columns = "income"}]', "is computed row by row"),
+        ('[{kind = "encode", columns = "ctiy"}]', "own: Encode(columns='ctiy') reads ctiy"),
+    ):
+        answer = small.command("check", f"experiments.own.preprocessing={wrong}")
+        assert text in answer.out + answer.err
+    answer = small.command("run", "experiments.own.search.preprocessing__slect__k=[1]")
+    assert "did you mean 'preprocessing__select__k'" in answer.out + answer.err

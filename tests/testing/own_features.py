@@ -5,7 +5,6 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from magical import Column, Columns, Feature, LearnedFeature, PlanContext, Schema
@@ -240,27 +239,11 @@ class Locked(BrokenScale):
         return LockedScaler()
 
 
-class SpoilingImputer(SimpleImputer):
-    """Writes into the rows that it is given."""
-
-    def transform(self, X: Any) -> Any:
-        found = super().transform(X)
-        X.iloc[:, 0] = 0.0
-        return found
-
-
-class Spoiling(BrokenScale):
-    stage = "impute"
-
-    def transformer(self, columns: Any, context: PlanContext) -> Any:
-        return SpoilingImputer(keep_empty_features=True)
-
-
 class UnnamedScaler(StandardScaler):
-    """Gives all columns one name."""
+    """Names the first column only."""
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:
-        return np.array(["column"] * self.n_features_in_, dtype=object)
+        return np.array(["column"], dtype=object)
 
 
 class Unnamed(BrokenScale):

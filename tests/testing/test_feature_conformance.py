@@ -6,8 +6,9 @@ import re
 import pytest
 
 from feature_examples import EXAMPLES, Shopper, read_examples
-from magical import Contract, Feature, LearnedFeature
+from magical import Contract, Feature, LearnedFeature, Schema
 from magical.testing import FeatureConformance, LearnedFeatureConformance
+from magical.testing.feature_conformance import FittedFeature, fit_feature
 from magical.testing.suite import find_protocol_promise
 from testing import own_features
 
@@ -16,14 +17,35 @@ FEATURES = [*read_examples(), own_features.Ratio(top="income", bottom="visits"),
 
 def test_every_kind_is_held_to_the_promises() -> None:
     ours = {n for n, kind in Feature.kinds.items() if kind.__module__.startswith("magical.")}
-    assert ours <= {example["kind"] for example in EXAMPLES}
+    assert {example["kind"] for example in EXAMPLES} == ours
 
 
-@pytest.mark.parametrize("feature", [f for f in FEATURES if not f.is_learned], ids=repr)
+ROWWISE = [f for f in FEATURES if not f.is_learned]
+LEARNED = [f for f in FEATURES if f.is_learned]
+FITTED: dict[str, FittedFeature] = {}
+
+
+@pytest.mark.slow_except("test_a_table_and_its_rows_agree", "test_no_rows_have_the_same_types")
+@pytest.mark.parametrize("feature", ROWWISE, ids=repr)
 class TestRowByRow(FeatureConformance):
     @pytest.fixture
     def contract(self) -> type[Contract]:
         return Shopper
+
+
+@pytest.mark.slow_except("test_its_settings_survive_json", "test_a_missing_column_is_found_while_drawing")
+@pytest.mark.parametrize("feature", LEARNED, ids=repr)
+class TestLearned(LearnedFeatureConformance):
+    @pytest.fixture
+    def contract(self) -> type[Contract]:
+        return Shopper
+
+    @pytest.fixture
+    def fitted(self, feature: Feature, schema: Schema) -> FittedFeature:
+        """One fit for all checks of a feature: there are many features."""
+        if repr(feature) not in FITTED:
+            FITTED[repr(feature)] = fit_feature(feature, schema)
+        return FITTED[repr(feature)]
 
 
 BROKEN = """
@@ -53,6 +75,7 @@ def fail(pytester: pytest.Pytester, suite: str, name: str, check: str) -> str:
     return str(failed[0].longrepr)
 
 
+@pytest.mark.slow_except("Centred-test_a_table_and_its_rows_agree")
 @pytest.mark.parametrize(
     ("name", "check"),
     [
@@ -74,6 +97,26 @@ def test_a_broken_feature_fails_the_check_that_names_its_fault(
 ) -> None:
     message = fail(pytester, "FeatureConformance", name, check)
     assert "This promise of the protocol broke: Feature." in message
+
+
+@pytest.mark.slow_except("Refitting-test_a_row_alone_gives_the_same")
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("Refitting", "test_a_row_alone_gives_the_same"),
+        ("Growing", "test_new_rows_change_nothing"),
+        ("Ready", "test_its_transformer_is_unfitted"),
+        ("Noisy", "test_it_is_deterministic"),
+        ("Strict", "test_any_row_is_served"),
+        ("Locked", "test_it_can_be_stored"),
+        ("Unnamed", "test_each_column_has_a_name"),
+    ],
+)
+def test_a_broken_learned_feature_fails_the_check_that_names_its_fault(
+    pytester: pytest.Pytester, name: str, check: str
+) -> None:
+    message = fail(pytester, "LearnedFeatureConformance", name, check)
+    assert "This promise of the protocol broke: LearnedFeature." in message
 
 
 @pytest.mark.parametrize("suite", [FeatureConformance, LearnedFeatureConformance])

@@ -148,8 +148,8 @@ class Model:
         return pl.DataFrame({"prediction": classes.gather(pl.Series(places, dtype=pl.UInt32)), **columns})
 
 
-LARGEST_NUMBER = 1e150
-"""Numbers beyond it are missing to a model: their squares are infinite."""
+LARGEST_NUMBER = float(np.finfo(np.float32).max)
+"""Numbers beyond it are missing to a model: trees have smaller ones only, and squares may be infinite."""
 
 _NUMBERS = ("int", "float", "bool")
 
@@ -158,8 +158,8 @@ def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
     """Convert a table to the one kind of pandas frame that pipelines are fitted on and predict from.
 
     Numbers, booleans and durations (in microseconds) become ``float64`` with NaN where a value is missing,
-    infinite or beyond 1e150, texts ``object`` with NaN, dates ``datetime64[us]``. Columns are in the order of
-    the schema.
+    infinite or beyond ±3.4e38, texts ``object`` with NaN, dates ``datetime64[us]``. Columns are in the order
+    of the schema.
 
     Example:
         >>> from magical.contracts.schema import Column
@@ -180,10 +180,9 @@ def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
         return others
     # All numbers as floats, of which alone pandas has a NaN; and all at once, since there may be thousands.
     block = frame.select(numbers).cast(pl.Float64).to_numpy()
-    # A step may divide by zero; transformers and linear models of scikit-learn refuse infinite numbers, and
-    # fail at those whose squares are infinite. Two comparisons, since ``abs`` would copy the table.
-    if (too_large := (block > LARGEST_NUMBER) | (block < -LARGEST_NUMBER)).any():
-        block = np.where(too_large, np.nan, block)
+    # A step may divide by zero. scikit-learn refuses infinite numbers, and squares of huge ones are infinite.
+    if (huge := (block > LARGEST_NUMBER) | (block < -LARGEST_NUMBER)).any():
+        block = np.where(huge, np.nan, block)
     floats = pd.DataFrame(block, columns=numbers, index=index)
     return floats if not rest else pd.concat([floats, others], axis=1)[schema.names]
 

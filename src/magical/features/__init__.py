@@ -15,6 +15,7 @@ from magical.features.feature import Feature, LearnedFeature, PlanContext, Stage
 from magical.features.imputing import Impute
 from magical.features.indicator import Indicator
 from magical.features.logarithm import Log
+from magical.features.number_range import limit_numbers
 from magical.features.polynomial import Polynomial
 from magical.features.readable_names import TargetMeanNames, name_category, name_outputs
 from magical.features.scaling import Scale
@@ -42,6 +43,7 @@ __all__ = [
     "TargetMeanNames",
     "Text",
     "Transformer",
+    "limit_numbers",
     "make_one_hot",
     "make_target_encoder",
     "name_category",

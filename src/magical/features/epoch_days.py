@@ -20,5 +20,7 @@ def to_epoch_days(frame: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    days: pd.DataFrame = frame.apply(lambda dates: (dates - pd.Timestamp(0)) / pd.Timedelta(days=1))
+    # In microseconds: the nanoseconds of a plain Timestamp reach from 1677 to 2262 only.
+    start, day = pd.Timestamp(0).as_unit("us"), pd.Timedelta(days=1)
+    days: pd.DataFrame = frame.apply(lambda dates: (dates.astype("datetime64[us]") - start) / day)
     return days

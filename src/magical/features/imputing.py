@@ -144,11 +144,11 @@ def _count_days(value: Any) -> float | None:
 
 def _make_iterative() -> Any:
     import numpy as np
-    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-    from sklearn.impute import IterativeImputer
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import FunctionTransformer
 
+    from magical.transformers import ChainedImputer
+
     # It writes into its input, and the array of a frame of pandas 3 is read-only: copy it.
     copy = FunctionTransformer(np.array, feature_names_out="one-to-one")
-    return Pipeline([("copy", copy), ("rounds", IterativeImputer(random_state=0, keep_empty_features=True))])
+    return Pipeline([("copy", copy), ("rounds", ChainedImputer(random_state=0, keep_empty_features=True))])

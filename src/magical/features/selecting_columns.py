@@ -58,7 +58,8 @@ class Select(LearnedFeature):
             raise ValueError(f"by = 'similar' has a threshold, and no {given[0]}")
         if self.by != "similar" and len(given) != 1:
             raise ValueError(f"by = {self.by!r} needs k or share, one of them")
-        if self.by != "similar" and "threshold" in self.model_fields_set:
+        # By its value: a Select that was stored as JSON has all its fields set.
+        if self.by != "similar" and self.threshold != type(self).model_fields["threshold"].default:
             raise ValueError("only by = 'similar' has a threshold")
         return self
 

@@ -120,9 +120,12 @@ def _count_words(lists: pl.Series, names: Sequence[str]) -> pl.Series:
     """Count the words of each list by their bucket, as a struct of one field for each name."""
     width = len(names)
     # Neither `hash` of Python nor that of polars is the same in every process and version: CRC-32 is.
-    hashes = [zlib.crc32(word.encode()) for word in lists.explode().drop_nulls().to_list()]
+    words = lists.explode().drop_nulls()
+    distinct = words.unique()  # in texts of people, far fewer than words
+    codes = pl.Series([zlib.crc32(word.encode()) for word in distinct], dtype=pl.Int64)
+    hashes = words.replace_strict(distinct, codes).cast(pl.Int64).to_numpy()
     rows = np.repeat(np.arange(len(lists)), lists.list.len().fill_null(0).to_numpy())
-    cells = rows * width + np.array(hashes, dtype=np.int64) % width
+    cells = rows * width + hashes % width
     counts = np.bincount(cells, minlength=len(lists) * width).reshape(-1, width)
     table = pl.DataFrame(counts, schema=dict.fromkeys(names, pl.Int64))
     return table.select(pl.when(lists.is_not_null()).then(pl.all())).to_struct(lists.name)

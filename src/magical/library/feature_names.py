@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from magical.contracts.dtypes import DTYPES
 from magical.contracts.promises import Pipeline
 from magical.contracts.schema import Column, Schema
 from magical.errors import WiringError
@@ -143,10 +144,25 @@ def _add_again(
 def _find_added(feature: Feature, schema: Schema) -> dict[str, list[str]]:
     """Map the columns that a feature adds to those that it reads; empty if it cannot be added to a table."""
     try:
-        expressions = feature.expressions(schema)
+        added, expressions = feature.adds(schema), feature.expressions(schema)
     except WiringError:
         return {}
-    return {e.meta.output_name(): list(dict.fromkeys(e.meta.root_names())) for e in expressions}
+    read = {name: _list_read(e, schema) for e in expressions for name in _name_outputs(e, schema)}
+    return {c.name: list(dict.fromkeys(read[c.name])) for c in added if c.name in read}
+
+
+def _name_outputs(expression: pl.Expr, schema: Schema) -> list[str]:
+    """Return the names of the columns that an expression makes."""
+    if not expression.meta.has_multiple_outputs():
+        return [expression.meta.output_name()]
+    # The fields of a struct, such as hash buckets, are known from types only.
+    table = pl.LazyFrame(schema={c.name: DTYPES.get(c.type, pl.Null) for c in schema.columns})
+    return table.select(expression).collect_schema().names()
+
+
+def _list_read(expression: pl.Expr, schema: Schema) -> list[str]:
+    """List the columns that an expression reads; polars does not tell those of ``pl.col("a", "b")``."""
+    return expression.meta.root_names() or [w for w in _WORD.findall(str(expression)) if w in schema.by_name]
 
 
 def _find_sources(feature: Feature, schema: Schema) -> dict[str, list[str]]:

@@ -120,7 +120,7 @@ _TABLE_COLUMNS = ("column", "reason", "of")
 
 
 def _count_values(train: pl.DataFrame, column: Column) -> ColumnCounts:
-    values = _drop_nan(train.get_column(column.name))
+    values = _drop_infinite(train.get_column(column.name))
     missing = values.null_count()
     counts = ColumnCounts(column, min(2, len(values) - missing), missing, len(values))
     if counts.is_category:
@@ -177,9 +177,11 @@ def _divide_by_hash(rows: pl.DataFrame, groups: Mapping[object, list[Column]]) -
 
 
 def _to_canonical(table: pl.DataFrame, column: Column) -> pl.Series:
-    return _drop_nan(table.get_column(column.name)).cast(_CANONICAL_TYPES[column.type])
+    return _drop_infinite(table.get_column(column.name)).cast(_CANONICAL_TYPES[column.type])
 
 
-def _drop_nan(values: pl.Series) -> pl.Series:
-    """Turn NaN into null: to a Pipeline both are missing values."""
-    return values.fill_nan(None) if values.dtype.is_float() else values
+def _drop_infinite(values: pl.Series) -> pl.Series:
+    """Turn NaN and infinite numbers into null: to a Pipeline all three are missing values."""
+    if not values.dtype.is_float() or (finite := values.is_finite()).all():
+        return values
+    return values.set(~finite, None)

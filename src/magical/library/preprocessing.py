@@ -16,6 +16,7 @@ from magical.features import (
     Feature,
     LearnedFeature,
     PlanContext,
+    limit_numbers,
     name_outputs,
     to_epoch_days,  # noqa: F401  # registered models of 0.1 name it here
 )
@@ -126,7 +127,7 @@ def plan_pipeline(train: pl.DataFrame, features: Sequence[Feature] = ()) -> Pipe
     blocks = plan_blocks(counts, learned, schema, context)
     return build_pipeline(
         ("columns", ColumnTransformer([tuple(b) for b in blocks], sparse_threshold=0.0)),
-        ("names", FunctionTransformer(feature_names_out=name_outputs)),
+        ("names", FunctionTransformer(limit_numbers, feature_names_out=name_outputs)),
         *plan_selection(learned, context),
     )
 

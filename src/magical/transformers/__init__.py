@@ -5,6 +5,7 @@ scikit-learn: features import them late, so that drawing stays light.
 Door: this module.
 """
 
+from magical.transformers.chained_imputer import ChainedImputer
 from magical.transformers.column_scores import find_score_function
 from magical.transformers.count_encoder import CountEncoder
 from magical.transformers.each_column import EachColumn
@@ -16,6 +17,7 @@ from magical.transformers.quantile_bins import QuantileBins
 from magical.transformers.similar_columns import DropSimilarColumns
 
 __all__ = [
+    "ChainedImputer",
     "CountEncoder",
     "DropSimilarColumns",
     "EachColumn",

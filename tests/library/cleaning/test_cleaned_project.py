@@ -193,24 +193,26 @@ def campaign() -> Frame:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    """A project whose steps ran without the engine."""
-    root = tmp_path_factory.mktemp("cleaned") / "project"
-    root.mkdir()
-    (root / "workflow.py").write_text(SCORED)
-    return served.play(root)
-
-
-def test_outliers_leave_train_alone(played: Played) -> None:
-    assert played.values["drop_outliers"]["income"].max() < 100
-    assert played.values["clean"]["income"].max() == 1e5
-
-
-def test_new_rows_pass_the_rules_and_a_rejected_one_has_its_reason(played: Played, tmp_path: Path) -> None:
-    played.scorer().save(tmp_path / "model", key="cleaned" + "0" * 33, root=played.root)
+def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Played, Path]:
+    """A project whose steps ran without the engine, and the folder of its scorer."""
+    folder = tmp_path_factory.mktemp("cleaned")
+    (folder / "project").mkdir()
+    (folder / "project" / "workflow.py").write_text(SCORED)
+    played = served.play(folder / "project")
+    played.scorer().save(folder / "model", key="cleaned" + "0" * 33, root=played.root)
     served.forget(played.root)
     Cleaning.kinds.pop("Longest")  # another process does not know it
-    saved = Scorer.load(tmp_path / "model")
+    return played, folder / "model"
+
+
+def test_outliers_leave_train_alone(model: tuple[Played, Path]) -> None:
+    values = model[0].values
+    assert values["drop_outliers"]["income"].max() < 100
+    assert values["clean"]["income"].max() == 1e5
+
+
+def test_new_rows_pass_the_rules_and_a_rejected_one_has_its_reason(model: tuple[Played, Path]) -> None:
+    saved = Scorer.load(model[1])
     assert [s.name for s in saved.chain.steps] == ["clean", "leave_out"]
     rows = pl.DataFrame(
         {
@@ -234,7 +236,7 @@ def test_new_rows_pass_the_rules_and_a_rejected_one_has_its_reason(played: Playe
     assert scored["prediction"].is_null().to_list() == [False, True, True, False, True, True]
     # Two miles are three kilometres, and the swapped letters are of one status: equal rows, equal numbers.
     assert scored["probability_True"][0] == scored["probability_True"][3]
-    check_doors(saved, rows, scored, tmp_path / "model")
+    check_doors(saved, rows, scored, model[1])
 
 
 def check_doors(saved: Scorer, rows: pl.DataFrame, scored: pl.DataFrame, folder: Path) -> None:

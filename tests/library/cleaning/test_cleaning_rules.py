@@ -185,7 +185,7 @@ def test_the_contract_promises_what_a_rule_makes_sure(
 
 MISFITS: dict[str, tuple[Cleaning, str]] = {
     "no such column": (Limits("fair", ge=0), "did you mean 'fare'"),
-    "no such pattern": (Require("mnt_*"), "has no such column"),
+    "no such pattern": (Require("mnt_*"), "has no such feature"),
     "the target": (Require("paid"), "the target of Trip, which no new row has"),
     "a text with limits": (Limits("city", ge=0), "must be int or float or date or datetime but is str"),
     "a date below a number": (Limits("left", ge=3), "ge = 3, and Trip has it as date"),

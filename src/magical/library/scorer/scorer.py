@@ -36,7 +36,7 @@ from magical.library.scorer.scorer_format import (
     read_scorer_file,
 )
 from magical.library.scorer.scoring_steps import ROW_COLUMN, ScoringChain, StepRaised, add_row_numbers
-from magical.library.scorer.step_files import StepFiles
+from magical.library.scorer.step_files import StepFiles, list_kinds
 from magical.library.sources import Reading
 from magical.refs import Link
 from magical.scoring_path import ScoringPath
@@ -179,7 +179,9 @@ class Scorer:
         """
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        needed = [step.step.partition(":")[0] for step in (*self.raw_rows.chain.steps, *self.chain.steps)]
+        steps = (*self.raw_rows.chain.steps, *self.chain.steps)
+        needed = [step.step.partition(":")[0] for step in steps]
+        needed += [kind.partition(":")[0] for step in steps for kind in list_kinds(step.arguments)]
         needed += list_modules(self.model.pipeline)
         package = CodeBundle.write(folder / _CODE, root, key, needed)
         files = StepFiles(folder, package)

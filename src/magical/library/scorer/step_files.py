@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import typing
@@ -27,7 +28,7 @@ from magical.masking import mask_uris
 from magical.refs import Link
 from magical.settings import InputPath, OutputPath, TaggedSettings, import_string, to_json
 
-__all__ = ["StepFiles"]
+__all__ = ["StepFiles", "list_kinds"]
 
 _VALUES, _FILES = "values.pkl", "files"
 _BODY = "()"
@@ -44,7 +45,6 @@ class StepFiles:
     def __init__(self, folder: Path, package: CodeBundle) -> None:
         self.folder, self.package = folder, package
         self._values: dict[tuple[str, str], Any] = {}
-        self._kinds: set[str] = set()
         self._copy_count = 0
 
     def step_to_json(self, step: ScoringStep) -> dict[str, Any]:
@@ -54,7 +54,6 @@ class StepFiles:
             self._values[step.name, _BODY] = step.function
         hints = _type_hints(step.function) if by_name else {}
         arguments = {}
-        self._kinds = set()
         for name, value in step.arguments.items():
             if name in step.inputs and value is None:
                 continue
@@ -67,7 +66,7 @@ class StepFiles:
             "name": step.name,
             "step": step.step,
             "arguments": arguments,
-            "kinds": sorted(self._kinds),
+            "kinds": sorted(list_kinds(step.arguments)),
             "inputs": {n: wire_to_json(w) for n, w in step.inputs.items()},
             "gives": promise_to_json(step.promise),
             "forms": dict(step.table_kinds),
@@ -138,19 +137,13 @@ class StepFiles:
             ValueError: the round trip changes the value.
         """
         copied = self._copy_count
-        data = to_json(value, self._convert_value)
+        data = to_json(value, self._copy_input_file)
         context = {"root": self.folder}
         loaded = TypeAdapter(hint).validate_python(data, context=context)
         # A copied file has another path, so a value with one is not compared. Types are: True equals 1.
         if copied == self._copy_count and (loaded != value or type(loaded) is not type(value)):
             raise ValueError(f"{data!r} is not {value!r}")
         return data
-
-    def _convert_value(self, value: Any) -> Any:
-        """Note the project's own kinds of settings, and convert an input file; else NotImplemented."""
-        if isinstance(value, TaggedSettings) and self.package.has_module(type(value).__module__):
-            self._kinds.add(import_string(type(value)))
-        return self._copy_input_file(value)
 
     def _copy_input_file(self, value: Any) -> Any:
         """Copy an input file into the scorer's folder and return its relative path; else NotImplemented.
@@ -179,6 +172,27 @@ class StepFiles:
             (target / inner).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target / inner)
         return (target / path.relative_to(top)).relative_to(self.folder).as_posix()
+
+
+def list_kinds(arguments: Mapping[str, Any]) -> set[str]:
+    """List the import strings of the kinds of settings in arguments that are not ours.
+
+    Example:
+        >>> from magical.features import Log
+        >>> list_kinds({"features": (Log("income"),)})
+        set()
+    """
+    found: set[str] = set()
+
+    def note_kind(value: Any) -> Any:
+        if isinstance(value, TaggedSettings) and type(value).__module__.partition(".")[0] != "magical":
+            found.add(import_string(type(value)))
+        return NotImplemented
+
+    for value in arguments.values():
+        with contextlib.suppress(Exception):  # what is no JSON is pickled, with its classes
+            to_json(value, note_kind)
+    return found
 
 
 def _refuse_passwords(step: ScoringStep, name: str, value: Any) -> None:

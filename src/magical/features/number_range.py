@@ -1,0 +1,25 @@
+"""The numbers that every estimator takes: finite, and within the range of 32 bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["limit_numbers"]
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def limit_numbers(values: Any) -> Any:
+    """Limit numbers to the range of 32-bit floats, in which trees of scikit-learn compute.
+
+    A scaler or a product may make such a number of a value far outside of those that it was fitted on.
+
+    Example:
+        >>> limit_numbers(np.array([[1.0, -np.inf, 1e300]])).tolist()
+        [[1.0, -3.4028234663852886e+38, 3.4028234663852886e+38]]
+    """
+    if not values.size or (values.max() <= _LARGEST and values.min() >= -_LARGEST):
+        return values  # the usual case, without a copy
+    return np.clip(values, -_LARGEST, _LARGEST)
