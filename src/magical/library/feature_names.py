@@ -14,7 +14,7 @@ from magical.contracts.dtypes import DTYPES
 from magical.contracts.promises import Pipeline
 from magical.contracts.schema import Column, Schema
 from magical.errors import WiringError
-from magical.features import Feature
+from magical.features import Feature, limit_numbers
 
 __all__ = ["TracedFeature", "find_missing_columns", "tabulate_features", "trace_columns", "trace_features"]
 
@@ -235,7 +235,7 @@ def _trace_names(transformer: Any, inputs: Sequence[TracedFeature]) -> list[Trac
     """Trace the outputs of one transformer by their names."""
     names = [f.name for f in inputs]
     outputs = [str(n) for n in transformer.get_feature_names_out(np.asarray(names, dtype=object))]
-    if getattr(transformer, "func", outputs) is None:  # a FunctionTransformer that gives only names
+    if getattr(transformer, "func", outputs) in (None, limit_numbers):  # a FunctionTransformer for the names
         return [f._replace(name=name) for f, name in zip(inputs, outputs, strict=True)]
     if hasattr(transformer, "get_support"):  # it keeps some inputs as they are
         kept = [f for f, is_kept in zip(inputs, transformer.get_support(), strict=True) if is_kept]
