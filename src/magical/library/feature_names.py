@@ -235,7 +235,12 @@ def _trace_names(transformer: Any, inputs: Sequence[TracedFeature]) -> list[Trac
     """Trace the outputs of one transformer by their names."""
     names = [f.name for f in inputs]
     outputs = [str(n) for n in transformer.get_feature_names_out(np.asarray(names, dtype=object))]
-    if getattr(transformer, "func", outputs) is None or _is_naming(transformer):
+    renames = (
+        getattr(transformer, "feature_names_out", None) is name_outputs
+    )  # the last step of our Pipelines
+    if (
+        renames or getattr(transformer, "func", outputs) is None
+    ):  # or a FunctionTransformer without a function
         return [f._replace(name=name) for f, name in zip(inputs, outputs, strict=True)]
     if hasattr(transformer, "get_support"):  # it keeps some inputs as they are
         kept = [f for f, is_kept in zip(inputs, transformer.get_support(), strict=True) if is_kept]
@@ -243,11 +248,6 @@ def _trace_names(transformer: Any, inputs: Sequence[TracedFeature]) -> list[Trac
     by_name = {f.name: f for f in inputs}
     made_by = _describe(transformer)
     return [_merge(name, _find_parts(name, by_name) or inputs, made_by) for name in outputs]
-
-
-def _is_naming(transformer: Any) -> bool:
-    """Return True for the step that names all columns of a planned Pipeline: it makes none."""
-    return getattr(transformer, "feature_names_out", None) is name_outputs
 
 
 def _describe(transformer: Any) -> str:
