@@ -70,8 +70,8 @@ def tune(
     Raises:
         BrokenPromise: the contract has no target, or no trial ended with a finite score.
         StepError: the function of the deciding metric raises, or returns no number.
-        WiringError: a metric does not fit the target, or the experiment's preprocessing names a column that is
-            missing; found while drawing, if the contract tells. Or its search names no parameter.
+        WiringError: a metric does not fit the target, or the experiment's preprocessing names a column that
+            is missing; found while drawing, if the contract tells. Or its search names no parameter.
 
     Example:
         >>> from magical import Target
