@@ -144,15 +144,14 @@ def _add_again(
 def _find_added(feature: Feature, schema: Schema) -> dict[str, list[str]]:
     """Map the columns that a feature adds to those that it reads; empty if it cannot be added to a table."""
     try:
-        added, expressions = feature.adds(schema), feature.expressions(schema)
+        expressions = feature.expressions(schema)
     except WiringError:
         return {}
-    read = {name: _list_read(e, schema) for e in expressions for name in _name_outputs(e, schema)}
-    return {c.name: list(dict.fromkeys(read[c.name])) for c in added if c.name in read}
+    return {name: _list_read(e, schema) for e in expressions for name in _list_outputs(e, schema)}
 
 
-def _name_outputs(expression: pl.Expr, schema: Schema) -> list[str]:
-    """Return the names of the columns that an expression makes."""
+def _list_outputs(expression: pl.Expr, schema: Schema) -> list[str]:
+    """List the columns that an expression makes."""
     if not expression.meta.has_multiple_outputs():
         return [expression.meta.output_name()]
     # The fields of a struct, such as hash buckets, are known from types only.
@@ -162,7 +161,8 @@ def _name_outputs(expression: pl.Expr, schema: Schema) -> list[str]:
 
 def _list_read(expression: pl.Expr, schema: Schema) -> list[str]:
     """List the columns that an expression reads; polars does not tell those of ``pl.col("a", "b")``."""
-    return expression.meta.root_names() or [w for w in _WORD.findall(str(expression)) if w in schema.by_name]
+    names = expression.meta.root_names() or _WORD.findall(str(expression))
+    return [name for name in dict.fromkeys(names) if name in schema.by_name]
 
 
 def _find_sources(feature: Feature, schema: Schema) -> dict[str, list[str]]:
