@@ -244,13 +244,8 @@ def train(
     Args:
         train: rows to fit on.
         validation: rows to score on; some estimators stop early by it.
-<<<<<<< HEAD
-        preprocessing: the unfitted Pipeline of ``transform``; it is fitted on train. That of the experiment,
-            if it has its own, takes its place.
-=======
         preprocessing: the unfitted Pipeline of ``transform``; it is fitted on train. An experiment's own
             takes its place.
->>>>>>> 70a225c30eeeb7a1639fc127924030657ce64635
         experiment: the estimator and its defaults.
         metrics: the metrics of the settings; the model's score is of the first.
 
