@@ -129,6 +129,7 @@ def test_a_rule_on_the_line_is_checked_before_any_work(flow: Small) -> None:
     assert not (flow.root / ".magical" / "runs").exists()
 
 
+@pytest.mark.slow
 def test_the_project_can_be_pretended(flow: Small) -> None:
     assert flow.command("pretend").code == 0
     assert flow.command("check", "--hard").code == 0
