@@ -259,7 +259,8 @@ def planned() -> tuple[pl.DataFrame, Pipeline, TransformedParts]:
     return fitting, plan, transform_parts(fitting, fitting, plan)
 
 
-@settings(max_examples=4, phases=[Phase.generate])  # to shrink rows that fit is slow, and tells nothing
+@pytest.mark.slow
+@settings(max_examples=6, phases=[Phase.generate])  # to shrink rows that fit is slow, and tells nothing
 @given(
     seed=st.integers(1, 10**6),
     scale=st.sampled_from([1.0, -1e9, float("inf")]),
@@ -287,7 +288,7 @@ def test_nothing_fitted_sees_a_row_of_validation(
     assert np.isfinite(found.validation.X).all()
 
 
-@pytest.mark.slow_except("minhash")
+@pytest.mark.slow
 @pytest.mark.parametrize("features", [SOME, OTHERS, MINHASH], ids=["some", "others", "minhash"])
 def test_what_is_fitted_is_stored_by_skops_and_predicts_the_same(
     features: tuple[Feature, ...], tmp_path: Path
@@ -399,7 +400,7 @@ ODD_TABLES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.filterwarnings("ignore")  # notes of scikit-learn on few rows and wide tables, which tune logs
-@pytest.mark.slow_except("more columns than rows", "huge numbers")
+@pytest.mark.slow_except("more columns than rows")
 @pytest.mark.parametrize("case", ODD_TABLES)
 def test_odd_tables_are_fitted_and_served(case: str) -> None:
     table = visitors(60)
