@@ -235,7 +235,12 @@ def _trace_names(transformer: Any, inputs: Sequence[TracedFeature]) -> list[Trac
     """Trace the outputs of one transformer by their names."""
     names = [f.name for f in inputs]
     outputs = [str(n) for n in transformer.get_feature_names_out(np.asarray(names, dtype=object))]
-    if getattr(transformer, "feature_names_out", None) is name_outputs:  # the last step of our Pipelines
+    renames = (
+        getattr(transformer, "feature_names_out", None) is name_outputs
+    )  # the last step of our Pipelines
+    if (
+        renames or getattr(transformer, "func", outputs) is None
+    ):  # or a FunctionTransformer without a function
         return [f._replace(name=name) for f, name in zip(inputs, outputs, strict=True)]
     if hasattr(transformer, "get_support"):  # it keeps some inputs as they are
         kept = [f for f, is_kept in zip(inputs, transformer.get_support(), strict=True) if is_kept]
