@@ -7,7 +7,7 @@ from pydantic import PositiveFloat, PositiveInt
 
 from contracts import Customer, Household
 from magical import Frame, InputPath, Settings, keep, step, workflow
-from magical.features import Arithmetic, Feature, Log
+from magical.features import Arithmetic, Cross, Encode, Feature, Log, Polynomial
 from magical.library import (
     Experiment,
     RegisterSettings,
@@ -39,7 +39,13 @@ class CampaignSettings(Settings):
     max_age: PositiveInt = 90
     max_income: PositiveFloat = 200_000
     left_out: tuple[str, ...] = ("year_birth", "kidhome", "teenhome")
-    features: tuple[Feature, ...] = (Log("income"), Log("spent"), Arithmetic("basket", "spent / purchases"))
+    features: tuple[Feature, ...] = (
+        Log(["income", "spent", "mnt_*"]),
+        Arithmetic("basket", "spent / purchases"),
+        Cross(["education", "marital_status"]),
+        Polynomial(["recency", "years_enrolled"], interactions_only=True),
+        Encode("education", "ordinal"),  # fitted in the Pipeline, as all that learns from rows
+    )
     split: SplitSettings = SplitSettings(kind="stratified", validation=0.2, test=0.2, seed=7)
     experiments: tuple[Experiment, ...] = (linear(trials=8), boosting(trials=12))
     registry: RegisterSettings = RegisterSettings(require={"roc_auc": 0.8})

@@ -259,7 +259,8 @@ def planned() -> tuple[pl.DataFrame, Pipeline, TransformedParts]:
     return fitting, plan, transform_parts(fitting, fitting, plan)
 
 
-@settings(max_examples=4, phases=[Phase.generate])  # to shrink rows that fit is slow, and tells nothing
+@pytest.mark.slow
+@settings(max_examples=6, phases=[Phase.generate])  # to shrink rows that fit is slow, and tells nothing
 @given(
     seed=st.integers(1, 10**6),
     scale=st.sampled_from([1.0, -1e9, float("inf")]),
@@ -287,7 +288,7 @@ def test_nothing_fitted_sees_a_row_of_validation(
     assert np.isfinite(found.validation.X).all()
 
 
-@pytest.mark.slow_except("minhash")
+@pytest.mark.slow
 @pytest.mark.parametrize("features", [SOME, OTHERS, MINHASH], ids=["some", "others", "minhash"])
 def test_what_is_fitted_is_stored_by_skops_and_predicts_the_same(
     features: tuple[Feature, ...], tmp_path: Path
@@ -357,13 +358,58 @@ def test_what_a_learned_feature_names_is_checked_while_drawing(feature: Feature,
     assert words in str(caught.value)
 
 
-def test_infinite_numbers_are_warned_of_and_imputed(run: Run) -> None:
+def change(table: pl.DataFrame, **values: Any) -> pl.DataFrame:
+    """Change columns of a table, or its rows, in a way that its contract allows."""
+    columns = {n: pl.lit(v).cast(table.schema[n]) if v is None else v for n, v in values.items()}
+    return attach_promise(table.with_columns(**columns), Promise("table", schema=contract_of(table)))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), 1e300])
+def test_infinite_numbers_are_warned_of_and_imputed(run: Run, number: float) -> None:
     table = visitors(60)
-    income = pl.when(pl.col("id") < 3).then(float("inf")).otherwise("income")
-    endless = attach_promise(table.with_columns(income=income), Promise("table", schema=contract_of(table)))
+    endless = change(table, income=pl.when(pl.col("id") < 3).then(number).otherwise("income"))
     transform(endless)
     assert "infinite numbers count as missing: income (3)" in run.warnings
     assert np.isfinite(fit(endless).out.to_numpy()).all()
+
+
+ANY_TABLE: tuple[Feature, ...] = (
+    Impute(["income", "age", "member"], "nearest"),
+    Impute("city", "most_frequent"),
+    Encode("city", "target"),
+    Encode("level", "count"),
+    Encode("comment", "string", width=4),
+    Encode("born", "datetime"),
+    Scale("income", "quantile"),
+    Scale("age", "power"),
+    Bin("kids", quantiles=3),
+    Polynomial(["income", "age"], after_scaling=True),
+    Select(k=8),
+)
+FIRST = pl.when(pl.col("id") == 0)
+ODD_TABLES: dict[str, dict[str, Any]] = {
+    "more columns than rows": {},
+    "all null": dict.fromkeys(("income", "age", "member", "city", "comment", "born")),
+    "one value and nulls": {n: FIRST.then(n) for n in ("income", "age", "member", "city", "comment", "born")},
+    "constants": {"kids": pl.lit(3), "level": pl.lit(2), "income": pl.lit(1.5), "city": pl.lit("Rome")},
+    "huge numbers": {"income": pl.col("income") * 1e306, "age": pl.col("age") * 10**16},
+    "tiny numbers": {"income": pl.col("income") * 1e-300},
+    "long texts": {n: pl.col(n).repeat_by(900).list.join(" ") for n in ("comment", "city")},
+    "odd texts": {"comment": pl.lit("\0 \U0001f600"), "city": pl.Series(["", " ", "a"] * 20)},
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # notes of scikit-learn on few rows and wide tables, which tune logs
+@pytest.mark.slow_except("more columns than rows")
+@pytest.mark.parametrize("case", ODD_TABLES)
+def test_odd_tables_are_fitted_and_served(case: str) -> None:
+    table = visitors(60)
+    if case == "more columns than rows":
+        rows = pl.concat([table.filter(pl.col("bought") == b).head(2) for b in (True, False)])
+        table = attach_promise(rows, Promise("table", schema=contract_of(table)))
+    fitted = fit(change(table, **ODD_TABLES[case]), *ANY_TABLE)
+    assert np.isfinite(fitted.out.to_numpy()).all()
+    assert np.isfinite(fitted.serve(fitted.X.iloc[:1]).to_numpy()).all()
 
 
 FITTED_SHOP = WORKFLOW.replace(

@@ -68,7 +68,7 @@ class Bin(LearnedFeature):
 
         def __init__(
             self,
-            columns: Columns | str,
+            columns: Columns | Sequence[str] | str,
             edges: Sequence[float] = (),
             quantiles: int = 0,
             output: Literal["one_hot", "ordinal"] = "one_hot",

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from magical.contracts.contract import Contract
+from magical.contracts.model import LARGEST_NUMBER
 from magical.contracts.promises import Frame, Pipeline, contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, join_names
@@ -145,9 +146,9 @@ def _warn_missing_features(features: tuple[Feature, ...], schema: Schema) -> Non
 
 
 def _warn_infinite(train: pl.DataFrame, schema: Schema) -> None:
-    """Warn of infinite numbers, which count as missing."""
+    """Warn of infinite numbers, and of those whose squares are infinite, which count as missing."""
     floats = [c.name for c in schema.features if c.type == "float"]
-    counts = train.select(pl.col(floats).is_infinite().sum()).row(0) if floats else ()
+    counts = train.select((pl.col(floats).abs() > LARGEST_NUMBER).sum()).row(0) if floats else ()
     found = [f"{n} ({count:,})" for n, count in zip(floats, counts, strict=True) if count]
     if found:
         warn(f"infinite numbers count as missing: {join_names(found)}")
