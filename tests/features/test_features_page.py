@@ -83,6 +83,14 @@ def test_the_examples_draw_on_the_contract_of_the_campaign(household: type[Contr
     assert any(f.find_columns(schema) for f in features if isinstance(f, LearnedFeature))
 
 
+def test_the_lines_of_the_readme_draw_on_the_contract_of_the_campaign(household: type[Contract]) -> None:
+    text = (PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```toml\n(features = .*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(with_features(schema_of(household), features_of(block)).names) > len(
+        schema_of(household).names
+    )
+
+
 def test_the_examples_of_experiments_are_settings() -> None:
     read = TypeAdapter(tuple[Experiment, ...]).validate_python(
         tomllib.loads(blocks("toml")[3])["experiments"]
