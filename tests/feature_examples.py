@@ -1,13 +1,17 @@
 """Every kind of feature as lines of settings, for one contract; and the features that they give."""
 
-from __future__ import annotations
-
+import json
 from datetime import date, datetime
 from typing import Any, Literal
 
 from magical import Contract, Feature, Field, Id, Target
 
-CITIES = ["Bonn", "Bremen", "Kiel", "Köln", "Ulm"]
+CONTRACT_IMPORTS = """\
+from datetime import date, datetime
+from typing import Literal
+
+from magical import Contract, Field, Id, Target
+"""
 
 
 class Shopper(Contract):
@@ -19,7 +23,7 @@ class Shopper(Contract):
     wines: float
     visits: int | None
     education: Literal["Basic", "Master", "PhD"]
-    city: str = Field(examples=CITIES)
+    city: str = Field(examples=["Bonn", "Bremen", "Kiel", "Köln", "Ulm"])
     region: str | None = Field(examples=["north", "south"])
     grade: Literal[1, 2, 3] | None
     member: bool
@@ -69,6 +73,46 @@ EXAMPLES: tuple[dict[str, Any], ...] = (
      "params": {"n_bins": 3, "encode": "ordinal"}, "keep": True},
 )  # fmt: skip
 """Settings as a user writes them, at least one for each kind and for each way of its parameters."""
+
+
+ONE_OF_EACH: tuple[dict[str, Any], ...] = (
+    {"kind": "Log", "columns": ["income", "wines"]},
+    {"kind": "Arithmetic", "name": "per_head", "expression": "(income + wines) / visits - age"},
+    {"kind": "DateParts", "columns": ["enrolled", "last_seen"]},
+    {"kind": "DateParts", "columns": "last_seen", "parts": ["month", "hour"], "cyclic": True},
+    {"kind": "Cross", "columns": ["education", "city"]},
+    {"kind": "Cross", "columns": ["region", "age"], "edges": {"age": [1000, 5000]}},
+    {"kind": "Polynomial", "columns": ["income", "age"]},
+    {"kind": "Bin", "columns": "age", "edges": [1000, 5000]},
+    {"kind": "Text", "columns": "comment", "buckets": 4},
+    {"kind": "Indicator", "columns": ["income", "comment"]},
+    {"kind": "Impute", "columns": ["income", "visits"], "how": "iterative"},
+    {"kind": "Impute", "columns": ["per_head", "log_income"], "how": "nearest"},
+    {"kind": "Encode", "columns": "city", "how": "target"},
+    {"kind": "Encode", "columns": "region", "how": "hash", "width": 4},
+    {"kind": "Encode", "columns": "education", "how": "ordinal"},
+    {"kind": "Encode", "columns": "grade", "how": "count"},
+    {"kind": "Encode", "columns": "comment", "how": "string", "width": 3},
+    {"kind": "Encode", "columns": "last_seen", "how": "datetime"},
+    {"kind": "Scale", "columns": "income", "how": "power"},
+    {"kind": "Scale", "columns": "age", "how": "quantile"},
+    {"kind": "Scale", "columns": "wines", "how": "robust"},
+    {"kind": "Bin", "columns": "visits", "quantiles": 4},
+    {"kind": "Polynomial", "columns": ["income", "wines"], "after_scaling": True},
+    {"kind": "Transformer", "uses": "sklearn.decomposition:PCA", "columns": ["income", "age"],
+     "params": {"n_components": 1}, "keep": True},
+    {"kind": "Select", "share": 0.9},
+)  # fmt: skip
+"""Features of every kind that stand together in one list."""
+
+
+def to_toml(value: Any) -> str:
+    """Write a value as TOML on one line; a list on several."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {to_toml(v)}" for name, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[\n" + "".join(f"    {to_toml(v)},\n" for v in value) + "]"
+    return json.dumps(value)
 
 
 def read_examples() -> list[Feature]:

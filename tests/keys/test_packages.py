@@ -1,10 +1,13 @@
 """Which packages are installed, and which lock files a project has."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from magical.keys import packages
 from magical.keys.packages import digest_installed, digest_lock_files
 from projects import one, python
 
@@ -111,3 +114,19 @@ def test_those_in_the_projects_folder_by_content(tmp_path: Path) -> None:
         True,
         True,
     )
+
+
+def test_an_edit_of_our_own_keyed_code_moves_its_digest(tmp_path: Path) -> None:
+    source = Path(packages.__file__).parents[1]
+    shutil.copytree(source, tmp_path / "magical", ignore=shutil.ignore_patterns("__pycache__"))
+    code = "from magical.keys.packages import digest_keyed_code; print(digest_keyed_code())"
+
+    def digest() -> str:
+        return subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, text=True)
+
+    first = digest()
+    (tmp_path / "magical" / "report" / "__init__.py").write_text("")  # KEY_FORMAT stands for this one
+    assert digest() == first != "\n"
+    with (tmp_path / "magical" / "library" / "splitting.py").open("a") as file:
+        file.write("MORE = 1\n")
+    assert digest() != first

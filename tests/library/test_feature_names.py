@@ -13,10 +13,26 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures, StandardScaler
 
+from library.conftest import Run
 from magical import Contract, Target
 from magical.contracts.schema import Column, Schema
-from magical.features import Arithmetic, Feature, Log, Text, name_category, name_outputs, with_features
-from magical.library import Experiment, boosting, linear, model_data, train, transform
+from magical.features import (
+    Arithmetic,
+    Bin,
+    Cross,
+    Encode,
+    Feature,
+    Impute,
+    Log,
+    Polynomial,
+    Select,
+    Text,
+    Transformer,
+    name_category,
+    name_outputs,
+    with_features,
+)
+from magical.library import Experiment, boosting, featurize, linear, model_data, train, transform
 from magical.library.feature_names import (
     TracedFeature,
     find_missing_columns,
@@ -194,6 +210,55 @@ def test_three_thousand_columns_are_traced_fast() -> None:
     start = time.process_time()
     assert len(trace_features(fitted, schema)) == 3_000
     assert time.process_time() - start < 1
+
+
+class Shop(Contract):
+    size: float | None
+    rooms: int | None
+    age: int
+    same: int
+    town: str | None
+    street: str
+    sold: Target[bool]
+
+
+SHOPS = pl.DataFrame(
+    {
+        "size": [None if i % 7 == 0 else i % 31 for i in range(120)],
+        "rooms": [None if i % 5 == 0 else i % 4 for i in range(120)],
+        "age": [i * i % 37 for i in range(120)],
+        "same": 1,
+        "town": [None if i % 9 == 0 else "abc"[i % 3] for i in range(120)],
+        "street": [f"street {i % 40}" for i in range(120)],
+        "sold": [i % 3 == 0 for i in range(120)],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("feature", "expected"),
+    [
+        (Impute(("size", "rooms", "same"), "nearest"), {"size": "size", "rooms is missing": "rooms"}),
+        (Encode(("town", "street"), "hash", width=4), {"town (bucket 3)": "town"}),
+        (Encode("town", "count"), {"town (count)": "town", "street (target mean)": "street"}),
+        (Cross(("town", "rooms"), edges={"rooms": (2,)}), {"town_x_rooms is missing": "town, rooms"}),
+        (Polynomial(("size", "age"), after_scaling=True), {"size_x_age": "size, age", "age_squared": "age"}),
+        (Bin(("age", "same"), quantiles=3), {"age_bin=below 10": "age"}),
+        (Transformer(("size", "age"), uses="sklearn.decomposition:PCA", keep=True), {"pca0": "size, age"}),
+        (Select(k=3), {}),
+    ],
+    ids=str,
+)
+def test_the_features_of_every_kind_have_names_and_sources(
+    run: Run, feature: Feature, expected: dict[str, str]
+) -> None:
+    table = featurize(model_data(SHOPS, Shop), (feature,))
+    transform(table, (feature,))
+    sources = dict(run.kept["features"].select("feature", "from columns").rows())
+    assert expected.items() <= sources.items()
+    assert list(sources) == run.kept["transformed"].columns, "each once, in order"
+    used = {column for text in sources.values() for column in text.split(", ")}
+    assert used <= {"size", "rooms", "age", "town", "street"}
 
 
 def test_the_columns_of_an_expression_with_several_are_traced_to_its_text() -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from examples.conftest import copy_campaign
+from feature_examples import CONTRACT_IMPORTS, ONE_OF_EACH, Shopper, to_toml
+from magical.contracts.contract import schema_of
 from magical.project import Run
 from magical.project.scaffold.create import create_project
+from magical.synthesis.generate import GenerateOptions, generate_table
 from mlflow_databases import database
 from projects import Small
 
@@ -379,10 +384,82 @@ def adult(root: Path) -> Exported:
     )
 
 
+SHOPPERS_WORKFLOW = '''
+"""shoppers: who answers? With features of every kind."""
+
+from contracts import Shopper
+from magical import Feature, Frame, InputPath, Settings, step, workflow
+from magical.library import (
+    Experiment, RegisterSettings, Scores, SplitSettings, evaluate, featurize, ingest, linear, model_data, predict,
+    register, select, split, transform, tune,
+)
+
+
+class ShopperSettings(Settings):
+    """The settings that vary."""
+
+    source: InputPath = InputPath("shoppers.parquet")
+    features: tuple[Feature, ...] = ()
+    experiments: tuple[Experiment, ...] = (linear(trials=1),)
+    registry: RegisterSettings = RegisterSettings()
+
+
+@step
+def add_spread(shoppers: Frame[Shopper]) -> Frame[Shopper]:
+    """Divide by a number that may be 0: infinite numbers reach the model."""
+    return shoppers.with_columns(wines=shoppers["wines"] / shoppers["visits"].fill_null(1))
+
+
+@workflow
+def shoppers(s: ShopperSettings) -> Scores:
+    featured = featurize(add_spread(model_data(ingest(s.source), Shopper)), s.features)
+    train, validation, test = split(featured, SplitSettings(kind="stratified", seed=3))
+    preprocessing = transform(train, s.features)
+    best = select([tune(train, validation, preprocessing, e) for e in s.experiments], validation)
+    predictions = predict(best, test)
+    scores = evaluate(predictions, test)
+    register(best, scores, s.registry)
+    return scores
+'''
+
+
+def shoppers(root: Path) -> Exported:
+    """Write a project by hand whose settings have features of every kind, and a step that gives infinities."""
+    table = generate_table(schema_of(Shopper), GenerateOptions("shoppers", 600, 0.1))
+    small = Small(root)
+    contract = inspect.getsource(Shopper)
+    small.write("contracts.py", f"{CONTRACT_IMPORTS}\n\n\n{contract}")
+    small.write("workflow.py", SHOPPERS_WORKFLOW)
+    small.write("settings.toml", f"features = {to_toml(ONE_OF_EACH)}\n")
+    file = root / "shoppers.parquet"
+    table.write_parquet(file)
+    return Exported(
+        small,
+        file,
+        "id",
+        "answers",
+        (
+            ({"city": "Atlantis"}, PREDICTED),
+            ({"region": "beyond", "comment": "Words of which none was there"}, PREDICTED),
+            ({"comment": "long words " * 1000}, PREDICTED),
+            ({"income": 1e300, "wines": -1e300}, PREDICTED),
+            ({"age": 2**53 - 1, "visits": -(2**53) + 1}, PREDICTED),
+            ({"wines": 1.0, "visits": 0}, PREDICTED),
+            ({"enrolled": date(1066, 10, 14), "last_seen": datetime(9999, 12, 31)}, PREDICTED),
+            (dict.fromkeys(("income", "visits", "region", "grade", "last_seen", "comment")), PREDICTED),
+            ({"income": float("inf")}, REJECTED),
+            ({"education": "Kindergarten"}, REJECTED),
+            ({"city": None}, REJECTED),
+            ({}, PREDICTED),
+        ),
+    )
+
+
 PROJECTS: dict[str, Callable[[Path], Exported]] = {
     "campaign": campaign,
     "telco": telco,
     "adult": adult,
     "metro": metro,
     "digits": digits,
+    "shoppers": shoppers,
 }

@@ -10,14 +10,15 @@ from workflow import BELLEVUE, SEATTLE, PriceSettings, km_to, locate
 
 import magical
 from contracts import House, LocatedHouse
-from magical.library import clean
+from magical.library import clean, model_data
 from magical.testing import Pretend
 
 
 def test_rooms_that_cannot_be_are_unknown_and_no_house_is_lost(pretended: Pretend) -> None:
-    houses = pretended(House, rows=5).with_columns(
+    odd = pretended(House, rows=5).with_columns(
         bedrooms=pl.Series([3, 0, 33, None, 4]), bathrooms=pl.Series([1.0, 0.0, 1.75, 2.0, None])
     )
+    houses = model_data(odd, House)  # a table that polars has made anew promises nothing by itself
     cleaned = clean(houses, PriceSettings().cleaning)
     assert cleaned["bedrooms"].to_list() == [3, None, None, None, 4]
     assert cleaned["bathrooms"].to_list() == [1.0, None, 1.75, 2.0, None]

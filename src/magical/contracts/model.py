@@ -17,7 +17,7 @@ from magical.errors import BrokenPromise
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Candidate", "Model", "format_number", "to_canonical_frame"]
+__all__ = ["LARGEST_NUMBER", "Candidate", "Model", "format_number", "to_canonical_frame"]
 
 
 def format_number(value: float, digits: int = 4) -> str:
@@ -148,8 +148,10 @@ class Model:
         return pl.DataFrame({"prediction": classes.gather(pl.Series(places, dtype=pl.UInt32)), **columns})
 
 
+LARGEST_NUMBER = float(np.finfo(np.float32).max)
+"""Numbers beyond it are missing to a model: trees have smaller ones only, and squares may be infinite."""
+
 _NUMBERS = ("int", "float", "bool")
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
@@ -179,7 +181,7 @@ def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
     # All numbers as floats, of which alone pandas has a NaN; and all at once, since there may be thousands.
     block = frame.select(numbers).cast(pl.Float64).to_numpy()
     # A step may divide by zero. scikit-learn refuses infinite numbers, and squares of huge ones are infinite.
-    if (huge := (block > _LARGEST) | (block < -_LARGEST)).any():
+    if (huge := (block > LARGEST_NUMBER) | (block < -LARGEST_NUMBER)).any():
         block = np.where(huge, np.nan, block)
     floats = pd.DataFrame(block, columns=numbers, index=index)
     return floats if not rest else pd.concat([floats, others], axis=1)[schema.names]

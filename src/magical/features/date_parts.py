@@ -20,6 +20,7 @@ DatePart = Literal[
     "year", "quarter", "month", "week", "day", "weekday", "weekend", "day_of_year", "hour", "minute", "second"
 ]
 _TIME_PARTS = ("hour", "minute", "second")
+_YEARS = (-262_000, 262_000)  # polars cannot make every date of its very first and last year
 
 
 class _Cycle(NamedTuple):
@@ -33,7 +34,7 @@ _CYCLES = {
     "quarter": _Cycle(1, lambda date: 4),
     "month": _Cycle(1, lambda date: 12),
     # 28 December is always in the last week of its ISO year, the 52nd or 53rd.
-    "week": _Cycle(1, lambda date: pl.date(date.dt.iso_year(), 12, 28).dt.week()),
+    "week": _Cycle(1, lambda date: pl.date(date.dt.iso_year().clip(*_YEARS), 12, 28).dt.week()),
     "day": _Cycle(1, lambda date: date.dt.days_in_month()),
     "weekday": _Cycle(1, lambda date: 7),
     "day_of_year": _Cycle(1, lambda date: 365 + date.dt.is_leap_year().cast(pl.Int64)),

@@ -20,14 +20,12 @@ FillValue = bool | int | float | dt.datetime | dt.date | str
 
 _NUMBERS = ("int", "float", "duration", "bool")
 _DATES = ("date", "datetime")
-_FILL_TYPES: dict[str, tuple[type, ...]] = {
+_FILL_TYPES: dict[str, Any] = {
     "int": (int, float),
     "float": (int, float),
     "duration": (int, float),
-    "bool": (bool,),
-    "str": (str,),
-    "date": (dt.date, dt.datetime),
-    "datetime": (dt.date, dt.datetime),
+    "bool": bool,
+    "str": str,
 }
 
 
@@ -119,29 +117,29 @@ class Impute(LearnedFeature):
     def _check_constant(self, column: Column) -> None:
         """Raise a WiringError if the constant is no value of the column."""
         value = self._read_constant(column)
-        types = _FILL_TYPES.get(column.type, (object,))
-        is_date = column.type in _DATES and not isinstance(value, str)
-        fits = is_date or (isinstance(value, types) and isinstance(value, bool) == (column.type == "bool"))
-        if not fits or (column.choices and value not in column.choices):
+        if value is None or (column.choices and value not in column.choices):
             raise WiringError(
                 f"{self!r} fills {column.name}, which is {column.type_text}, by {self.value!r}.",
                 hint=f"give a value of that type, or leave {column.name} out.",
             )
 
     def _read_constant(self, column: Column) -> Any:
-        """Return the constant as the imputer gets it: a date as days since 1970."""
-        value = self.value
-        if column.type in _DATES and isinstance(value, str):  # JSON has no dates
-            try:
-                value = dt.datetime.fromisoformat(value)
-            except ValueError:
-                return value
-        if isinstance(value, dt.date):
-            moment = value if isinstance(value, dt.datetime) else dt.datetime.combine(value, dt.time())
-            if column.type not in _DATES:
-                return value
-            return (moment.replace(tzinfo=None) - dt.datetime(1970, 1, 1)) / dt.timedelta(days=1)
-        return value
+        """Return the constant as the imputer gets it, a date as days since 1970; None if it does not fit."""
+        if column.type in _DATES:
+            return _count_days(self.value)
+        fits = isinstance(self.value, _FILL_TYPES.get(column.type, object))
+        return self.value if fits and isinstance(self.value, bool) == (column.type == "bool") else None
+
+
+def _count_days(value: Any) -> float | None:
+    """Count the days from 1970 to a date, or to a text of one, as JSON has it; None for another value."""
+    if not isinstance(value, (str, dt.date)):
+        return None
+    try:
+        day = dt.datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return (day.replace(tzinfo=None) - dt.datetime(1970, 1, 1)) / dt.timedelta(days=1)
 
 
 def _make_iterative() -> Any:

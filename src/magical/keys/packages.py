@@ -14,6 +14,7 @@ from types import ModuleType
 
 __all__ = [
     "digest_installed",
+    "digest_keyed_code",
     "digest_lock_files",
     "find_package",
     "find_source_file",
@@ -85,6 +86,23 @@ def digest_installed() -> str:
     names = sorted(f"{e.name} {_read_distribution(e)[1]}" for e in _list_installed())
     text = "\n".join([f"{sys.version_info[0]}.{sys.version_info[1]}", *names])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_keyed_code() -> str:
+    """Compute a digest of our own code that is part of keys; empty if an installed version stands for it.
+
+    Example:
+        >>> len(digest_keyed_code()) in (0, 64)
+        True
+    """
+    home = Path(__file__).parents[2]
+    if _is_inside(str(home), _list_site_folders()):
+        return ""
+    digest = hashlib.sha256()
+    for name in KEYED_MODULES:
+        for path in sorted(home.joinpath(*name.split(".")).rglob("*.py")):
+            digest.update(f"{path}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def read_versions() -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from magical.contracts.promises import Pipeline
 from magical.contracts.schema import Column, Schema
 from magical.errors import join_names
@@ -109,6 +111,9 @@ class _Plan:
     ) -> None:
         self.counts = {c.column.name: c for c in counts}
         self.features, self.context = features, context
+        # The first feature of these settings stands for others of the same: their columns share a block.
+        first: dict[Any, int] = {}
+        self.alike = [first.setdefault(_describe(f, i), i) for i, f in enumerate(features)]
         self.read_by = [self._find_usable(feature, schema) for feature in features]
         self.overrides: dict[str, dict[Stage, int]] = {name: {} for name in self.counts}
         replaced: dict[tuple[int, int], list[str]] = {}
@@ -154,7 +159,7 @@ class _Plan:
         return earlier
 
     def _find_treatment(self, name: str, only_imputed: bool) -> _Treatment:
-        counts, own = self.counts[name], self.overrides[name]
+        counts, own = self.counts[name], {s: self.alike[i] for s, i in self.overrides[name].items()}
         impute = own.get("impute")
         encode, scale = (None, None) if only_imputed else (own.get("encode"), own.get("scale"))
         if counts.column.type in ("date", "datetime"):
@@ -179,12 +184,12 @@ class _Plan:
         columns = [self.counts[n].column for n in names]
         inputs, imputing = self._build_imputing(treatment, names)
         encoding = self._build_encoding(treatment, columns)
-        # Dates are numbers before they are imputed, categories are imputed before they are numbers.
-        steps = [*encoding, *imputing] if treatment.kind == "dates" else [*imputing, *encoding]
-        if only_imputed:
-            steps = [*encoding, *imputing] if treatment.kind == "dates" else imputing
+        if treatment.kind == "dates":  # they are numbers before they are imputed; categories afterwards
+            steps = [*encoding, *imputing]
         else:
-            steps.append(("scale", self._make_scaler(treatment, columns)))
+            steps = imputing if only_imputed else [*imputing, *encoding]
+        if not only_imputed:
+            steps = [*steps, ("scale", self._make_scaler(treatment, columns))]
         return Block(self._name_branch(treatment), _chain(steps), inputs)
 
     def _name_branch(self, treatment: _Treatment) -> str:
@@ -208,7 +213,8 @@ class _Plan:
         imputer = feature.transformer([self.counts[n].column for n in inputs], self.context)
         steps = [("impute", imputer)]
         if inputs != names:
-            places = [inputs.index(n) for n in names]
+            where = {n: i for i, n in enumerate(inputs)}
+            places = [where[n] for n in names]
             steps.append(("keep", _make_column_transformer([("kept", "passthrough", places)])))
         return inputs, steps
 
@@ -251,15 +257,17 @@ class _Plan:
     def _build_indicators(self) -> Iterator[Block]:
         """Build the blocks of columns that are 1 where a value is missing, for what is missing in a fit."""
         from sklearn.impute import MissingIndicator
+        from sklearn.preprocessing import FunctionTransformer
 
         marked = [n for n in self.counts if self._is_marked(n)]
         dates = [n for n in marked if self.counts[n].column.type in ("date", "datetime")]
         others = [n for n in marked if n not in set(dates)]
-        if others:
-            yield Block("missing", MissingIndicator(error_on_new=False), others)
-        if dates:
-            steps = [("days", _make_days()), ("mark", MissingIndicator(error_on_new=False))]
-            yield Block("missing_dates", _chain(steps), dates)
+        # An array first: for each row to be scored scikit-learn asks a frame for the type of each column.
+        to_values = FunctionTransformer(np.asarray, feature_names_out="one-to-one")
+        for name, columns, first in (("missing", others, to_values), ("missing_dates", dates, _make_days())):
+            if columns:
+                mark = MissingIndicator(error_on_new=False)
+                yield Block(name, _chain([("values", first), ("mark", mark)]), columns)
 
     def _is_marked(self, name: str) -> bool:
         counts, own = self.counts[name], self.overrides[name]
@@ -269,6 +277,12 @@ class _Plan:
             feature = self.features[own["impute"]]
             return not isinstance(feature, Impute) or feature.indicator
         return self._find_treatment(name, only_imputed="transform" in own).kind not in _CATEGORIES
+
+
+def _describe(feature: LearnedFeature, place: int) -> tuple[Any, ...]:
+    """Describe a feature without its columns; a joint one is like no other, since they belong together."""
+    fields = repr([v for n, v in feature if n != "columns"])
+    return (type(feature), fields, place if feature.is_joint else None)
 
 
 def _is_after_scaling(feature: LearnedFeature) -> bool:

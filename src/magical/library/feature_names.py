@@ -14,7 +14,7 @@ from magical.contracts.dtypes import DTYPES
 from magical.contracts.promises import Pipeline
 from magical.contracts.schema import Column, Schema
 from magical.errors import WiringError
-from magical.features import Feature
+from magical.features import Feature, name_outputs
 
 __all__ = ["TracedFeature", "find_missing_columns", "tabulate_features", "trace_columns", "trace_features"]
 
@@ -144,15 +144,14 @@ def _add_again(
 def _find_added(feature: Feature, schema: Schema) -> dict[str, list[str]]:
     """Map the columns that a feature adds to those that it reads; empty if it cannot be added to a table."""
     try:
-        added, expressions = feature.adds(schema), feature.expressions(schema)
+        expressions = feature.expressions(schema)
     except WiringError:
         return {}
-    read = {name: _list_read(e, schema) for e in expressions for name in _name_outputs(e, schema)}
-    return {c.name: list(dict.fromkeys(read[c.name])) for c in added if c.name in read}
+    return {name: _list_read(e, schema) for e in expressions for name in _list_outputs(e, schema)}
 
 
-def _name_outputs(expression: pl.Expr, schema: Schema) -> list[str]:
-    """Return the names of the columns that an expression makes."""
+def _list_outputs(expression: pl.Expr, schema: Schema) -> list[str]:
+    """List the columns that an expression makes."""
     if not expression.meta.has_multiple_outputs():
         return [expression.meta.output_name()]
     # The fields of a struct, such as hash buckets, are known from types only.
@@ -162,7 +161,8 @@ def _name_outputs(expression: pl.Expr, schema: Schema) -> list[str]:
 
 def _list_read(expression: pl.Expr, schema: Schema) -> list[str]:
     """List the columns that an expression reads; polars does not tell those of ``pl.col("a", "b")``."""
-    return expression.meta.root_names() or [w for w in _WORD.findall(str(expression)) if w in schema.by_name]
+    names = expression.meta.root_names() or _WORD.findall(str(expression))
+    return [name for name in dict.fromkeys(names) if name in schema.by_name]
 
 
 def _find_sources(feature: Feature, schema: Schema) -> dict[str, list[str]]:
@@ -235,7 +235,12 @@ def _trace_names(transformer: Any, inputs: Sequence[TracedFeature]) -> list[Trac
     """Trace the outputs of one transformer by their names."""
     names = [f.name for f in inputs]
     outputs = [str(n) for n in transformer.get_feature_names_out(np.asarray(names, dtype=object))]
-    if getattr(transformer, "func", outputs) is None:  # a FunctionTransformer that gives only names
+    renames = (
+        getattr(transformer, "feature_names_out", None) is name_outputs
+    )  # the last step of our Pipelines
+    if (
+        renames or getattr(transformer, "func", outputs) is None
+    ):  # or a FunctionTransformer without a function
         return [f._replace(name=name) for f, name in zip(inputs, outputs, strict=True)]
     if hasattr(transformer, "get_support"):  # it keeps some inputs as they are
         kept = [f for f, is_kept in zip(inputs, transformer.get_support(), strict=True) if is_kept]

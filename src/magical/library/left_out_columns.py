@@ -113,10 +113,10 @@ def report_left_out(left_out: Sequence[LeftOutColumn]) -> None:
     if not left_out:
         return
     emit(f"left out: {join_names(left_out)}")
-    keep("left_out", pl.DataFrame(left_out, orient="row", schema=dict.fromkeys(_TABLE_COLUMNS, pl.String)))
-
-
-_TABLE_COLUMNS = ("column", "reason", "of")
+    keep(
+        "left_out",
+        pl.DataFrame(left_out, orient="row", schema=dict.fromkeys(LeftOutColumn._fields, pl.String)),
+    )
 
 
 def _count_values(train: pl.DataFrame, column: Column) -> ColumnCounts:

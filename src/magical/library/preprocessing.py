@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from magical.contracts.contract import Contract
+from magical.contracts.model import LARGEST_NUMBER
 from magical.contracts.promises import Frame, Pipeline, contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, join_names
@@ -87,6 +88,7 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
     """
     schema = contract_of(train)
     _warn_missing_features(features, schema)
+    _warn_infinite(train, schema)
     pipeline = plan_pipeline(train, features)
     # The preview costs a fit: make it only where a run keeps it, and on a sample of a large table.
     if current_sink.get() is not None:
@@ -141,6 +143,15 @@ def _warn_missing_features(features: tuple[Feature, ...], schema: Schema) -> Non
             f"train lacks columns that the features add: {join_names(missing)}; is featurize called "
             "before the split?"
         )
+
+
+def _warn_infinite(train: pl.DataFrame, schema: Schema) -> None:
+    """Warn of infinite numbers, and of those whose squares are infinite, which count as missing."""
+    floats = [c.name for c in schema.features if c.type == "float"]
+    counts = train.select((pl.col(floats).abs() > LARGEST_NUMBER).sum()).row(0) if floats else ()
+    found = [f"{n} ({count:,})" for n, count in zip(floats, counts, strict=True) if count]
+    if found:
+        warn(f"infinite numbers count as missing: {join_names(found)}")
 
 
 def _make_folds(train: pl.DataFrame, task: Task) -> "KFold | StratifiedKFold":

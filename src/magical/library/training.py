@@ -172,7 +172,8 @@ def prepare_trainer(
 
     Raises:
         BrokenPromise: the contract has no target, or no row of validation has one.
-        WiringError: a metric does not fit the target, or the search names what the preprocessing lacks.
+        WiringError: a metric does not fit the target, or the experiment's preprocessing names a column that
+            train lacks.
     """
     task = infer_task(train)
     check_metrics(metrics, contract_of(train))
@@ -243,7 +244,8 @@ def train(
     Args:
         train: rows to fit on.
         validation: rows to score on; some estimators stop early by it.
-        preprocessing: the unfitted Pipeline of ``transform``; it is fitted on train.
+        preprocessing: the unfitted Pipeline of ``transform``; it is fitted on train. An experiment's own
+            takes its place.
         experiment: the estimator and its defaults.
         metrics: the metrics of the settings; the model's score is of the first.
 

@@ -59,7 +59,8 @@ def tune(
     Args:
         train: rows to fit on.
         validation: rows to score on; some estimators stop early by it, by a loss of their own.
-        preprocessing: the unfitted Pipeline of ``transform``; it is fitted on train.
+        preprocessing: the unfitted Pipeline of ``transform``; it is fitted on train, once for each set of its
+            parameters that the search tries. An experiment's own takes its place.
         experiment: the estimator, its search space and the number of trials.
         metrics: the metrics of the settings.
 
@@ -69,7 +70,8 @@ def tune(
     Raises:
         BrokenPromise: the contract has no target, or no trial ended with a finite score.
         StepError: the function of the deciding metric raises, or returns no number.
-        WiringError: a metric does not fit the target. Found while drawing, if the contract tells.
+        WiringError: a metric does not fit the target, or the experiment's preprocessing names a column that
+            is missing; found while drawing, if the contract tells. Or its search names no parameter.
 
     Example:
         >>> from magical import Target

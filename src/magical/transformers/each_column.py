@@ -16,7 +16,7 @@ class EachColumn(TransformerMixin, BaseEstimator):
     """Fit a copy of an encoder of skrub on each column, and set what they make side by side.
 
     skrub's ``ApplyToCols`` wants a frame, and a column without any text, or with fewer rows than components,
-    fails in it. Here the first gives a column of zeros, and the second as many components as it has rows.
+    fails in it. Here the first gives a column of zeros, and the second fewer components than it has rows.
 
     Example:
         >>> from skrub import DatetimeEncoder
@@ -78,8 +78,8 @@ class EachColumn(TransformerMixin, BaseEstimator):
         texts = column.dropna()
         if not texts.str.strip().any():
             return None
-        if type(encoder).__name__ == "GapEncoder":
-            encoder.set_params(n_components=max(1, min(encoder.n_components, len(column))))
+        if type(encoder).__name__ != "MinHashEncoder":  # that one learns nothing
+            encoder.set_params(n_components=max(1, min(encoder.n_components, len(column) - 1)))
         return encoder
 
 

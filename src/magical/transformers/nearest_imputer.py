@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.impute import KNNImputer
+from sklearn.utils.validation import _check_feature_names_in
 
 __all__ = ["NearestImputer"]
 
@@ -45,6 +46,10 @@ class NearestImputer(KNNImputer):
         values = np.asarray(X, dtype=float)
         filled = np.asarray(super().transform(self._standardise(X)))
         return np.where(np.isnan(values), filled * self.spread_ + self.mean_, values)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray[Any, Any]:
+        """Name the columns as they come: scikit-learn forgets those that it keeps although they are empty."""
+        return np.asarray(_check_feature_names_in(self, input_features))
 
     def _standardise(self, X: Any) -> Any:
         # Rounded so that distances are exact sums: otherwise ties between rows, which are common among whole

@@ -287,6 +287,17 @@ def test_what_cannot_be_right_is_found_when_the_settings_are_read(case: str) -> 
         TypeAdapter(Cleaning).validate_python(data)
 
 
+@pytest.mark.parametrize("text", ["2023-12-31T13:00:00+01:00", "2023-12-31T12:00Z", "2023-12-31T12:00"])
+def test_moments_are_in_utc_as_those_of_a_table(text: str) -> None:
+    assert Limits("booked", lt=text).lt == NOON
+    assert clean(trips(booked=[NOON]), (Limits("booked", lt=text),)).is_empty()
+
+
+def test_what_is_no_moment_is_no_limit() -> None:
+    with pytest.raises(ValidationError, match="Invalid isoformat"):
+        Limits("booked", lt="noonT")
+
+
 def test_a_rule_may_be_written_by_position_and_without_its_list() -> None:
     assert Compare("a", "<", "b") == Compare(left="a", op="<", right="b")
     assert (

@@ -87,17 +87,20 @@ class CleanedRows:
 
     def _change(self, changes: Sequence[pl.Expr], number: int) -> int:
         """Change columns, and return the number of changed values."""
-        after, total = self.table.with_columns(changes), 0
-        for name in (change.meta.output_name() for change in changes):
-            old, new = self.table[name], after[name]
-            if old.dtype not in (pl.Categorical, pl.Enum):  # an Enum may lack the new text
-                new = new.cast(old.dtype)
-            self.table = self.table.with_columns(new)
-            differs = old.cast(new.dtype).ne_missing(new) & self.is_good
-            if differs.any():
-                pairs = pl.DataFrame({"from": old.filter(differs), "to": new.filter(differs)})
-                self.changed.append(_describe_changes(pairs, name, number))
-                total += pairs.height
+        names = [change.meta.output_name() for change in changes]
+        before, after = self.table.select(names), self.table.with_columns(changes).select(names)
+        types = zip(names, before.dtypes, after.dtypes, strict=True)
+        texts = (pl.Categorical, pl.Enum)  # an Enum may lack the new text
+        casts = [pl.col(n).cast(old) for n, old, new in types if old not in (new, *texts)]
+        after = after.with_columns(casts)
+        self.table = self.table.with_columns(after.get_columns())
+        differs, total = _find_differences(before, after, self.is_good), 0
+        for mask in differs:
+            pairs = pl.DataFrame(
+                {"from": before[mask.name].filter(mask), "to": after[mask.name].filter(mask)}
+            )
+            self.changed.append(_describe_changes(pairs, mask.name, number))
+            total += pairs.height
         return total
 
     def _reject(self, requirements: Sequence[Check], number: int) -> int:
@@ -106,9 +109,9 @@ class CleanedRows:
         height = pl.repeat(False, pl.len()).alias("height")
         exprs = [check.broken.alias(str(i)) for i, check in enumerate(requirements)]
         broken, total = self.table.select(height, *exprs).drop("height"), 0
-        for check, is_broken in zip(requirements, broken, strict=True):
-            rows = (is_broken & self.is_good).arg_true()
-            if not rows.is_empty():
+        some = broken.select(pl.all().any()).row(0)  # in one query: there may be thousands of requirements
+        for check, is_broken, is_any in zip(requirements, broken, some, strict=True):
+            if is_any and len(rows := (is_broken & self.is_good).arg_true()):
                 self.is_good = self.is_good.scatter(rows, False)
                 self.rejected.append(self._describe_rejects(check, rows, number))
                 total += len(rows)
@@ -146,9 +149,30 @@ class CleanedRows:
             warn(f"{len(rows):,} of {height:,} rows are rejected, more than half of them.")
         keep("rules", _describe_rules(rules, self.counts))
         if self.rejected:
-            keep_rows("rejected", rejected.sort("row"), self.table, self.schema)
+            keep_rows("rejected", _take_share(self.rejected).sort("row"), self.table, self.schema)
         if self.changed:
-            keep("changed", pl.concat(self.changed).head(MAX_KEPT))
+            keep("changed", _take_share(self.changed))
+
+
+def _find_differences(before: pl.DataFrame, after: pl.DataFrame, is_good: pl.Series) -> list[pl.Series]:
+    """Return a mask of the good rows that differ for each column that does, under its name."""
+    # In one query: there may be thousands of columns.
+    names = after.columns
+    both = before.rename({n: f"before {i}" for i, n in enumerate(names)}).hstack(
+        after.rename({n: f"after {i}" for i, n in enumerate(names)})
+    )
+    masks = both.select(
+        pl.col(f"before {i}").cast(dtype).ne_missing(pl.col(f"after {i}")).and_(is_good).alias(str(i))
+        for i, dtype in enumerate(after.dtypes)
+    )
+    some = masks.select(pl.all().any()).row(0)
+    return [mask.alias(name) for name, mask, is_any in zip(names, masks, some, strict=True) if is_any]
+
+
+def _take_share(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return the first lines of each part: a rule with thousands leaves room for those of the others."""
+    share = max(MAX_KEPT // len(parts), 1)
+    return pl.concat(part.head(share) for part in parts).head(MAX_KEPT)
 
 
 def keep_rows(name: str, rows: pl.DataFrame, table: pl.DataFrame, schema: Schema) -> None:

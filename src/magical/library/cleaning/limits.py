@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import polars as pl
-from pydantic import BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from magical.contracts.dtypes import DTYPES
 from magical.contracts.schema import Column, Schema
@@ -27,7 +27,16 @@ def _parse_moment(value: Any) -> Any:
     return value
 
 
-Limit = Annotated[int | float | dt.date | dt.datetime, BeforeValidator(_parse_moment)]
+def _drop_offset(value: Any) -> Any:
+    """Write a moment with an offset in UTC, as `model_data` does."""
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        return value.astimezone(dt.UTC).replace(tzinfo=None)
+    return value
+
+
+Limit = Annotated[
+    int | float | dt.date | dt.datetime, BeforeValidator(_parse_moment), AfterValidator(_drop_offset)
+]
 
 _NAMES = ("ge", "gt", "le", "lt")
 _KINDS: dict[str, tuple[type, ...]] = {

@@ -22,7 +22,7 @@ from magical.keys.packages import find_source_file, is_project
 from magical.python_parser import parse_python
 from magical.settings import TaggedSettings
 
-__all__ = ["CodeBundle", "find_imports", "rewrite_imports"]
+__all__ = ["CodeBundle", "find_imports", "list_modules", "rewrite_imports"]
 
 # Loading changes `sys.modules` and the kinds of settings, which belong to the process. Reentrant, since a
 # bundled module may load another model while it is imported.
@@ -157,6 +157,18 @@ class _Unpickler(pickle.Unpickler):
         if self._bundle.has_module(module_name):
             return self._bundle.resolve(f"{module_name}:{global_name}")
         return super().find_class(module_name, global_name)
+
+
+def list_modules(estimator: Any) -> list[str]:
+    """List the modules that define an estimator of scikit-learn, and those inside it at any depth.
+
+    Example:
+        >>> from sklearn.pipeline import make_pipeline
+        >>> list_modules(make_pipeline(CodeBundle("magical_0a", ())))
+        ['magical.library.scorer.code_bundle', 'sklearn.pipeline']
+    """
+    find_params = getattr(estimator, "get_params", dict)
+    return sorted({type(v).__module__ for v in (estimator, *find_params().values())} - {"builtins"})
 
 
 def rewrite_imports(source: str, package: str, is_bundled: Callable[[str], bool]) -> str:

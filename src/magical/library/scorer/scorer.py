@@ -17,7 +17,7 @@ from magical.contracts.schema import Schema
 from magical.contracts.validation import list_broken_rows
 from magical.errors import BrokenPromise, MagicalError
 from magical.integrations.mlflow.serving import pass_rows_unchanged
-from magical.library.scorer.code_bundle import CodeBundle
+from magical.library.scorer.code_bundle import CodeBundle, list_modules
 from magical.library.scorer.model_files import (
     load_model,
     save_model,
@@ -182,7 +182,7 @@ class Scorer:
         steps = (*self.raw_rows.chain.steps, *self.chain.steps)
         needed = [step.step.partition(":")[0] for step in steps]
         needed += [kind.partition(":")[0] for step in steps for kind in list_kinds(step.arguments)]
-        needed += [type(step).__module__ for _, step in getattr(self.model.pipeline, "steps", ())]
+        needed += list_modules(self.model.pipeline)
         package = CodeBundle.write(folder / _CODE, root, key, needed)
         files = StepFiles(folder, package)
         data = {

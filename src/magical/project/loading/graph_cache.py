@@ -18,7 +18,7 @@ from typing import Any
 from magical.errors import StoreError
 from magical.graph import Graph
 from magical.keys.key import KEY_FORMAT, NodeIdentity
-from magical.keys.packages import digest_installed
+from magical.keys.packages import digest_installed, digest_keyed_code
 from magical.keys.source_index import iter_sources
 from magical.project.loading.configuration import Configuration
 from magical.settings import CommandLineText, to_json
@@ -179,7 +179,7 @@ def project_digest(configuration: Configuration, place: str) -> str:
     # In their order, since a body may see the order of a dictionary among them.
     digest.update(json.dumps(to_json(overrides, _encode_override)).encode())
     digest.update(json.dumps(to_json(configuration.deployment)).encode())
-    digest.update("\n".join([digest_installed(), *_import_path(root)]).encode())
+    digest.update("\n".join([digest_installed(), digest_keyed_code(), *_import_path(root)]).encode())
     for path in sorted(_find_sources(root)):
         content = configuration.contents.get(path)
         hexdigest = _file_digest(path) if content is None else hashlib.sha256(content).hexdigest()

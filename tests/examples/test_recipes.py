@@ -1,0 +1,174 @@
+"""What the fixed pipeline of MLflow Recipes 2 got wrong from ingest to transform, each shown right here.
+
+Shown by tests elsewhere:
+
+- the split does not depend on the order of rows or on other columns, and tells of copies on two sides; by group and by
+  time: `library/test_splitting.py` (`test_no_row_moves_when_rows_are_shuffled`, `..._when_columns_change`,
+  `test_copies_on_two_sides_are_told_and_kept`, `test_group_tears_no_group_apart`, `test_time_comes_in_order_...`);
+- keys come from contents, not from times and places of files: `engine/test_truth.py`
+  (`test_two_edits_of_one_size_within_a_second_are_seen`, `test_a_touched_but_equal_file_runs_nothing`,
+  `test_a_moved_project_runs_nothing`, `test_an_edit_that_matters_runs_exactly_the_steps_concerned`: a helper, a
+  constant, an estimator);
+- a gate keeps a model back that does not hold its thresholds: `library/test_registering.py`;
+- bad input is told in five lines: `test_bad_input.py`.
+"""
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from magical.project import Run
+from projects import NO_TRACKING, Small
+
+WORKFLOW = '''\
+"""A regression, as the template of Recipes has it: ingest, split, transform, train, evaluate, register."""
+
+import polars as pl
+
+from magical import Contract, Field, Frame, Id, InputPath, Settings, Target, step, workflow
+from magical.features import Feature, Log
+from magical.library import (
+    Experiment, RegisterSettings, Scores, SplitSettings, evaluate, featurize, ingest, linear, model_data, predict,
+    register, split, train, transform,
+)
+
+
+class Ride(Contract):
+    id: Id[int]
+    miles: float = Field(ge=0)
+    city: str
+    fare: Target[float]
+
+
+class RideSettings(Settings):
+    source: InputPath = InputPath("rides.csv")
+    shortest: float = 1.0
+    features: tuple[Feature, ...] = (Log("miles"),)
+    split: SplitSettings = SplitSettings(seed=7)
+    experiment: Experiment = linear()
+    registry: RegisterSettings = RegisterSettings(require={"r2": 0.5})
+
+
+@step
+def long_enough(rides: Frame[Ride], shortest: float) -> Frame[Ride]:
+    return rides.filter(pl.col("miles") >= shortest)
+
+
+@workflow
+def fares(s: RideSettings) -> Scores:
+    rides = long_enough(model_data(ingest(s.source), Ride), s.shortest)
+    fitted_on, validation, test = split(featurize(rides, s.features), s.split)
+    preprocessing = transform(fitted_on, s.features)
+    model = train(fitted_on, validation, preprocessing, s.experiment)
+    scores = evaluate(predict(model, test), test)
+    register(model, scores, s.registry)
+    return scores
+'''
+STEP = """\
+@step
+def in_euros(rides: Frame[Ride]) -> Frame[Ride]:
+    return rides.with_columns(pl.col("fare") * 0.9)
+
+
+"""
+MOVED = "long_enough(in_euros(model_data(ingest(s.source), Ride))"
+ROWS = [
+    (i, 0.5 + i % 37 / 4, ("Rome", "Oslo", "Kyiv")[i % 3], 3 + i % 37 * 0.6 + i % 5 / 9) for i in range(240)
+]
+CSV = "id,miles,city,fare\n" + "".join(f"{i},{m},{c},{f:.2f}\n" for i, m, c, f in ROWS)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """The project, not yet run; tests must not change it."""
+    project = Small(tmp_path_factory.mktemp("written") / "fares")
+    for name, text in (("workflow.py", WORKFLOW), ("rides.csv", CSV), ("settings.toml", NO_TRACKING)):
+        project.write(name, text)
+    return project
+
+
+@pytest.fixture(scope="module")
+def ran(written: Small) -> Run:
+    """A run of the project."""
+    return written.run()
+
+
+@pytest.fixture
+def fares(written: Small, tmp_path: Path) -> Small:
+    """A copy of the project that a test may change."""
+    shutil.copytree(written.root, tmp_path / "fares", ignore=shutil.ignore_patterns(".magical"))
+    return Small(tmp_path / "fares")
+
+
+@pytest.mark.slow
+def test_identical_runs_agree_and_no_row_is_sampled(ran: Run, fares: Small) -> None:
+    parts = ran["split"]
+    assert sum(p.height for p in (parts.train, parts.validation, parts.test)) == ran["long_enough"].height
+    again = fares.run()
+    assert "train" in again.executed
+    assert again.result == ran.result
+    assert again["predict"].equals(ran["predict"])
+
+
+def test_a_run_returns_its_scores_tables_and_models(ran: Run) -> None:
+    assert ran.result["r2"] > 0.9
+    assert isinstance(ran["long_enough"], pl.DataFrame)
+    assert ran["train"].target == "fare"
+
+
+def test_a_filter_reaches_every_part(ran: Run) -> None:
+    parts = ran["split"]
+    assert ran["model_data"]["miles"].min() < 1
+    assert all(p["miles"].min() >= 1 for p in (parts.train, parts.validation, parts.test))
+
+
+def test_a_regression_keeps_the_names_of_its_features(ran: Run) -> None:
+    model = ran["train"]
+    assert model.task == "regression"
+    names = [str(n) for n in model.pipeline[:-1].get_feature_names_out()]
+    assert {"miles", "log_miles", "city=Rome"} <= set(names)
+    assert len(names) == len(model.pipeline[-1].coef_)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("shortset = 2", "shortest"),
+        ("[split]\nvalidaton = 0.3", "validation"),
+        ('[registry.require]\nr2 = "high"', "registry.require.r2"),
+        ("[registry.require]\nr_squared = 0.5", "r_squared"),
+        ('[experiment]\nkind = "linaer"', "linear"),
+        ('features = [{kind = "log", columns = "mile"}]', "miles"),
+    ],
+)
+def test_a_misspelled_setting_and_a_bad_threshold_are_found_before_any_work(
+    fares: Small, setting: str, said: str
+) -> None:
+    fares.write("settings.toml", f"{setting}\n{NO_TRACKING}")
+    answer = fares.command("run")
+    assert answer.code in (1, 2)
+    assert said in answer.err
+    assert "Hint: " in answer.err
+    assert len(answer.err.splitlines()) <= 5
+    assert not list((fares.root / ".magical").glob("runs/*"))
+
+
+@pytest.mark.slow
+def test_a_value_on_the_line_and_a_step_added_moved_and_removed_run_what_they_concern(fares: Small) -> None:
+    fares.run()
+    on_the_line = ("ingest", "model_data", "long_enough", "featurize")
+    assert [n for n, state in fares.states(split={"seed": 8}).items() if state == "fresh"] == [*on_the_line]
+    before = (fares.root / "workflow.py").read_text()
+    fares.edit("workflow.py", "@workflow", STEP + "@workflow")
+    fares.edit("workflow.py", "    fitted_on,", "    rides = in_euros(rides)\n    fitted_on,")
+    added = fares.run()
+    assert "in_euros" in added.executed
+    assert not {"ingest", "model_data", "long_enough"} & {*added.executed}
+    fares.edit("workflow.py", "    rides = in_euros(rides)\n", "")
+    fares.edit("workflow.py", "long_enough(model_data(ingest(s.source), Ride)", MOVED)
+    moved = fares.run()
+    assert moved["split"].train.equals(added["split"].train)
+    fares.write("workflow.py", before)
+    assert fares.run().executed == []
