@@ -138,7 +138,7 @@ def test_the_first_block_and_features_of_the_project_run_and_score_new_rows(camp
     )
     scored = campaign.process("score", *words, "--json")
     assert scored.returncode == 0, scored.stderr
-    assert json.loads(scored.stdout)["rejects"] is None
+    assert not json.loads(scored.stdout)["rejects"]
     campaign.write("test_own_features.py", own_tests)
     tested = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", cwd=str(campaign.root))
     assert re.search(r"\d\d passed", tested.stdout), tested.stdout
