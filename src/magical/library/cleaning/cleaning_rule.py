@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import polars as pl
 
@@ -13,7 +12,7 @@ from magical.errors import WiringError
 from magical.features import select_columns
 from magical.settings import PositionalFields, TaggedSettings
 
-__all__ = ["Cleaning", "tighten_bounds"]
+__all__ = ["Cleaning"]
 
 
 class Cleaning(PositionalFields, TaggedSettings):
@@ -71,15 +70,7 @@ class Cleaning(PositionalFields, TaggedSettings):
                 f"{self!r} reads {schema.target}, the target of {schema.name}, which no new row has.",
                 hint="clean it in a step of your own with @step(training_only=True).",
             )
-        columns = select_columns(names, schema, self)
-        for column in columns:
-            if types and column.type not in types:
-                raise WiringError(
-                    f"{self!r} reads {column.name}, which must be {' or '.join(types)} but is "
-                    f"{column.type_text}.",
-                    hint=f"choose another column, or give {column.name} another type in {schema.name}.",
-                )
-        return columns
+        return select_columns(names, schema, self, *types)
 
     def require_nullable(self, columns: Iterable[Column], schema: Schema) -> None:
         """Check that columns may be null, since the rule writes null into them.
@@ -94,17 +85,3 @@ class Cleaning(PositionalFields, TaggedSettings):
                     f"{column.type_text}.",
                     hint=f'write {column.name}: {column.type_text} | None, or action="reject".',
                 )
-
-
-def tighten_bounds(column: Column, limits: dict[str, Any]) -> dict[str, Any]:
-    """Return the bounds of a column with these limits where they are tighter.
-
-    Example:
-        >>> tighten_bounds(Column("n", "int", bounds={"ge": 0, "le": 9}), {"ge": 3, "le": 20})
-        {'ge': 3, 'le': 9}
-    """
-    bounds = dict(column.bounds)
-    for name, value in limits.items():
-        known = bounds.get(name, value)
-        bounds[name] = max(known, value) if name in ("ge", "gt") else min(known, value)
-    return bounds

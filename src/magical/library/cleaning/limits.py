@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import polars as pl
 from pydantic import AfterValidator, BeforeValidator, model_validator
@@ -15,9 +15,9 @@ from magical.contracts.schema import Column, Schema
 from magical.contracts.validation import Check, build_column_checks
 from magical.errors import WiringError, join_names
 from magical.features import Columns
-from magical.library.cleaning.cleaning_rule import Cleaning, tighten_bounds
+from magical.library.cleaning.cleaning_rule import Cleaning
 
-__all__ = ["Limit", "Limits"]
+__all__ = ["Limit", "LimitedRule", "Limits", "check_limits"]
 
 
 def _parse_moment(value: Any) -> Any:
@@ -47,7 +47,23 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-class Limits(Cleaning):
+class LimitedRule(Cleaning):
+    """A rule with fields for limits: ``ge``, ``gt``, ``le`` and ``lt``."""
+
+    is_abstract: ClassVar[bool] = True
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The limits that are set, by name."""
+        return {name: value for name in _NAMES if (value := getattr(self, name)) is not None}
+
+    def build_limit_checks(self, column: Column) -> list[Check]:
+        """Build the checks of a contract's bounds: a rule and a contract agree on what a limit means."""
+        plain = Column(column.name, column.type, nullable=True, bounds=self.limits)
+        return build_column_checks(plain, DTYPES[column.type])
+
+
+class Limits(LimitedRule):
     """Limits of numbers or dates; a null passes, and NaN is within no limits.
 
     Attributes:
@@ -86,11 +102,6 @@ class Limits(Cleaning):
             action: Literal["reject", "null", "clip"] = "reject",
         ) -> None: ...
 
-    @property
-    def limits(self) -> dict[str, Any]:
-        """The limits that are set, by name."""
-        return {name: value for name in _NAMES if (value := getattr(self, name)) is not None}
-
     @model_validator(mode="after")
     def _check_limits(self) -> Self:
         check_limits(self.limits)
@@ -105,7 +116,7 @@ class Limits(Cleaning):
             self._check_type(column, schema)
         if self.action == "null":
             self.require_nullable(columns, schema)
-        return schema.with_columns(replace(c, bounds=tighten_bounds(c, self.limits)) for c in columns)
+        return schema.with_columns(replace(c, bounds=_tighten_bounds(c, self.limits)) for c in columns)
 
     def changes(self, schema: Schema) -> tuple[pl.Expr, ...]:
         """Build the columns with nulls or limits in the place of values beyond the limits."""
@@ -115,7 +126,7 @@ class Limits(Cleaning):
         if self.action == "clip":
             return tuple(pl.col(c.name).clip(self.ge, self.le) for c in columns)
         return tuple(
-            pl.when(pl.all_horizontal(k.holds for k in self._build_checks(c))).then(pl.col(c.name))
+            pl.when(pl.all_horizontal(k.holds for k in self.build_limit_checks(c))).then(pl.col(c.name))
             for c in columns
         )
 
@@ -123,12 +134,7 @@ class Limits(Cleaning):
         """Build the checks of the limits."""
         if self.action == "null":
             return ()
-        return tuple(k for c in self.read(schema, names=self.columns) for k in self._build_checks(c))
-
-    def _build_checks(self, column: Column) -> list[Check]:
-        """Build the checks of a contract's bounds: a rule and a contract agree on what a limit means."""
-        plain = Column(column.name, column.type, nullable=True, bounds=self.limits)
-        return build_column_checks(plain, DTYPES[column.type])
+        return tuple(k for c in self.read(schema, names=self.columns) for k in self.build_limit_checks(c))
 
     def _check_type(self, column: Column, schema: Schema) -> None:
         """Raise a WiringError if the limits are no values of the column."""
@@ -142,6 +148,15 @@ class Limits(Cleaning):
                     f"{column.type_text}.",
                     hint=f"give a limit that a value of {column.name} can have.",
                 )
+
+
+def _tighten_bounds(column: Column, limits: dict[str, Any]) -> dict[str, Any]:
+    """Return the bounds of a column with these limits where they are tighter."""
+    bounds = dict(column.bounds)
+    for name, value in limits.items():
+        known = bounds.get(name, value)
+        bounds[name] = max(known, value) if name in ("ge", "gt") else min(known, value)
+    return bounds
 
 
 def check_limits(limits: dict[str, Any]) -> None:
