@@ -18,12 +18,13 @@ from magical.features.indicator import Indicator
 from magical.features.logarithm import Log
 from magical.features.number_range import limit_numbers
 from magical.features.polynomial import Polynomial
-from magical.features.readable_names import TargetMeanNames, name_category, name_outputs
+from magical.features.readable_names import INDICATOR_PREFIX, TargetMeanNames, name_category, name_outputs
 from magical.features.scaling import Scale
 from magical.features.text_measures import Text
 from magical.features.transformer import Transformer
 
 __all__ = [
+    "INDICATOR_PREFIX",
     "Arithmetic",
     "Bin",
     "Columns",
