@@ -112,18 +112,21 @@ def test_identical_runs_agree_and_no_row_is_sampled(ran: Run, fares: Small) -> N
     assert again["predict"].equals(ran["predict"])
 
 
+@pytest.mark.slow
 def test_a_run_returns_its_scores_tables_and_models(ran: Run) -> None:
     assert ran.result["r2"] > 0.9
     assert isinstance(ran["long_enough"], pl.DataFrame)
     assert ran["train"].target == "fare"
 
 
+@pytest.mark.slow
 def test_a_filter_reaches_every_part(ran: Run) -> None:
     parts = ran["split"]
     assert ran["model_data"]["miles"].min() < 1
     assert all(p["miles"].min() >= 1 for p in (parts.train, parts.validation, parts.test))
 
 
+@pytest.mark.slow
 def test_a_regression_keeps_the_names_of_its_features(ran: Run) -> None:
     model = ran["train"]
     assert model.task == "regression"
