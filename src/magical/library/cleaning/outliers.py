@@ -210,11 +210,11 @@ def _require_train(graph: Graph, node: Node) -> None:
 
 
 def _find_parts(graph: Graph, link: Link) -> set[str]:
-    """Return the parts of a split that a value stands on; ``all`` for a split as a whole."""
+    """Return the parts of splits that a value stands on; ``all`` for a split as a whole."""
     source = graph.by_name[link.node]
-    if source.is_split:
-        return {link.item or "all"}
-    return {part for upstream in source.links for part in _find_parts(graph, upstream)}
+    # A part may be split again: train of test is no train.
+    parts = {link.item or "all"} if source.is_split else set()
+    return parts.union(*(_find_parts(graph, upstream) for upstream in source.links))
 
 
 drop_outliers.check_graph = _require_train

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self
 
 import polars as pl
@@ -12,6 +13,7 @@ from magical.contracts.schema import Column, Schema
 from magical.contracts.validation import Check
 from magical.errors import WiringError, join_names
 from magical.features import Columns
+from magical.library.cleaning.cleaning_rule import find_range
 from magical.library.cleaning.limits import LimitedRule, check_limits
 
 __all__ = ["Convert"]
@@ -96,7 +98,7 @@ class Convert(LimitedRule):
         return self
 
     def narrow(self, schema: Schema) -> Schema:
-        """Check the columns, and return the schema as it is."""
+        """Check the columns, and return the schema with the bounds of the converted values."""
         columns = self.read(schema, "float", names=self.columns)
         if self.action == "null":
             self.require_nullable(columns, schema)
@@ -108,7 +110,7 @@ class Convert(LimitedRule):
                     f"{unit.name}: {unit.type_text}.",
                     hint=f"write them as in the Literal, or make {unit.name} a str in {schema.name}.",
                 )
-        return schema
+        return schema.with_columns(replace(c, bounds=self._convert_bounds(c)) for c in columns)
 
     def changes(self, schema: Schema) -> tuple[pl.Expr, ...]:
         """Build the converted columns, and the column of the unit."""
@@ -132,6 +134,15 @@ class Convert(LimitedRule):
         return (
             Check(self.by, f"must be one of {join_names(map(repr, self.units), 6)}", known.fill_null(False)),
         )
+
+    def _convert_bounds(self, column: Column) -> dict[str, float]:
+        """Return the range of converted values; it has its ends, since a value may be rounded to one."""
+        low, high = find_range(column.bounds)
+        ends = (-math.inf if low is None else low, math.inf if high is None else high)
+        factors = self.units.values() or (self.factor,)
+        values = [end * factor + self.offset for factor in factors for end in ends]
+        values += ends if self.limits else ()  # the others stay as they are
+        return {n: v for n, v in (("ge", min(values)), ("le", max(values))) if math.isfinite(v)}
 
     def _convert_within_limits(self, column: Column) -> pl.Expr:
         value = pl.col(column.name)
