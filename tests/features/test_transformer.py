@@ -14,6 +14,7 @@ from magical.features import Encode, Feature, Impute, Scale, Transformer
 from magical.keys.arguments import encode_argument
 from magical.library.preprocessing import plan_pipeline
 from magical.settings import to_json
+from testing.own_features import Limits
 
 TABLE = visitors()
 PCA = "sklearn.decomposition:PCA"
@@ -69,6 +70,11 @@ def test_a_class_of_the_project_is_named_cloned_and_pickled() -> None:
     again = pickle.loads(pickle.dumps(fitted.pipeline))
     assert again.transform(fitted.X).tolist() == fitted.out.to_numpy().tolist()
     assert clone(fitted.pipeline).named_steps["columns"].transformers
+
+
+def test_a_class_that_declares_no_constraints_is_taken_as_it_is() -> None:
+    fitted = fit(TABLE, Transformer("age", uses=Limits))
+    assert fitted.out["age"].max() == pytest.approx(TABLE["age"].quantile(0.95, "linear"))
 
 
 def test_its_code_is_in_the_key() -> None:

@@ -190,7 +190,7 @@ MISFITS: dict[str, tuple[Cleaning, str]] = {
     "a text with limits": (Limits("city", ge=0), "must be int or float or date or datetime but is str"),
     "a date below a number": (Limits("left", ge=3), "ge = 3, and Trip has it as date"),
     "a date below a moment": (Limits("left", le=NOON), "has it as date"),
-    "a moment below a date": (Limits("booked", le=DAY), "has it as datetime"),
+    "a moment below a date": (Limits("booked", le=DAY), "le = .*T00:00:00"),
     "a half where all are whole": (Limits("seats", ge=0.5, action="clip"), "has it as int"),
     "null where it is not allowed": (Limits("tip", le=9, action="null"), "tip: float | None"),
     "a number to be harmonised": (Harmonise("fare"), "must be str but is float"),

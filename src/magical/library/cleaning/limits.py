@@ -140,7 +140,9 @@ class Limits(Cleaning):
                 raise WiringError(
                     f"{self!r} limits {column.name} by {name} = {limit}, and {schema.name} has it as "
                     f"{column.type_text}.",
-                    hint=f"give a limit that a value of {column.name} can have.",
+                    hint=f"give a limit with a time of day: {name} = {limit}T00:00:00."
+                    if column.type == "datetime" and isinstance(limit, dt.date)
+                    else f"give a limit that a value of {column.name} can have.",
                 )
 
 
