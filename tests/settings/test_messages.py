@@ -69,7 +69,7 @@ class Unions(Settings):
 @pytest.mark.parametrize(
     ("values", "text"),
     [
-        ({"rules": [{"kind": "Limits", "columns": "a", "ge": "zero"}]}, "rules.0.ge (in settings.toml) must be int, float, date or datetime, got 'zero'"),
+        ({"rules": [{"kind": "Limits", "columns": "a", "ge": "zero"}]}, "rules.0.ge (in settings.toml) must be int or float or date or datetime, got 'zero'"),
         ({"search": {"C": 3}}, "search.C (in settings.toml) must be a list, such as [3], got 3"),
         ({"search": {"C": {"low": 5, "high": 1}}}, "search.C (in settings.toml): low must be below high"),
         ({"search": {"C": {"low": "a", "high": 1}}}, "search.C.low (in settings.toml) must be int or float, got 'a'"),

@@ -12,7 +12,7 @@ from magical.testing.feature_conformance import FittedFeature, fit_feature
 from magical.testing.suite import find_protocol_promise
 from testing import own_features
 
-FEATURES = [*read_examples(), own_features.Ratio(top="income", bottom="visits"), own_features.Limit("age")]
+FEATURES = [*read_examples(), own_features.Ratio(top="income", bottom="visits"), own_features.Clip("age")]
 
 
 def test_every_kind_is_held_to_the_promises() -> None:

@@ -120,9 +120,7 @@ class Transformer(LearnedFeature):
         params = {n: tuple(v) if n in tuples and isinstance(v, list) else v for n, v in self.params.items()}
         try:
             made = cls(**params)
-            # scikit-learn checks values only in ``fit``, with this method, and a class of the project that
-            # declares nothing to check inherits it.
-            if hasattr(cls, "_parameter_constraints"):
+            if hasattr(made, "_parameter_constraints"):  # scikit-learn checks values only in ``fit``
                 made._validate_params()
         except Exception as error:
             raise WiringError(

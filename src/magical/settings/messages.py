@@ -52,9 +52,9 @@ def _merge_branches(details: Sequence[ErrorDetails], values: Any) -> list[ErrorD
         if any(len(other) > len(place) and other[: len(place)] == place for other in groups):
             continue  # another type came further
         detail = min(group, key=_rank_branch)
-        branches = [str(d["loc"][-1]) for d in group]
-        if len(group) > 1 and all(map(str.isidentifier, branches)) and detail["type"] != "value_error":
-            detail["msg"] = f"Input should be {', '.join(branches[:-1])} or {branches[-1]}"
+        if len(group) > 1 and all(d["type"].endswith(("_parsing", "_type")) for d in group):
+            types = dict.fromkeys(d["type"].partition("_")[0] for d in group)  # such as int_parsing
+            detail["msg"] = f"Input should be {' or '.join(types)}"
         detail["loc"] = place
         merged.append(detail)
     return merged
