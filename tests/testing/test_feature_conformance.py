@@ -48,6 +48,15 @@ class TestLearned(LearnedFeatureConformance):
         return FITTED[repr(feature)]
 
 
+def test_a_project_that_is_loaded_meanwhile_breaks_no_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Feature.kinds, "Ratio", own_features.Ratio)  # puts it back at the end
+    again = type("Ratio", (own_features.Ratio,), {"__module__": own_features.__name__})
+    assert Feature.kinds["Ratio"] is again, "as if its module were imported a second time"
+    suite, feature = FeatureConformance(), own_features.Ratio(top="income", bottom="visits")
+    suite.test_its_settings_survive_json(feature)
+    suite.test_a_kind_is_found_by_its_name(feature)
+
+
 BROKEN = """
 import pytest
 from feature_examples import Shopper
