@@ -30,6 +30,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Small:
     return houses
 
 
+@pytest.mark.slow
 def test_the_design_holds_together(tmp_path: Path) -> None:
     checked = command("check", "--project", str(copy_example(tmp_path / "house_prices").root))
     assert (checked.code, checked.out) == (0, "house_prices: nothing found.\n")
