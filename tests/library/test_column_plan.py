@@ -114,4 +114,7 @@ def test_blocks_of_one_treatment_are_one_however_many_columns() -> None:
     ]
     (block,) = [b for b in plan_blocks(counts, [Scale("*", "robust")], schema, context) if b.name[0] == "n"]
     assert block.columns == ["income", "age", "kids"]
+    # One name to search, also of texts and closed sets together.
+    blocks = plan_blocks(counts, [Encode(["city", "grade", "level"], "target")], schema, context)
+    assert [b.columns for b in blocks if b.name[:6] == "target"] == [["city", "grade", "level"]]
     assert plan_selection(features, context) == []
