@@ -107,7 +107,7 @@ def test_each_selector_of_the_table_selects(household: type[Contract]) -> None:
 
 OWN_SETTINGS = """
     {kind = "Ratio", top = "spent", bottom = "family_size"},
-    {kind = "Limit", columns = "num_*"},
+    {kind = "Clip", columns = "num_*"},
 ]
 """
 
@@ -126,7 +126,7 @@ def test_the_first_block_and_features_of_the_project_run_and_score_new_rows(camp
     assert done.returncode == 0, done.stderr
     run = campaign.load().run()
     assert "spent_per_family_size" in run["featurize"].columns
-    assert "Limits" in {type(value).__name__ for value in run["transform"].get_params().values()}
+    assert "Clipper" in {type(value).__name__ for value in run["transform"].get_params().values()}
     new = campaign.root / "data" / "new_customers.csv"
     words = (
         "--model",

@@ -158,3 +158,6 @@ def test_a_constant_has_a_value_and_nothing_else_has() -> None:
         with pytest.raises(ValidationError, match="'constant' needs a value, and no other way has one"):
             Impute("income", **fields)
     assert Impute("income", "constant", 0).value == 0
+    for value in (float("nan"), float("-inf")):
+        with pytest.raises(ValidationError, match="would be missing itself; give a finite number"):
+            Impute("income", "constant", value)

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 
 from features.fitting import fit, list_blocks, visitors
 from magical.errors import MagicalError, SettingsError, WiringError
@@ -30,6 +30,17 @@ class Halves:
 
     def transform(self, X: Any) -> Any:
         return np.asarray(X, dtype=float).sum(axis=1) / self.by
+
+
+class Tenths(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """A transformer of the project by scikit-learn's base classes, without constraints of its parameters."""
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        self.n_features_in_ = np.shape(X)[1]
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return np.asarray(X) / 10
 
 
 class NoTransform:
@@ -69,6 +80,11 @@ def test_a_class_of_the_project_is_named_cloned_and_pickled() -> None:
     again = pickle.loads(pickle.dumps(fitted.pipeline))
     assert again.transform(fitted.X).tolist() == fitted.out.to_numpy().tolist()
     assert clone(fitted.pipeline).named_steps["columns"].transformers
+
+
+def test_a_class_of_the_project_may_have_the_base_classes_of_scikit_learn() -> None:
+    out = fit(TABLE, Transformer("kids", uses=Tenths)).out
+    assert out["kids"].to_numpy() == pytest.approx(TABLE["kids"].to_numpy() / 10)
 
 
 def test_its_code_is_in_the_key() -> None:

@@ -41,7 +41,7 @@ from magical.features import (
 )
 from magical.library import featurize, linear, model_data, transform
 from magical.library.part_transformer import TransformedParts
-from magical.library.pipeline_columns import find_pipeline_inputs
+from magical.library.pipeline_inputs import find_pipeline_inputs
 from magical.library.prediction_task import infer_task, make_examples
 from magical.library.preprocessing import plan_pipeline
 from magical.library.scorer.code_bundle import list_modules

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -68,6 +69,8 @@ class Impute(LearnedFeature):
     def _check_value(self) -> Self:
         if (self.how == "constant") != (self.value is not None):
             raise ValueError("how = 'constant' needs a value, and no other way has one")
+        if isinstance(self.value, float) and not math.isfinite(self.value):
+            raise ValueError(f"value = {self.value:g} would be missing itself; give a finite number")
         return self
 
     @property

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["limit_numbers"]
+from magical.contracts.model import LARGEST_NUMBER
 
-_LARGEST = float(np.finfo(np.float32).max)
+__all__ = ["limit_numbers"]
 
 
 def limit_numbers(values: Any) -> Any:
@@ -20,6 +20,6 @@ def limit_numbers(values: Any) -> Any:
         >>> limit_numbers(np.array([[1.0, -np.inf, 1e300]])).tolist()
         [[1.0, -3.4028234663852886e+38, 3.4028234663852886e+38]]
     """
-    if not values.size or (values.max() <= _LARGEST and values.min() >= -_LARGEST):
+    if not values.size or (values.max() <= LARGEST_NUMBER and values.min() >= -LARGEST_NUMBER):
         return values  # the usual case, without a copy
-    return np.clip(values, -_LARGEST, _LARGEST)
+    return np.clip(values, -LARGEST_NUMBER, LARGEST_NUMBER)

@@ -120,8 +120,8 @@ class Transformer(LearnedFeature):
         params = {n: tuple(v) if n in tuples and isinstance(v, list) else v for n, v in self.params.items()}
         try:
             made = cls(**params)
-            # scikit-learn checks values only in ``fit``, with this method.
-            getattr(made, "_validate_params", lambda: None)()
+            if hasattr(made, "_parameter_constraints"):  # scikit-learn checks values only in ``fit``
+                made._validate_params()
         except Exception as error:
             raise WiringError(
                 f"{self!r}: {self.uses} refuses its params: {safe_text(error)}",

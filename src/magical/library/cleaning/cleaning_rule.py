@@ -75,15 +75,7 @@ class Cleaning(PositionalFields, TaggedSettings):
                 f"{self!r} reads {schema.target}, the target of {schema.name}, which no new row has.",
                 hint="clean it in a step of your own with @step(training_only=True).",
             )
-        columns = select_columns(names, schema, self)
-        for column in columns:
-            if types and column.type not in types:
-                raise WiringError(
-                    f"{self!r} reads {column.name}, which must be {' or '.join(types)} but is "
-                    f"{column.type_text}.",
-                    hint=f"choose another column, or give {column.name} another type in {schema.name}.",
-                )
-        return columns
+        return select_columns(names, schema, self, *types)
 
     def require_nullable(self, columns: Iterable[Column], schema: Schema) -> None:
         """Check that columns may be null, since the rule writes null into them.

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from magical.contracts.schema import Column, Schema
 from magical.contracts.validation import Check
 from magical.errors import WiringError, join_names
-from magical.features import Columns
+from magical.features import Columns, to_tuple
 from magical.library.cleaning.cleaning_rule import Cleaning
 from magical.library.cleaning.spelling_distance import find_nearest
 
@@ -54,7 +54,7 @@ class Harmonise(Cleaning):
 
     columns: Columns
     map: dict[str, str] = Field(default_factory=dict)
-    missing: Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)] = ()
+    missing: Annotated[tuple[str, ...], BeforeValidator(to_tuple)] = ()
     case: Case | None = None
     strip: bool = True
     strip_accents: bool = False

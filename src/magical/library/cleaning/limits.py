@@ -6,7 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import polars as pl
 from pydantic import AfterValidator, BeforeValidator, model_validator
@@ -18,7 +18,7 @@ from magical.errors import WiringError, join_names
 from magical.features import Columns
 from magical.library.cleaning.cleaning_rule import Cleaning, Int64, find_range, tighten_bounds
 
-__all__ = ["Limit", "Limits"]
+__all__ = ["Limit", "LimitedRule", "Limits", "check_limits"]
 
 
 def _parse_moment(value: Any) -> Any:
@@ -48,7 +48,23 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-class Limits(Cleaning):
+class LimitedRule(Cleaning):
+    """A rule with fields for limits: ``ge``, ``gt``, ``le`` and ``lt``."""
+
+    is_abstract: ClassVar[bool] = True
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The limits that are set, by name."""
+        return {name: value for name in _NAMES if (value := getattr(self, name)) is not None}
+
+    def build_limit_checks(self, column: Column) -> list[Check]:
+        """Build the checks of a contract's bounds: a rule and a contract agree on what a limit means."""
+        plain = Column(column.name, column.type, nullable=True, bounds=self.limits)
+        return build_column_checks(plain, DTYPES[column.type])
+
+
+class Limits(LimitedRule):
     """Limits of numbers or dates; a null passes, and NaN is within no limits.
 
     Attributes:
@@ -87,11 +103,6 @@ class Limits(Cleaning):
             action: Literal["reject", "null", "clip"] = "reject",
         ) -> None: ...
 
-    @property
-    def limits(self) -> dict[str, Any]:
-        """The limits that are set, by name."""
-        return {name: value for name in _NAMES if (value := getattr(self, name)) is not None}
-
     @model_validator(mode="after")
     def _check_limits(self) -> Self:
         check_limits(self.limits)
@@ -116,7 +127,7 @@ class Limits(Cleaning):
         if self.action == "clip":
             return tuple(pl.col(c.name).clip(self.ge, self.le) for c in columns)
         return tuple(
-            pl.when(pl.all_horizontal(k.holds for k in self._build_checks(c))).then(pl.col(c.name))
+            pl.when(pl.all_horizontal(k.holds for k in self.build_limit_checks(c))).then(pl.col(c.name))
             for c in columns
         )
 
@@ -124,12 +135,7 @@ class Limits(Cleaning):
         """Build the checks of the limits."""
         if self.action == "null":
             return ()
-        return tuple(k for c in self.read(schema, names=self.columns) for k in self._build_checks(c))
-
-    def _build_checks(self, column: Column) -> list[Check]:
-        """Build the checks of a contract's bounds: a rule and a contract agree on what a limit means."""
-        plain = Column(column.name, column.type, nullable=True, bounds=self.limits)
-        return build_column_checks(plain, DTYPES[column.type])
+        return tuple(k for c in self.read(schema, names=self.columns) for k in self.build_limit_checks(c))
 
     def _tighten(self, column: Column, schema: Schema) -> dict[str, Any]:
         """Return the bounds of a column after the rule; raise a WiringError if no value is within them."""

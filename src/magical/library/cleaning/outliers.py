@@ -9,14 +9,13 @@ from typing import Any, Literal, TypeVar
 import polars as pl
 
 from magical.contracts.contract import Contract
-from magical.contracts.promises import Frame, contract_of
+from magical.contracts.promises import Frame, contract_of, require_schema
 from magical.contracts.schema import Schema
 from magical.errors import WiringError, did_you_mean, shorten
 from magical.events import emit, keep
 from magical.features import Columns
 from magical.graph import Graph, Node
 from magical.library.cleaning.cleaned_rows import keep_rows
-from magical.library.cleaning.cleaning_steps import require_schema
 from magical.library.cleaning.duplicates import select_with_target
 from magical.library.remarks import warn
 from magical.refs import Link, find_links

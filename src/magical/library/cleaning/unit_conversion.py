@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import polars as pl
 from pydantic import Field, model_validator
 
-from magical.contracts.dtypes import DTYPES
 from magical.contracts.schema import Column, Schema
-from magical.contracts.validation import Check, build_column_checks
+from magical.contracts.validation import Check
 from magical.errors import WiringError, join_names
 from magical.features import Columns
-from magical.library.cleaning.cleaning_rule import Cleaning, find_range
-from magical.library.cleaning.limits import check_limits
+from magical.library.cleaning.cleaning_rule import find_range
+from magical.library.cleaning.limits import LimitedRule, check_limits
 
 __all__ = ["Convert"]
 
 
-class Convert(Cleaning):
+class Convert(LimitedRule):
     """Numbers in one unit: ``value * factor + offset``, or the factor of the row's unit.
 
     With ``units`` and ``by``, the unit's column then says the unit whose factor is 1. A value whose unit is
@@ -78,12 +77,6 @@ class Convert(Cleaning):
     def base(self) -> str:
         """The unit whose factor is 1; empty if there are no units."""
         return next((unit for unit, factor in self.units.items() if factor == 1), "")
-
-    @property
-    def limits(self) -> dict[str, Any]:
-        """The limits that are set, by name."""
-        names = ("ge", "gt", "le", "lt")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     @model_validator(mode="after")
     def _check_factors(self) -> Self:
@@ -156,6 +149,5 @@ class Convert(Cleaning):
         converted = value * self.factor + self.offset
         if not self.limits:
             return converted
-        plain = Column(column.name, "float", nullable=True, bounds=self.limits)
-        within = [check.holds for check in build_column_checks(plain, DTYPES["float"])]
+        within = [check.holds for check in self.build_limit_checks(column)]
         return pl.when(pl.all_horizontal(within)).then(converted).otherwise(value).alias(column.name)
