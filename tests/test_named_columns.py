@@ -126,6 +126,16 @@ def of_a_list_that_changes(train: Frame[C]) -> Pipeline:
     return make_pipeline(ColumnTransformer([("a", StandardScaler(), numbers)]))
 
 
+def drop_one(columns: list[str]) -> None:
+    columns.remove("aeg")
+
+
+def of_a_list_that_a_function_changes(train: Frame[C]) -> Pipeline:
+    numbers = ["income", "aeg"]
+    drop_one(numbers)
+    return make_pipeline(ColumnTransformer([("a", StandardScaler(), numbers)]))
+
+
 def of_what_there_is(train: Frame[C]) -> Pipeline:
     if "aeg" in train.columns:
         return make_pipeline(ColumnTransformer([("a", StandardScaler(), ["aeg"])]))
@@ -156,6 +166,7 @@ def of_a_part_that_is_not_used(train: Frame[C]) -> Pipeline:
         of_columns_made_in_a_block,
         of_a_loop,
         of_a_list_that_changes,
+        of_a_list_that_a_function_changes,
         of_what_there_is,
         of_a_choice,
         of_an_argument,

@@ -231,13 +231,19 @@ class _Body:
                 texts = value if isinstance(value, (list, tuple)) else [value]
                 yield from (text for text in texts if isinstance(text, str))
 
+    def _may_change(self, user: ast.AST) -> bool:
+        """Return True if what uses a list may change it: its method, or a function that is not known."""
+        if isinstance(user, ast.Call):
+            return self._find_name(user) not in _PLACES
+        return isinstance(user, (ast.Attribute, ast.Subscript))
+
     def _resolve(self, node: ast.expr) -> ast.expr:
         """Return the expression of a local name that is assigned once and only read, else the node itself."""
         if not isinstance(node, ast.Name) or node.id in self._parameters or self._stores[node.id] != 1:
             return node
         parents = [self._parents[n] for n in self._reads if n.id == node.id]
-        if any(isinstance(p, (ast.Attribute, ast.Subscript)) for p in parents):
-            return node  # a method may change it
+        if any(map(self._may_change, parents)):
+            return node
         for assignment in (n for n in self._nodes if isinstance(n, ast.Assign)):
             target = assignment.targets[0]
             if isinstance(target, ast.Name) and target.id == node.id and not self._is_conditional(assignment):

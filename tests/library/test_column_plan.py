@@ -45,7 +45,6 @@ def test_a_block_is_named_by_what_is_done_otherwise() -> None:
         "truths_most_frequent",
         "hash_most_frequent",
         "count_most_frequent",
-        "hash_most_frequent_2",
     ]
 
 
@@ -113,4 +112,7 @@ def test_columns_of_one_treatment_share_a_block_however_it_is_listed() -> None:
     apart = [Impute("income", "nearest"), Impute(["age", "kids"], "nearest")]
     names = [b.name for b in plan_blocks(counts, apart, schema, context)]
     assert names[:2] == ["numbers_nearest", "numbers_nearest_2"], "what is filled from others is apart"
+    # One name to search, also of texts and closed sets together.
+    blocks = plan_blocks(counts, [Encode(["city", "grade", "level"], "target")], schema, context)
+    assert [b.columns for b in blocks if b.name[:6] == "target"] == [["city", "grade", "level"]]
     assert plan_selection(alike, context) == []

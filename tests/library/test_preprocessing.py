@@ -159,6 +159,38 @@ def test_what_is_kept_for_the_eye_has_names(run: Run) -> None:
     assert {"age", "age is missing", "city=Rome", "born"} <= set(shown.columns)
 
 
+class FirstRows:
+    """A transformer that loses rows."""
+
+    def fit(self, X: Any, y: Any = None) -> "FirstRows":
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return np.asarray(X)[:5]
+
+
+class Words(FirstRows):
+    """A transformer that makes texts."""
+
+    def transform(self, X: Any) -> Any:
+        return np.full((len(X), 1), "many", dtype=object)
+
+
+@pytest.mark.parametrize(
+    ("uses", "params", "reason"),
+    [
+        (FirstRows, {}, "first_rows made an array of shape (5, 1) of 300 rows"),
+        (Words, {}, "could not convert string to float: 'many'"),
+        ("sklearn.decomposition:PCA", {"n_components": 5}, "n_components=5 must be between 0 and"),
+    ],
+)
+def test_what_cannot_be_fitted_is_said_in_words(uses: Any, params: Any, reason: str, run: Run) -> None:
+    with pytest.raises(BrokenPromise) as caught:
+        transform(people(), (Transformer("income", uses, params),))
+    assert str(caught.value).startswith("the preprocessing cannot be fitted.\n  ValueError: ")
+    assert reason in str(caught.value)
+
+
 def test_a_listed_feature_that_was_not_added_is_warned_of(run: Run) -> None:
     transform(people(), (Log("income"),))
     assert any("train lacks columns that the features add: log_income;" in w for w in run.warnings)

@@ -20,6 +20,7 @@ def limit_numbers(values: Any) -> Any:
         >>> limit_numbers(np.array([[1.0, -np.inf, 1e300]])).tolist()
         [[1.0, -3.4028234663852886e+38, 3.4028234663852886e+38]]
     """
+    values = np.asarray(values, dtype=float)  # texts, which a transformer may leave, are an error here
     if not values.size or (values.max() <= LARGEST_NUMBER and values.min() >= -LARGEST_NUMBER):
         return values  # the usual case, without a copy
     return np.clip(values, -LARGEST_NUMBER, LARGEST_NUMBER)

@@ -43,7 +43,7 @@ class _Treatment(NamedTuple):
 
     Attributes:
         kind: one of ``_KINDS``.
-        is_closed: True for a closed set that is encoded, since its values have an order.
+        is_closed: True for a closed set whose encoding may have the order of its values.
     """
 
     kind: str
@@ -165,7 +165,9 @@ class _Plan:
         if counts.column.type in ("date", "datetime"):
             return _Treatment("dates", False, impute, encode, scale)
         if encode is not None:
-            return _Treatment("encoded", bool(counts.column.choices), impute, encode, scale)
+            how = getattr(self.features[encode], "how", "ordinal")
+            is_closed = how == "ordinal" and bool(counts.column.choices)
+            return _Treatment("encoded", is_closed, impute, encode, scale)
         if counts.is_category:
             kind = "few" if counts.distinct <= MAX_ONE_HOT else "many"
         else:

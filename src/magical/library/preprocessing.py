@@ -16,6 +16,7 @@ from magical.features import Feature, LearnedFeature, PlanContext, limit_numbers
 from magical.library.column_plan import build_pipeline, plan_blocks, plan_selection
 from magical.library.feature_lineage import find_missing_columns, tabulate_features, trace_features
 from magical.library.left_out_columns import find_usable_columns, report_left_out
+from magical.library.part_transformer import name_failures
 from magical.library.pipeline_inputs import find_pipeline_inputs
 from magical.library.prediction_task import Task, infer_task, make_examples
 from magical.library.remarks import log_warnings, warn
@@ -163,7 +164,7 @@ def _keep_preview(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: S
     from sklearn.base import clone
 
     X, y = make_examples(train, task, find_pipeline_inputs(pipeline, schema))
-    with log_warnings():
+    with log_warnings(), name_failures("the preprocessing", {}):
         fitted = clone(pipeline)
         values = np.asarray(fitted.fit_transform(X, y))[:PREVIEW_ROWS]
     names = map(str, fitted.get_feature_names_out())

@@ -44,14 +44,14 @@ class NamedOutputs(TransformerMixin, BaseEstimator):
             made = self.fitted_.fit_transform(X, y)
         else:
             made = self.fitted_.fit(X, y).transform(X)
-        made = _to_columns(made)
+        made = self._to_columns(made, np.shape(X)[0])
         self.width_ = made.shape[1]
         return made
 
     def transform(self, X: Any) -> Any:
         """Transform by the fitted copy."""
         check_is_fitted(self)
-        return _to_columns(self.fitted_.transform(X))
+        return self._to_columns(self.fitted_.transform(X), np.shape(X)[0])
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray[Any, Any]:
         """Name the columns."""
@@ -61,8 +61,9 @@ class NamedOutputs(TransformerMixin, BaseEstimator):
             names = [f"{self.name}{i}" for i in range(self.width_)]
         return np.array(names, dtype=object)
 
-
-def _to_columns(made: Any) -> Any:
-    """Turn one dimension into one column; leave a sparse matrix as it is."""
-    made = made if hasattr(made, "tocsr") else np.asarray(made)
-    return made.reshape(-1, 1) if made.ndim == 1 else made
+    def _to_columns(self, made: Any, rows: int) -> Any:
+        """Turn one dimension into one column; refuse another number of rows than there were."""
+        made = made if hasattr(made, "tocsr") else np.asarray(made)
+        if np.shape(made)[:1] != (rows,):
+            raise ValueError(f"{self.name} made an array of shape {np.shape(made)} of {rows:,} rows")
+        return made.reshape(-1, 1) if made.ndim == 1 else made
