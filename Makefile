@@ -31,7 +31,7 @@ demo: venv ## run the example in examples/campaign, from a raw file to a registe
 	$(BIN)/magical run --project examples/campaign $(ARGS)
 
 score: demo ## score new customers by the model that demo has registered
-	$(BIN)/magical score --project examples/campaign --model campaign@champion \
+	$(BIN)/magical score --project examples/campaign --model campaign@champion --replace \
 		--input examples/campaign/data/new_customers.csv --output examples/campaign/predictions.parquet
 	@echo; $(BIN)/magical look examples/campaign/predictions.parquet
 

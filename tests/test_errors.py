@@ -387,6 +387,7 @@ def test_exit_codes() -> None:
 
 def test_words_for_what_is_unknown() -> None:
     assert did_you_mean("clena", ["clean", "split"]) == "did you mean 'clean'? There are: clean, split."
+    assert did_you_mean("c", ["C", "solver"]) == "did you mean 'C'? There are: C, solver."
     assert did_you_mean("zzz", ["clean"]) == "there are: clean."
     assert did_you_mean("zzz", []) == "there are none."
     assert join_names(range(20)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 8 more"

@@ -42,7 +42,7 @@ class CampaignSettings(Settings):
     features: tuple[Feature, ...] = (
         Log(["income", "spent", "mnt_*"]),
         Arithmetic("basket", "spent / purchases"),
-        Cross(["education", "marital_status"]),
+        Cross("education", "marital_status"),
         Polynomial(["recency", "years_enrolled"], interactions_only=True),
         Encode("education", "ordinal"),  # fitted in the Pipeline, as all that learns from rows
     )

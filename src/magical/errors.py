@@ -210,8 +210,9 @@ def did_you_mean(name: str, known: Sequence[str], aliases: Sequence[str] = ()) -
     """
     if not known:
         return "there are none."
-    near = difflib.get_close_matches(name, [*known, *aliases], n=1, cutoff=0.6)
-    question = f"did you mean {near[0]!r}? " if near else ""
+    names = {n.casefold(): n for n in (*aliases, *known)}
+    near = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.6)
+    question = f"did you mean {names[near[0]]!r}? " if near else ""
     return f"{question}There are: {join_names(known)}." if question else f"there are: {join_names(known)}."
 
 

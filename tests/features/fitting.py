@@ -16,7 +16,7 @@ from magical import Contract, Id, Target, contract_of
 from magical.contracts.model import to_canonical_frame
 from magical.features import Feature
 from magical.library import model_data
-from magical.library.pipeline_columns import find_pipeline_inputs
+from magical.library.pipeline_inputs import find_pipeline_inputs
 from magical.library.prediction_task import infer_task, make_examples
 from magical.library.preprocessing import plan_pipeline
 

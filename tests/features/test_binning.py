@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from magical.added_names import name_bins
 from magical.contracts.schema import Column, Schema
+from magical.derived_names import name_bins
 from magical.errors import WiringError
 from magical.features import Bin, PlanContext
 

@@ -96,3 +96,8 @@ def test_it_is_shown_as_it_is_written() -> None:
 def test_impossible_edges_are_refused(edges: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="income"):
         Cross.model_validate({"columns": ["education", "income"], "edges": edges})
+
+
+def test_the_parts_may_be_given_one_by_one() -> None:
+    assert Cross("a", "b", edges={"b": [1]}) == Cross(["a", "b"], edges={"b": [1]})
+    assert Cross("mnt_*") == Cross(columns="mnt_*")

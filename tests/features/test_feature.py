@@ -142,7 +142,7 @@ def read_settings(file: str, *line: str) -> tuple[Feature, ...]:
         ('{kind="bin", columns="income", quantiles=4, output="ordinal"}', Bin("income", (), 4, "ordinal")),
         (
             '{kind="Cross", columns=["city", "kids"], edges={kids=[1]}}',
-            Cross(["city", "kids"], {"kids": (1,)}),
+            Cross(["city", "kids"], edges={"kids": (1,)}),
         ),
         ('{kind="date_parts", columns="role:time", cyclic=true}', DateParts("role:time", cyclic=True)),
         ('{kind="Polynomial", columns="type:number", degree=3}', Polynomial("type:number", 3)),

@@ -83,6 +83,14 @@ def test_the_examples_draw_on_the_contract_of_the_campaign(household: type[Contr
     assert any(f.find_columns(schema) for f in features if isinstance(f, LearnedFeature))
 
 
+def test_the_lines_of_the_readme_draw_on_the_contract_of_the_campaign(household: type[Contract]) -> None:
+    text = (PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```toml\n(features = .*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(with_features(schema_of(household), features_of(block)).names) > len(
+        schema_of(household).names
+    )
+
+
 def test_the_examples_of_experiments_are_settings() -> None:
     read = TypeAdapter(tuple[Experiment, ...]).validate_python(
         tomllib.loads(blocks("toml")[3])["experiments"]
@@ -99,7 +107,7 @@ def test_each_selector_of_the_table_selects(household: type[Contract]) -> None:
 
 OWN_SETTINGS = """
     {kind = "Ratio", top = "spent", bottom = "family_size"},
-    {kind = "Limit", columns = "num_*"},
+    {kind = "Clip", columns = "num_*"},
 ]
 """
 
@@ -118,7 +126,7 @@ def test_the_first_block_and_features_of_the_project_run_and_score_new_rows(camp
     assert done.returncode == 0, done.stderr
     run = campaign.load().run()
     assert "spent_per_family_size" in run["featurize"].columns
-    assert "Limits" in {type(value).__name__ for value in run["transform"].get_params().values()}
+    assert "Clipper" in {type(value).__name__ for value in run["transform"].get_params().values()}
     new = campaign.root / "data" / "new_customers.csv"
     words = (
         "--model",
@@ -130,7 +138,7 @@ def test_the_first_block_and_features_of_the_project_run_and_score_new_rows(camp
     )
     scored = campaign.process("score", *words, "--json")
     assert scored.returncode == 0, scored.stderr
-    assert json.loads(scored.stdout)["rejects"] is None
+    assert not json.loads(scored.stdout)["rejects"]
     campaign.write("test_own_features.py", own_tests)
     tested = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", cwd=str(campaign.root))
     assert re.search(r"\d\d passed", tested.stdout), tested.stdout

@@ -61,6 +61,7 @@ def test_the_nearest_rows_are_near_on_the_scale_of_each_column() -> None:
     assert fitted.out["income"][11] == pytest.approx(11 % 5 * 1e-3, abs=2e-6)
 
 
+@pytest.mark.slow_except("nearest")
 @pytest.mark.parametrize("how", ["nearest", "iterative"])
 def test_the_others_fill_a_gap_better_than_the_median(how: Any) -> None:
     table = visitors().with_columns(age=pl.col("income").fill_null(50).cast(pl.Int64))
@@ -75,6 +76,7 @@ def test_the_others_fill_a_gap_better_than_the_median(how: Any) -> None:
     assert miss(Impute(["income", "age"], how)) < 0.5 * miss()
 
 
+@pytest.mark.slow_except("nearest")
 @pytest.mark.parametrize("how", ["median", "most_frequent", "nearest", "iterative"])
 def test_a_column_that_is_empty_in_a_fold_is_kept(how: Any) -> None:
     fitted = fit(TABLE, Impute(["income", "age"], how))

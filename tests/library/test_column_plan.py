@@ -102,19 +102,18 @@ def test_added_columns_come_after_imputation_and_after_scaling_where_they_ask_fo
     assert f"{TABLE['income'].median():.3g}"[:2] in bins[0], "edges are of the unscaled column"
 
 
-def test_blocks_of_one_treatment_are_one_however_many_columns() -> None:
+def test_columns_of_one_treatment_share_a_block_however_it_is_listed() -> None:
     schema = schema_of(Visitor)
     counts = find_usable_columns(TABLE, schema).used
     context = PlanContext("binary", 200)
-    features = [Scale(n, "robust") for n in ("income", "age", "kids")]
-    assert [b.name for b in plan_blocks(counts, features, schema, context)][:3] == [
-        "numbers_robust",
-        "numbers_robust_2",
-        "numbers_robust_3",
-    ]
-    (block,) = [b for b in plan_blocks(counts, [Scale("*", "robust")], schema, context) if b.name[0] == "n"]
-    assert block.columns == ["income", "age", "kids"]
+    alike = [Scale(n, "robust") for n in ("income", "age", "kids")]
+    for features in (alike, [Scale(["income", "age", "kids"], "robust")]):
+        found = [b for b in plan_blocks(counts, features, schema, context) if b.name.startswith("numbers")]
+        assert [(b.name, b.columns) for b in found] == [("numbers_robust", ["income", "age", "kids"])]
+    apart = [Impute("income", "nearest"), Impute(["age", "kids"], "nearest")]
+    names = [b.name for b in plan_blocks(counts, apart, schema, context)]
+    assert names[:2] == ["numbers_nearest", "numbers_nearest_2"], "what is filled from others is apart"
     # One name to search, also of texts and closed sets together.
     blocks = plan_blocks(counts, [Encode(["city", "grade", "level"], "target")], schema, context)
     assert [b.columns for b in blocks if b.name[:6] == "target"] == [["city", "grade", "level"]]
-    assert plan_selection(features, context) == []
+    assert plan_selection(alike, context) == []

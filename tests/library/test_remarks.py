@@ -3,11 +3,13 @@
 import threading
 import warnings
 
+import numpy as np
 import pytest
 
 from library.conftest import Run
 from magical.events import Progress
 from magical.library.remarks import log_warnings, progress, warn
+from magical.transformers import QuantileBins
 
 
 def test_outside_a_run_nothing_happens(capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,6 +32,12 @@ def test_a_warning_is_told_once(run: Run) -> None:
         for _ in range(3):
             warnings.warn("did not\n converge", RuntimeWarning, stacklevel=1)
     assert run.warnings == ["RuntimeWarning: did not converge"]
+
+
+def test_equal_quantiles_are_no_news(run: Run) -> None:
+    with log_warnings():
+        QuantileBins(4).fit(np.array([[1.0], [1.0], [1.0], [2.0]]))
+    assert run.warnings == []
 
 
 def test_warnings_are_as_they_were_afterwards() -> None:

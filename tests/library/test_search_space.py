@@ -78,11 +78,6 @@ def test_a_name_that_no_parameter_can_have_is_refused(name: str) -> None:
         Choice.model_validate({"search": {name: [1]}})
 
 
-def test_a_range_takes_two_ends() -> None:
-    with pytest.raises(TypeError, match="Range takes two ends, low and high, got 3 values"):
-        Range(1, 2, 3)  # type: ignore[call-arg, misc]
-
-
 @given(seed=st.integers(0, 1000))
 def test_what_is_drawn_is_what_may_be_taken(seed: int) -> None:
     for space in MIXED.values():

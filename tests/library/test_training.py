@@ -190,6 +190,20 @@ def test_a_search_overrides_and_extends_the_space_of_the_experiment() -> None:
         assert found.items() <= estimator.get_params().items()
 
 
+def test_the_order_in_which_a_search_is_written_changes_no_result() -> None:
+    rows = houses()
+    search: Any = {
+        "tol": Range(1e-6, 1e-3, log=True),
+        "alpha": Range(1.0, 60.0),
+        "fit_intercept": (True, False),
+    }
+    one, other = (
+        tune(rows, rows, transform(rows), linear(trials=6, search=dict(items)))
+        for items in (search.items(), reversed(search.items()))
+    )
+    assert one.chosen == other.chosen
+
+
 def test_a_search_of_one_choice_each_changes_no_result() -> None:
     rows = people()
     plain = tune(rows, rows, transform(rows), linear(trials=6))

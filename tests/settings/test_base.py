@@ -130,8 +130,8 @@ def test_each_kind_is_told_by_its_class() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ({"radius": 1}, "a Shape needs a kind: Circle, Square, Big, Log"),
-        ({}, "a Shape needs a kind"),
+        ({"radius": 1}, "each Shape needs a kind: Circle, Square, Big, Log"),
+        ({}, "each Shape needs a kind"),
         ({"kind": "Circel"}, "there is no Shape 'Circel'; did you mean 'Circle'"),
         ({"kind": "Circle", "side": 1}, "side"),
         ({"kind": 3}, "there is no Shape 3"),

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from magical.errors import SettingsError
-from magical.settings import FunctionReference, Settings, to_json
+from magical.settings import ClassReference, FunctionReference, Settings, to_json
 
 
 class Uses(Settings):
@@ -83,3 +83,18 @@ def test_a_module_that_fails_is_said_with_the_reason(
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     with pytest.raises(SettingsError, match=f"fails_at_import:anything cannot be imported: {words}"):
         FunctionReference("fails_at_import:anything").load()
+
+
+def test_a_class_is_referred_to_as_a_function_is() -> None:
+    assert ClassReference(f"{__name__}:Uses").load() is Uses
+    for text, words in (
+        (f"{__name__}:Use", "There is no class"),
+        (f"{__name__}:double", "double is no class"),
+        ("not_yet_there:Anything", "The class not_yet_there:Anything cannot be imported"),
+    ):
+        with pytest.raises(SettingsError, match=words) as caught:
+            ClassReference(text).load()
+        assert caught.value.hint
+    with pytest.raises(SettingsError) as caught:
+        ClassReference("sklearn.decomposition:PCAA").load()
+    assert "did you mean 'PCA'?" in caught.value.hint, "though another module defines it"

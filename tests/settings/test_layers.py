@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from layered_settings import FILE, PROFILE, Boosting, Budget, Deep, Linear, Whole, line, load
 from magical.errors import SettingsError
-from magical.library import Metric
+from magical.library import Experiment, Metric, linear
 from magical.settings import Settings, to_json
 from magical.settings.layers import COMMAND_LINE, Layer, load_settings, read_toml
 from projects import Small, is_well_worded
@@ -85,6 +85,25 @@ def test_a_text_alone_is_a_member_of_that_name() -> None:
     ]
     wanted = Measured(metrics=(Metric("roc_auc"), Metric("log_loss", weights="amount")))
     assert load_settings(Measured, layers).settings == wanted
+
+
+class Tried(Settings):
+    """Settings with members that are called by their kinds."""
+
+    experiments: tuple[Experiment, ...] = ()
+
+
+@pytest.mark.parametrize("member", ["linear", {"kind": "linear"}, {"kind": "Linear"}])
+def test_a_member_without_a_name_is_called_by_its_kind(member: object) -> None:
+    layers = [
+        Layer(FILE, {"experiments": [member, "boosting", {"kind": "boosting", "trials": 3}]}),
+        Layer(COMMAND_LINE, {"experiments": {"linear": {"trials": 2}}}),
+    ]
+    tried = load_settings(Tried, layers).settings
+    assert to_json(tried)["experiments"][0] == to_json(linear(trials=2))
+    layers[1] = Layer(COMMAND_LINE, {"experiments": {"boosting": {"trials": 2}}})
+    with pytest.raises(SettingsError, match="no member 'boosting'"):
+        load_settings(Tried, layers)  # there are two
 
 
 LINES = {

@@ -6,8 +6,10 @@ import pytest
 from pydantic import ValidationError, field_validator
 
 from layered_settings import FILE, PROFILE, Budget, line, load
-from magical import Secret, Settings
+from magical import Field, Secret, Settings
 from magical.errors import SettingsError
+from magical.library import Cleaning
+from magical.library.search_space import SearchSpace
 from magical.settings.layers import COMMAND_LINE, Layer, load_settings
 from magical.settings.messages import build_settings_error
 from projects import is_well_worded
@@ -55,6 +57,31 @@ def test_what_is_wrong_is_said_with_the_nearest_that_is_right(name: str) -> None
         line(*words)
     assert [t for t in texts if t not in str(caught.value)] == [], str(caught.value)
     assert is_well_worded(str(caught.value))
+
+
+class Unions(Settings):
+    """Settings that may be of several types."""
+
+    rules: tuple[Cleaning, ...] = ()
+    search: SearchSpace = Field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"rules": [{"kind": "Limits", "columns": "a", "ge": "zero"}]}, "rules.0.ge (in settings.toml) must be int or float or date or datetime, got 'zero'"),
+        ({"search": {"C": 3}}, "search.C (in settings.toml) must be a list, such as [3], got 3"),
+        ({"search": {"C": {"low": 5, "high": 1}}}, "search.C (in settings.toml): low must be below high"),
+        ({"search": {"C": {"low": "a", "high": 1}}}, "search.C.low (in settings.toml) must be int or float, got 'a'"),
+        ({"search": {"C": {"low": 1}}}, "search.C.high has no default and was not given"),
+        ({"search": {"C": []}}, "search.C (in settings.toml) Tuple should have at least 1 item"),
+    ],
+)  # fmt: skip
+def test_a_value_of_no_type_of_a_union_is_told_once(values: dict[str, Any], text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(Unions, [Layer("settings.toml", values)])
+    assert text in str(caught.value)
+    assert str(caught.value).count("\n") == 1
 
 
 @pytest.mark.parametrize("layer", [FILE, PROFILE])

@@ -26,8 +26,8 @@ class Ratio(Feature):
         return (pl.when(bottom != 0).then(top / bottom).alias(column.name),)
 
 
-class Limits(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Limits each column to what it was in training."""
+class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Clips each column to what it was in training."""
 
     def fit(self, X: Any, y: Any = None) -> Self:
         self.low_, self.high_ = np.quantile(np.asarray(X, dtype=float), [0.05, 0.95], axis=0)
@@ -38,14 +38,14 @@ class Limits(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return np.clip(np.asarray(X, dtype=float), self.low_, self.high_)
 
 
-class Limit(LearnedFeature):
+class Clip(LearnedFeature):
     """Numbers within the range that most of them had in training."""
 
     stage = "scale"
     types = ("int", "float")
 
     def transformer(self, columns: list[Column], context: PlanContext) -> Any:  # type: ignore[override]
-        return Limits()
+        return Clipper()
 
 
 # --- broken ones, each in one way -----------------------------------------------------------------------------

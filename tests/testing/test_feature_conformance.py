@@ -12,7 +12,7 @@ from magical.testing.feature_conformance import FittedFeature, fit_feature
 from magical.testing.suite import find_protocol_promise
 from testing import own_features
 
-FEATURES = [*read_examples(), own_features.Ratio(top="income", bottom="visits"), own_features.Limit("age")]
+FEATURES = [*read_examples(), own_features.Ratio(top="income", bottom="visits"), own_features.Clip("age")]
 
 
 def test_every_kind_is_held_to_the_promises() -> None:
@@ -46,6 +46,15 @@ class TestLearned(LearnedFeatureConformance):
         if repr(feature) not in FITTED:
             FITTED[repr(feature)] = fit_feature(feature, schema)
         return FITTED[repr(feature)]
+
+
+def test_a_project_that_is_loaded_meanwhile_breaks_no_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Feature.kinds, "Ratio", own_features.Ratio)  # puts it back at the end
+    again = type("Ratio", (own_features.Ratio,), {"__module__": own_features.__name__})
+    assert Feature.kinds["Ratio"] is again, "as if its module were imported a second time"
+    suite, feature = FeatureConformance(), own_features.Ratio(top="income", bottom="visits")
+    suite.test_its_settings_survive_json(feature)
+    suite.test_a_kind_is_found_by_its_name(feature)
 
 
 BROKEN = """

@@ -12,7 +12,7 @@ from typing_extensions import TypeAliasType, TypeVar
 
 from magical.contracts.contract import Contract, schema_of
 from magical.contracts.schema import Schema
-from magical.errors import BrokenPromise, ContractError
+from magical.errors import BrokenPromise, ContractError, WiringError
 from magical.pandas import Frame as PandasFrame
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ __all__ = [
     "bind_variables",
     "contract_of",
     "promise_of",
+    "require_schema",
 ]
 
 C = TypeVar("C", default=Any)
@@ -328,3 +329,17 @@ def contract_of(table: Any) -> Schema:
             hint="make it with model_data(table, Contract), or a step that promises Frame[Contract].",
         )
     return promise.schema
+
+
+def require_schema(schema: Schema | None, step_name: str) -> Schema:
+    """Return the schema of a table that a step needs, while a workflow is drawn.
+
+    Raises:
+        WiringError: the table promises no columns.
+    """
+    if schema is None:
+        raise WiringError(
+            f"{step_name} wants a table with a contract, and this one promises no columns.",
+            hint="give it the result of model_data(table, Contract), or of a step after it.",
+        )
+    return schema

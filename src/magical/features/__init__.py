@@ -6,24 +6,25 @@ Door: this module.
 
 from magical.features.arithmetic import Arithmetic
 from magical.features.binning import Bin
-from magical.features.column_selectors import Columns, select_columns
+from magical.features.column_selectors import Columns, select_columns, to_tuple
 from magical.features.crossing import Cross
 from magical.features.date_parts import DateParts
 from magical.features.encoding import Encode, make_one_hot, make_target_encoder
 from magical.features.epoch_days import to_epoch_days
 from magical.features.feature import Feature, LearnedFeature, PlanContext, Stage, with_features
+from magical.features.feature_selection import Select
 from magical.features.imputing import Impute
 from magical.features.indicator import Indicator
 from magical.features.logarithm import Log
 from magical.features.number_range import limit_numbers
 from magical.features.polynomial import Polynomial
-from magical.features.readable_names import TargetMeanNames, name_category, name_outputs
+from magical.features.readable_names import INDICATOR_PREFIX, TargetMeanNames, name_category, name_outputs
 from magical.features.scaling import Scale
-from magical.features.selecting_columns import Select
 from magical.features.text_measures import Text
 from magical.features.transformer import Transformer
 
 __all__ = [
+    "INDICATOR_PREFIX",
     "Arithmetic",
     "Bin",
     "Columns",
@@ -50,5 +51,6 @@ __all__ = [
     "name_outputs",
     "select_columns",
     "to_epoch_days",
+    "to_tuple",
     "with_features",
 ]

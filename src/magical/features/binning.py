@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import polars as pl
 from pydantic import AfterValidator, Field, model_validator
 
-from magical.added_names import name_bins
 from magical.contracts.schema import Column, Schema
+from magical.derived_names import name_bins
 from magical.features.column_selectors import Columns
 from magical.features.feature import LearnedFeature, PlanContext
 
@@ -68,7 +68,7 @@ class Bin(LearnedFeature):
 
         def __init__(
             self,
-            columns: Columns | str,
+            columns: Columns | Sequence[str] | str,
             edges: Sequence[float] = (),
             quantiles: int = 0,
             output: Literal["one_hot", "ordinal"] = "one_hot",

@@ -56,23 +56,25 @@ never.
 """
 
 
-def select_columns(selectors: Iterable[str], schema: Schema, asker: object) -> list[Column]:
+def select_columns(selectors: Iterable[str], schema: Schema, asker: object, *types: str) -> list[Column]:
     """Return the columns that selectors select, each once: in the order of the selectors, then of the table.
 
     Args:
         selectors: as in `Columns`; selectors that begin with ``!`` are applied last.
         schema: the table's columns.
         asker: what names the columns, for messages.
+        types: types of a contract, such as ``int``, one of which each column must have; none for any type.
 
     Raises:
         WiringError: a selector selects no column, a type or a role does not exist, or a column that is named
-            is missing or the target.
+            is missing, of another type, or the target.
 
     Example:
         >>> schema = Schema("Customer", tuple(Column(n, "int") for n in ("mnt_fish", "mnt_wines", "kids")))
         >>> [c.name for c in select_columns(["kids", "mnt_*", "!mnt_wines"], schema, "Log")]
         ['kids', 'mnt_fish']
     """
+    selectors = list(selectors)
     chosen: dict[str, Column] = {}
     left_out: set[str] = set()
     for selector in selectors:
@@ -86,6 +88,15 @@ def select_columns(selectors: Iterable[str], schema: Schema, asker: object) -> l
             f"{asker!r} names no column of {schema.name}: {', '.join(selectors)}.",
             hint="name a column, or a pattern such as mnt_*, before what ! leaves out.",
         )
+    for column in selected:
+        if types and column.type not in (*types, "any"):
+            raise WiringError(
+                f"{asker!r} reads {column.name}, which must be {' or '.join(types)} but is "
+                f"{column.type_text}.",
+                hint=f"choose another column, or give {column.name} another type in {schema.name}."
+                if column.name in selectors
+                else f'leave it out by "!{column.name}".',
+            )
     return selected
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import polars as pl
 from pydantic import Field
@@ -31,7 +31,7 @@ class Cross(Feature):
 
     Example:
         >>> schema = Schema("Customer", (Column("education", "str"), Column("income", "int")))
-        >>> feature = Cross(["education", "income"], edges={"income": [20000]})
+        >>> feature = Cross("education", "income", edges={"income": [20000]})
         >>> table = pl.DataFrame({"education": ["Master", None], "income": [30000, 1]})
         >>> table.select(feature.expressions(schema)).to_dict(as_series=False)
         {'education_x_income': ['Master x 20000 and above', None]}
@@ -40,11 +40,11 @@ class Cross(Feature):
     columns: Columns
     edges: dict[str, Annotated[Edges, Field(min_length=1)]] = Field(default_factory=dict)
 
-    if TYPE_CHECKING:
-
-        def __init__(
-            self, columns: Columns | Sequence[str], edges: Mapping[str, Sequence[float]] = ...
-        ) -> None: ...
+    def __init__(
+        self, *columns: str | Sequence[str], edges: Mapping[str, Sequence[float]] | None = None, **fields: Any
+    ) -> None:
+        parts = [columns[0] if len(columns) == 1 else columns] if columns else []
+        super().__init__(*parts, **fields, **({} if edges is None else {"edges": edges}))
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
         """Declare one text, nullable if a part may be null, or is a float, which may be NaN."""

@@ -91,18 +91,7 @@ class Feature(PositionalFields, TaggedSettings):
         Raises:
             WiringError: a column does not exist, is of another type, or is the target.
         """
-        names = list(names)
-        columns = select_columns(names, schema, self)
-        for column in columns:
-            if types and column.type not in (*types, "any"):
-                raise WiringError(
-                    f"{self!r} reads {column.name}, which must be {' or '.join(types)} but is "
-                    f"{column.type_text}.",
-                    hint=f"choose another column, or give {column.name} another type in {schema.name}."
-                    if column.name in names
-                    else f'leave it out by "!{column.name}".',
-                )
-        return columns
+        return select_columns(names, schema, self, *types)
 
     def check_width(self, count: int, hint: str) -> None:
         """Refuse a feature that would add more than 10,000 columns, before it makes them.
@@ -133,7 +122,7 @@ class LearnedFeature(Feature):
         columns: the columns that it reads; selectors are allowed.
 
     Example:
-        >>> class Clip(LearnedFeature):
+        >>> class Ranks(LearnedFeature):
         ...     stage = "scale"
         ...     types = ("int", "float")
         ...
@@ -141,7 +130,7 @@ class LearnedFeature(Feature):
         ...         from sklearn.preprocessing import QuantileTransformer
         ...
         ...         return QuantileTransformer(n_quantiles=min(100, context.rows))
-        >>> Clip("income").is_learned
+        >>> Ranks("income").is_learned
         True
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -31,7 +32,7 @@ class Log(Feature):
 
     if TYPE_CHECKING:
 
-        def __init__(self, columns: Columns | str) -> None: ...
+        def __init__(self, columns: Columns | Sequence[str] | str) -> None: ...
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
         """Declare ``log_NAME`` for each column, nullable if the column is nullable."""

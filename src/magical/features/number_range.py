@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["limit_numbers"]
+from magical.contracts.model import LARGEST_NUMBER
 
-_LARGEST = float(np.finfo(np.float32).max)
+__all__ = ["limit_numbers"]
 
 
 def limit_numbers(values: Any) -> Any:
@@ -21,6 +21,6 @@ def limit_numbers(values: Any) -> Any:
         [[1.0, -3.4028234663852886e+38, 3.4028234663852886e+38]]
     """
     values = np.asarray(values, dtype=float)  # texts, which a transformer may leave, are an error here
-    if not values.size or (values.max() <= _LARGEST and values.min() >= -_LARGEST):
+    if not values.size or (values.max() <= LARGEST_NUMBER and values.min() >= -LARGEST_NUMBER):
         return values  # the usual case, without a copy
-    return np.clip(values, -_LARGEST, _LARGEST)
+    return np.clip(values, -LARGEST_NUMBER, LARGEST_NUMBER)

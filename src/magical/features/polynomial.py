@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from pydantic import Field
 
-from magical.added_names import name_product
 from magical.contracts.schema import Column, Schema
+from magical.derived_names import name_product
 from magical.errors import WiringError
 from magical.features.column_selectors import Columns
 from magical.features.feature import LearnedFeature, PlanContext

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from magical.errors import shorten
 
-__all__ = ["TargetMeanNames", "name_category", "name_outputs"]
+__all__ = ["INDICATOR_PREFIX", "TargetMeanNames", "name_category", "name_outputs"]
 
-_INDICATOR = "missingindicator_"  # the prefix of scikit-learn's imputers
+INDICATOR_PREFIX = "missingindicator_"
+"""What scikit-learn's imputers write before the name of a column."""
+
 _RARE = "infrequent_sklearn"  # the category of scikit-learn's encoders for all rare ones
 
 
@@ -74,7 +76,7 @@ def name_outputs(transformer: object, names: Iterable[str]) -> list[str]:
 
 
 def _name_indicator(name: str) -> str:
-    column = name.removeprefix(_INDICATOR)
+    column = name.removeprefix(INDICATOR_PREFIX)
     return name if column == name else f"{column} is missing"
 
 

@@ -26,7 +26,7 @@ from magical.synthesis.strategies import pretence_json
 __all__ = ["KEY_FORMAT", "NodeIdentity", "compute_node_key", "identify_nodes"]
 
 # Increased by a release that changes results of steps but not their keyed code: every step then runs again.
-KEY_FORMAT = "3"
+KEY_FORMAT = "4"
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 # The parts of magical whose code is part of keys; KEY_FORMAT stands for the rest.
-KEYED_MODULES = ("magical.library", "magical.features")
+KEYED_MODULES = ("magical.library", "magical.features", "magical.transformers")
 _DISTRIBUTION = "magical-thinking"
 _METADATA_SUFFIXES = (".dist-info", ".egg-info", ".egg-link")  # of wheels, of eggs, of develop installs
 

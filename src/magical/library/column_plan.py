@@ -111,6 +111,9 @@ class _Plan:
     ) -> None:
         self.counts = {c.column.name: c for c in counts}
         self.features, self.context = features, context
+        # The first feature of these settings stands for others of the same: their columns share a block.
+        first: dict[Any, int] = {}
+        self.alike = [first.setdefault(_describe(f, i), i) for i, f in enumerate(features)]
         self.read_by = [self._find_usable(feature, schema) for feature in features]
         self.overrides: dict[str, dict[Stage, int]] = {name: {} for name in self.counts}
         replaced: dict[tuple[int, int], list[str]] = {}
@@ -156,7 +159,7 @@ class _Plan:
         return earlier
 
     def _find_treatment(self, name: str, only_imputed: bool) -> _Treatment:
-        counts, own = self.counts[name], self.overrides[name]
+        counts, own = self.counts[name], {s: self.alike[i] for s, i in self.overrides[name].items()}
         impute = own.get("impute")
         encode, scale = (None, None) if only_imputed else (own.get("encode"), own.get("scale"))
         if counts.column.type in ("date", "datetime"):
@@ -183,12 +186,12 @@ class _Plan:
         columns = [self.counts[n].column for n in names]
         inputs, imputing = self._build_imputing(treatment, names)
         encoding = self._build_encoding(treatment, columns)
-        # Dates are numbers before they are imputed, categories are imputed before they are numbers.
-        steps = [*encoding, *imputing] if treatment.kind == "dates" else [*imputing, *encoding]
-        if only_imputed:
-            steps = [*encoding, *imputing] if treatment.kind == "dates" else imputing
+        if treatment.kind == "dates":  # they are numbers before they are imputed; categories afterwards
+            steps = [*encoding, *imputing]
         else:
-            steps.append(("scale", self._make_scaler(treatment, columns)))
+            steps = imputing if only_imputed else [*imputing, *encoding]
+        if not only_imputed:
+            steps = [*steps, ("scale", self._make_scaler(treatment, columns))]
         return Block(self._name_branch(treatment), _chain(steps), inputs)
 
     def _name_branch(self, treatment: _Treatment) -> str:
@@ -212,7 +215,8 @@ class _Plan:
         imputer = feature.transformer([self.counts[n].column for n in inputs], self.context)
         steps = [("impute", imputer)]
         if inputs != names:
-            places = [inputs.index(n) for n in names]
+            where = {n: i for i, n in enumerate(inputs)}
+            places = [where[n] for n in names]
             steps.append(("keep", _make_column_transformer([("kept", "passthrough", places)])))
         return inputs, steps
 
@@ -275,6 +279,12 @@ class _Plan:
             feature = self.features[own["impute"]]
             return not isinstance(feature, Impute) or feature.indicator
         return self._find_treatment(name, only_imputed="transform" in own).kind not in _CATEGORIES
+
+
+def _describe(feature: LearnedFeature, place: int) -> tuple[Any, ...]:
+    """Describe a feature without its columns; a joint one is like no other, since they belong together."""
+    fields = repr([v for n, v in feature if n != "columns"])
+    return (type(feature), fields, place if feature.is_joint else None)
 
 
 def _is_after_scaling(feature: LearnedFeature) -> bool:

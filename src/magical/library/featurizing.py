@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from magical.contracts.contract import Contract
-from magical.contracts.promises import Frame, contract_of
+from magical.contracts.promises import Frame, contract_of, require_schema
 from magical.contracts.schema import Schema
 from magical.errors import WiringError
 from magical.features import Feature, with_features
@@ -20,12 +20,7 @@ C = TypeVar("C", bound=Contract)
 
 
 def _extend_schema(table: Schema | None, features: tuple[Feature, ...]) -> Schema:
-    if table is None:
-        raise WiringError(
-            "featurize wants a table with a contract, and this one promises no columns.",
-            hint="give it the result of model_data(table, Contract).",
-        )
-    return with_features(table, features)
+    return with_features(require_schema(table, "featurize"), features)
 
 
 @step(promises=_extend_schema)

@@ -4,9 +4,8 @@ from typing import Any, TypeVar
 
 from magical.contracts.contract import Contract
 from magical.contracts.model import Model
-from magical.contracts.promises import Frame, contract_of
+from magical.contracts.promises import Frame, contract_of, require_schema
 from magical.contracts.schema import Schema
-from magical.errors import WiringError
 from magical.library.prediction_task import prediction_columns
 from magical.steps import step
 
@@ -17,11 +16,7 @@ C = TypeVar("C", bound=Contract)
 
 def _build_prediction_schema(model: Any, table: Schema | None) -> Schema:
     """Build the schema of predictions: the ids, ``prediction``, and the probabilities of a bool target."""
-    if table is None:
-        raise WiringError(
-            "predict wants a table with a contract, and this one promises no columns.",
-            hint="give it a part of a split, or the result of model_data(table, Contract).",
-        )
+    table = require_schema(table, "predict")
     ids = tuple(c for c in table.columns if c.role == "id")
     target = table.by_name.get(table.target or "")
     kind, choices = "any", ()

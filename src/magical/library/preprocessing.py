@@ -12,19 +12,12 @@ from magical.contracts.promises import Frame, Pipeline, contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, join_names
 from magical.events import current_sink, keep
-from magical.features import (
-    Feature,
-    LearnedFeature,
-    PlanContext,
-    limit_numbers,
-    name_outputs,
-    to_epoch_days,  # noqa: F401  # registered models of 0.1 name it here
-)
+from magical.features import Feature, LearnedFeature, PlanContext, limit_numbers, name_outputs
 from magical.library.column_plan import build_pipeline, plan_blocks, plan_selection
-from magical.library.feature_names import find_missing_columns, tabulate_features, trace_features
+from magical.library.feature_lineage import find_missing_columns, tabulate_features, trace_features
 from magical.library.left_out_columns import find_usable_columns, report_left_out
 from magical.library.part_transformer import name_failures
-from magical.library.pipeline_columns import find_pipeline_inputs
+from magical.library.pipeline_inputs import find_pipeline_inputs
 from magical.library.prediction_task import Task, infer_task, make_examples
 from magical.library.remarks import log_warnings, warn
 from magical.steps import step

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, Field, model_validator
 
 from magical.errors import WiringError, did_you_mean
-from magical.settings import Settings
+from magical.settings import PositionalFields, Settings
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -31,7 +31,7 @@ PREPROCESSING_PREFIX = "preprocessing__"
 """Begins the name of a parameter of the preprocessing; other names are parameters of the estimator."""
 
 
-class Range(Settings):
+class Range(PositionalFields, Settings):
     """Numbers from ``low`` to ``high``, both included: whole numbers if both are written as whole numbers.
 
     Attributes:
@@ -48,16 +48,9 @@ class Range(Settings):
     high: int | float = Field(allow_inf_nan=False)
     log: bool = False
 
-    if not TYPE_CHECKING:  # a type checker sees the signature below
+    if TYPE_CHECKING:
 
-        def __init__(self, *ends: Any, **fields: Any) -> None:
-            if len(ends) > 2:
-                raise TypeError(f"Range takes two ends, low and high, got {len(ends)} values")
-            super().__init__(**dict(zip(("low", "high"), ends, strict=False)), **fields)
-
-    else:
-
-        def __init__(self, low: float, high: float, *, log: bool = False) -> None: ...
+        def __init__(self, low: float, high: float, log: bool = False) -> None: ...
 
     @model_validator(mode="after")
     def _check(self) -> Range:

@@ -23,7 +23,7 @@ from magical.library.metrics.metric_values import compute_metric, read_weights
 from magical.library.metrics.metrics import Array, loss
 from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.part_transformer import PartTransformer, name_failures
-from magical.library.pipeline_columns import find_pipeline_inputs
+from magical.library.pipeline_inputs import find_pipeline_inputs
 from magical.library.prediction_task import Examples, Task, infer_task, make_examples
 from magical.library.preprocessing import plan_pipeline
 from magical.library.remarks import log_warnings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import itertools
 import math
 import sys
 import types
@@ -29,6 +30,8 @@ __all__ = [
     "is_same_kind",
     "to_json",
 ]
+
+MAX_SHOWN = 4  # members of a list or a dictionary in the repr of settings that are written in a line
 
 
 class Settings(BaseModel):
@@ -122,7 +125,7 @@ class TaggedSettings(Settings):
                 return plain(value)
             if "kind" not in value:
                 if TaggedSettings in cls.__bases__ and cls.kinds:
-                    raise ValueError(f"a {cls.__name__} needs a kind: {', '.join(cls.kinds)}")
+                    raise ValueError(f"each {cls.__name__} needs a kind: {', '.join(cls.kinds)}")
                 return plain(value)
             chosen = cls.find_kind(str(value["kind"]))
             if chosen is None:
@@ -173,6 +176,8 @@ class PositionalFields:
         ...     colours: tuple[str, ...] = ()
         >>> Disc(2, ("red",)), Disc(radius=1)
         (Disc(radius=2.0, colours='red'), Disc(radius=1.0))
+        >>> Disc(1, tuple("abcdefgh"))
+        Disc(radius=1.0, colours=('a', 'b', 'c', 'd', …))
     """
 
     if not TYPE_CHECKING:  # a type checker sees the fields, or the ``__init__`` that a subclass declares
@@ -188,7 +193,21 @@ class PositionalFields:
             for name, field in type(self).model_fields.items():
                 value = getattr(self, name)
                 if field.is_required() or value != field.get_default(call_default_factory=True):
-                    yield name, value[0] if _is_single_text(value) else value
+                    yield name, value[0] if _is_single_text(value) else _shorten_group(value)
+
+
+class _PlainText(str):
+    """A text that is its own repr."""
+
+    __repr__ = str.__str__
+
+
+def _shorten_group(value: Any) -> Any:
+    """Return what is shown of a value: the first members only, so that a message keeps its end."""
+    if not isinstance(value, (tuple, dict)) or len(value) <= MAX_SHOWN:
+        return value
+    start = dict(itertools.islice(value.items(), MAX_SHOWN)) if isinstance(value, dict) else value[:MAX_SHOWN]
+    return _PlainText(f"{repr(start)[:-1]}, …{repr(start)[-1]}")
 
 
 def _is_single_text(value: object) -> bool:

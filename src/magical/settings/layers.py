@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from magical.contracts.schema import to_snake_case
 from magical.errors import SettingsError, did_you_mean
 from magical.settings.base import Settings, TaggedSettings, is_same_kind, to_json
 from magical.settings.layer_names import COMMAND_LINE
@@ -179,15 +180,15 @@ def _merge_list(
     """Change members of a list by index or name: ``members.0.trials`` or ``members.boosting.trials``."""
     out = list(old)
     for key, value in new.items():
-        if isinstance(value, Mapping):  # a text alone is a name: "roc_auc" is {name = "roc_auc"}
-            out = [{"name": m} if isinstance(m, str) else m for m in out]
-        names = [m.get("name", "") if isinstance(m, Mapping) else "" for m in out]
+        if isinstance(value, Mapping):
+            out = [_expand_text(m) if isinstance(m, str) else m for m in out]
+        names = [_find_member_name(m) if isinstance(m, Mapping) else "" for m in out]
         if key.isdecimal() and int(key) < len(out):
             index = int(key)
-        elif key in names:
+        elif names.count(key) == 1:
             index = names.index(key)
         else:
-            members = [n for n in names if n] + [str(i) for i in range(len(out))]
+            members = [n for n in names if n and names.count(n) == 1] + [str(i) for i in range(len(out))]
             raise SettingsError(
                 f"{path} has no member {key!r}, says the {layer}.", hint=did_you_mean(key, members)
             )
@@ -197,3 +198,13 @@ def _merge_list(
         by_index = {f"{path}.{index}{inner.removeprefix(written)}": layer for inner in inner_layers}
         setting_layers |= by_index | inner_layers
     return out
+
+
+def _expand_text(member: str) -> dict[str, str]:
+    """Write a member that is a text alone in full: ``"linear"`` is a kind, and ``"roc_auc"`` a name."""
+    return {"kind" if TaggedSettings.is_tag(member) else "name": member}
+
+
+def _find_member_name(member: Mapping[str, Any]) -> str:
+    """Return the name of a member of a list; without one it is called by its kind in snake case."""
+    return str(member.get("name") or to_snake_case(str(member.get("kind", ""))))

@@ -29,7 +29,7 @@ def build_settings_error(
     other_keys: Sequence[str] = (),
 ) -> SettingsError:
     """Build the error of settings that failed validation; ``values`` are merged from all layers."""
-    details = error.errors(include_url=False)
+    details = _merge_branches(error.errors(include_url=False), values)
     places = [locate_setting(d["loc"], values, setting_layers) for d in details[:3]]
     lines = [_describe_error(cls, d, *place) for d, place in zip(details, places, strict=False)]
     if len(details) > 3:
@@ -40,6 +40,45 @@ def build_settings_error(
     else:
         hint = _suggest_fix(cls, first, values, *places[0])
     return SettingsError(*lines, hint=hint)
+
+
+def _merge_branches(details: Sequence[ErrorDetails], values: Any) -> list[ErrorDetails]:
+    """Merge the errors of one setting: pydantic has one for each type that a union of types tried."""
+    groups: dict[tuple[int | str, ...], list[ErrorDetails]] = {}
+    for detail in details:
+        groups.setdefault(_drop_branches(detail, values), []).append(detail)
+    merged = []
+    for place, group in groups.items():
+        if any(len(other) > len(place) and other[: len(place)] == place for other in groups):
+            continue  # another type came further
+        detail = min(group, key=_rank_branch)
+        if len(group) > 1 and all(d["type"].endswith(("_parsing", "_type")) for d in group):
+            types = dict.fromkeys(d["type"].partition("_")[0] for d in group)  # such as int_parsing
+            detail["msg"] = f"Input should be {' or '.join(types)}"
+        detail["loc"] = place
+        merged.append(detail)
+    return merged
+
+
+def _rank_branch(detail: ErrorDetails) -> tuple[bool, ...]:
+    """Rank what one type of a union says of a value: a rule of ours says most, a class of ours least."""
+    kind = detail["type"]
+    return kind != "value_error", kind not in _LISTS, kind == "model_type"
+
+
+def _drop_branches(detail: ErrorDetails, values: Any) -> tuple[int | str, ...]:
+    """Return the place of an error without the types that a union tried, which are no keys of the values."""
+    place: list[int | str] = []
+    for i, part in enumerate(detail["loc"]):
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            is_missing = detail["type"] == "missing" and i == len(detail["loc"]) - 1
+            if isinstance(part, str) and not is_missing:
+                continue
+            values = None
+        place.append(part)
+    return tuple(place)
 
 
 def _describe_error(cls: type[Settings], detail: ErrorDetails, path: str, layer: str) -> str:

@@ -6,7 +6,7 @@ Door: this module.
 """
 
 from magical.transformers.chained_imputer import ChainedImputer
-from magical.transformers.column_scores import find_score_function
+from magical.transformers.column_scores import ColumnScores
 from magical.transformers.count_encoder import CountEncoder
 from magical.transformers.each_column import EachColumn
 from magical.transformers.hash_encoder import HashEncoder
@@ -18,6 +18,7 @@ from magical.transformers.similar_columns import DropSimilarColumns
 
 __all__ = [
     "ChainedImputer",
+    "ColumnScores",
     "CountEncoder",
     "DropSimilarColumns",
     "EachColumn",
@@ -26,5 +27,4 @@ __all__ = [
     "NearestImputer",
     "PolynomialTerms",
     "QuantileBins",
-    "find_score_function",
 ]

@@ -16,7 +16,7 @@ class ChainedImputer(IterativeImputer):
 
     Example:
         >>> table = np.array([[1.0, 2.0], [2.0, 4.0], [3.0, np.nan], [np.nan, 8.0]])
-        >>> imputer = ChainedImputer(random_state=0).fit(table)
+        >>> imputer = ChainedImputer(random_state=0, tol=0.1).fit(table)
         >>> nothing = np.full((1, 2), np.nan)
         >>> bool((imputer.transform(nothing) == imputer.transform(np.vstack([table, nothing]))[-1]).all())
         True

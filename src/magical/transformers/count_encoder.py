@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from magical.transformers.value_codes import number_values
 
@@ -25,13 +25,10 @@ class CountEncoder(TransformerMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Count the values of each column."""
-        frame = pd.DataFrame(X)
-        self.n_features_in_ = frame.shape[1]
-        if isinstance(X, pd.DataFrame):
-            self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        validate_data(self, X, skip_check_array=True)
         self.counts_: list[dict[str, int]] = []
         self.missing_: list[int] = []
-        for _, values in frame.items():
+        for _, values in pd.DataFrame(X).items():
             codes, texts = number_values(values)
             counts = np.bincount(codes + 1, minlength=len(texts) + 1).tolist()
             self.missing_.append(counts[0])

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 __all__ = ["EachColumn"]
 
@@ -35,10 +35,8 @@ class EachColumn(TransformerMixin, BaseEstimator):
 
     def fit_transform(self, X: Any, y: Any = None) -> np.ndarray[Any, Any]:
         """Fit a copy on each column, and transform."""
+        validate_data(self, X, skip_check_array=True)
         frame = pd.DataFrame(X)
-        self.n_features_in_ = frame.shape[1]
-        if isinstance(X, pd.DataFrame):
-            self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.encoders_: list[Any] = []
         self.seen_names_ = [str(n) for n in frame.columns]
         made = []

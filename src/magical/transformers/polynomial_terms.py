@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.preprocessing import PolynomialFeatures
 from sklearn.utils.validation import _check_feature_names_in
 
-from magical.added_names import name_product
+from magical.derived_names import name_product
 
 __all__ = ["PolynomialTerms"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.preprocessing import KBinsDiscretizer
 from sklearn.utils.validation import _check_feature_names_in
 
-from magical.added_names import name_bins
+from magical.derived_names import name_bins
 
 __all__ = ["QuantileBins"]
 

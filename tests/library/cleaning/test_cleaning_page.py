@@ -53,7 +53,7 @@ def test_the_settings_of_the_page_draw_its_workflow(names: dict[str, Any]) -> No
     (stated,) = blocks("toml")
     given = names["FlowSettings"](**tomllib.loads(stated))
     node = names["flow"].draw(given).node("clean")
-    assert {r["kind"] for r in tomllib.loads(stated)["rules"]} == set(OURS)
+    assert {r["kind"] for r in tomllib.loads(stated)["cleaning"]} == set(OURS)
     assert "'bounds': {'ge': '2000-01-01', 'le': '2014-06-30'}" in str(node.promise["schema"])
     assert names["FlowSettings"](**to_json(given)) == given
 

@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from library.cleaning.trips import SCHEMA, trips
+from magical.contracts.validation import find_failures
 from magical.errors import WiringError
 from magical.library import Cleaning, Compare, Convert, Harmonise, Limits, Require, clean
 from magical.library.cleaning.cleaned_rows import narrow_schema
@@ -36,6 +37,7 @@ CHANGES: dict[str, tuple[Cleaning, dict[str, list[Any]], list[Any]]] = {
         [9, 9, 0, None, 9],
     ),
     "limits clip whole numbers": (Limits("seats", le=4.0, action="clip"), {"seats": [3, 2**60]}, [3, 4]),
+    "limits of forty digits": (Limits("fare", le=10**40), {"fare": [1.0, 1e41]}, [1]),
     "limits of dates": (
         Limits("arrived", ge=DAY),
         {"arrived": [DAY, DAY - dt.timedelta(1), None]},
@@ -68,6 +70,7 @@ CHANGES: dict[str, tuple[Cleaning, dict[str, list[Any]], list[Any]]] = {
         {"fare": [10.0, 12.0], "seats": [2, 2]},
         [10],
     ),
+    "compare with forty digits": (Compare("seats", "<", 10**40), {"seats": [1]}, [1]),
     "compare a bool with a number": (
         Compare("child", "<", "seats"),
         {"child": [True, None], "seats": [1, 1]},
@@ -183,6 +186,32 @@ def test_the_contract_promises_what_a_rule_makes_sure(
     assert not schema.find_mismatches(SCHEMA)
 
 
+CONVERTED: list[tuple[tuple[Cleaning, ...], dict[str, Any]]] = [
+    ((Limits("tip", le=9), Convert("tip", factor=10)), {"ge": 0, "le": 90}),
+    ((Limits("tip", gt=1, lt=9), Convert("tip", factor=10, offset=5)), {"ge": 15, "le": 95}),
+    ((Limits("tip", le=9), Convert("tip", factor=-1)), {"ge": -9, "le": 0}),
+    ((Limits("tip", le=9), Convert("tip", factor=0.5, gt=3)), {"ge": 0, "le": 9}),
+    ((Limits("tip", le=9), Convert("tip", factor=2, gt=3)), {"ge": 0, "le": 18}),
+    (
+        (Limits("tip", le=9), Convert("tip", units={"mi": 2, "km": 1, "m": 0.5}, by="unit")),
+        {"ge": 0, "le": 18},
+    ),
+    ((Convert("tip", factor=10), Limits("tip", le=9)), {"ge": 0, "le": 9}),
+    ((Convert("tip", factor=1e308),), {"ge": 0}),
+]
+
+
+@pytest.mark.parametrize(("rules", "bounds"), CONVERTED)
+def test_converted_values_are_within_the_bounds_that_are_promised_of_them(
+    rules: tuple[Cleaning, ...], bounds: dict[str, Any]
+) -> None:
+    promised = narrow_schema(SCHEMA, rules)
+    assert promised.by_name["tip"].bounds == bounds
+    cleaned = clean(trips(tip=[0.0, 1.5, 4.0, 9.0, 90.0] * 3, unit=["mi", "km", "m"] * 5), rules)
+    assert not cleaned.is_empty()
+    assert not find_failures(cleaned, promised)
+
+
 MISFITS: dict[str, tuple[Cleaning, str]] = {
     "no such column": (Limits("fair", ge=0), "did you mean 'fare'"),
     "no such pattern": (Require("mnt_*"), "has no such feature"),
@@ -191,6 +220,10 @@ MISFITS: dict[str, tuple[Cleaning, str]] = {
     "a date below a number": (Limits("left", ge=3), "ge = 3, and Trip has it as date"),
     "a date below a moment": (Limits("left", le=NOON), "has it as date"),
     "a moment below a date": (Limits("booked", le=DAY), "has it as datetime"),
+    "a date in the place of a moment": (Limits("booked", ge="2024-01-01"), "write the time of day, too"),
+    "no value that the contract allows": (Limits("tip", lt=0), "no value of tip"),
+    "a limit out of the contract": (Limits("tip", le=-1, action="clip"), "no value of tip"),
+    "more than any whole number": (Limits("seats", le=10**40, action="clip"), "has it as int"),
     "a half where all are whole": (Limits("seats", ge=0.5, action="clip"), "has it as int"),
     "null where it is not allowed": (Limits("tip", le=9, action="null"), "tip: float | None"),
     "a number to be harmonised": (Harmonise("fare"), "must be str but is float"),
@@ -250,6 +283,14 @@ IMPOSSIBLE: dict[str, tuple[dict[str, Any], str]] = {
         {"kind": "harmonise", "columns": "a", "map": {"a": "-"}, "missing": "-"},
         "what is no value",
     ),
+    "a word with a spelling and without": (
+        {"kind": "harmonise", "columns": "a", "map": {"a": "b"}, "missing": ["A "]},
+        "what is no value",
+    ),
+    "a member that is no value": (
+        {"kind": "harmonise", "columns": "a", "to": ["a", "-"], "missing": "-"},
+        "what is no value",
+    ),
     "a map out of the set": (
         {"kind": "harmonise", "columns": "a", "map": {"a": "b"}, "to": ["c"]},
         "not in `to`",
@@ -287,10 +328,26 @@ def test_what_cannot_be_right_is_found_when_the_settings_are_read(case: str) -> 
         TypeAdapter(Cleaning).validate_python(data)
 
 
-@pytest.mark.parametrize("text", ["2023-12-31T13:00:00+01:00", "2023-12-31T12:00Z", "2023-12-31T12:00"])
+@pytest.mark.parametrize(
+    "text", ["2023-12-31T13:00:00+01:00", "2023-12-31T12:00Z", "2023-12-31T12:00", "2023-12-31 12:00"]
+)
 def test_moments_are_in_utc_as_those_of_a_table(text: str) -> None:
     assert Limits("booked", lt=text).lt == NOON
     assert clean(trips(booked=[NOON]), (Limits("booked", lt=text),)).is_empty()
+
+
+def test_midnight_is_a_moment_without_the_letter_between_date_and_time() -> None:
+    assert Limits("booked", lt="2024-01-01 00:00:00").lt == dt.datetime(2024, 1, 1)
+
+
+def test_rules_that_leave_no_value_are_found_while_drawing() -> None:
+    with pytest.raises(WiringError, match=r"leaves no value of seats, .* say ge = 5"):
+        narrow_schema(SCHEMA, [Limits("seats", ge=5), Limits("seats", le=4, action="clip")])
+
+
+def test_a_rule_that_does_not_fit_is_the_same_error_outside_a_workflow() -> None:
+    with pytest.raises(WiringError, match="compares str with number"):
+        clean(trips(status=["a"]), (Compare("status", "<", 3),))
 
 
 def test_what_is_no_moment_is_no_limit() -> None:

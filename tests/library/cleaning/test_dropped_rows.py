@@ -157,19 +157,22 @@ def flow(s: FlowSettings) -> Any:
         "validation": validation,
         "test": featurize(test, ()),
         "both": stacked(train, validation),
+        "train again": split(train, SplitSettings()).train,
+        "train of test": split(test, SplitSettings()).train,
     }[s.part]
     return drop_outliers(part, s.columns, s.how, s.threshold)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("part", ["train", "through a step"])
+@pytest.mark.parametrize("part", ["train", "through a step", "train again"])
 def test_outliers_are_those_of_train(part: str) -> None:
     assert flow.draw(FlowSettings(part=part)).node("drop_outliers").facts["training_only"]
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "before the split": ({"part": "rows"}, r"takes rows before the split \(leave_out\)"),
-    "of validation": ({"part": "validation"}, r"takes rows of validation \(split.validation\)"),
+    "of validation": ({"part": "validation"}, r"takes rows of validation \(split\[1\].validation\)"),
     "of test": ({"part": "test"}, r"takes rows of test \(featurize"),
+    "of a part of test": ({"part": "train of test"}, r"takes rows of test \(split\[3\].train\)"),
     "of two parts": ({"part": "both"}, r"takes rows of validation \(stacked\)"),
     "no such method": ({"how": "zscore"}, "knows no 'zscore'"),
     "no share": ({"how": "isolation_forest", "threshold": 0.7}, "a share of rows below 0.5"),

@@ -78,12 +78,12 @@ class CleanedRows:
 
     def apply(self, rule: Cleaning) -> None:
         """Apply one rule to the rows that no earlier one rejected."""
-        number = len(self.counts) + 1
+        number, narrowed = len(self.counts) + 1, rule.narrow(self.schema)
         changes, requirements = rule.changes(self.schema), rule.requirements(self.schema)
         changed = self._change(changes, number) if changes else 0
         rejected = self._reject(requirements, number) if requirements and self.table.height else 0
         self.counts.append((changed, rejected))
-        self.schema = rule.narrow(self.schema)
+        self.schema = narrowed
 
     def _change(self, changes: Sequence[pl.Expr], number: int) -> int:
         """Change columns, and return the number of changed values."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
 
 import polars as pl
+from pydantic import Field
 
 from magical.contracts.schema import Column, Schema
 from magical.contracts.validation import Check
@@ -13,7 +14,10 @@ from magical.errors import WiringError
 from magical.features import select_columns
 from magical.settings import PositionalFields, TaggedSettings
 
-__all__ = ["Cleaning", "tighten_bounds"]
+__all__ = ["Cleaning", "Int64", "find_range", "tighten_bounds"]
+
+Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""A whole number that polars compares with a column; beside a float in a union, a greater one is a float."""
 
 
 class Cleaning(PositionalFields, TaggedSettings):
@@ -71,15 +75,7 @@ class Cleaning(PositionalFields, TaggedSettings):
                 f"{self!r} reads {schema.target}, the target of {schema.name}, which no new row has.",
                 hint="clean it in a step of your own with @step(training_only=True).",
             )
-        columns = select_columns(names, schema, self)
-        for column in columns:
-            if types and column.type not in types:
-                raise WiringError(
-                    f"{self!r} reads {column.name}, which must be {' or '.join(types)} but is "
-                    f"{column.type_text}.",
-                    hint=f"choose another column, or give {column.name} another type in {schema.name}.",
-                )
-        return columns
+        return select_columns(names, schema, self, *types)
 
     def require_nullable(self, columns: Iterable[Column], schema: Schema) -> None:
         """Check that columns may be null, since the rule writes null into them.
@@ -94,6 +90,18 @@ class Cleaning(PositionalFields, TaggedSettings):
                     f"{column.type_text}.",
                     hint=f'write {column.name}: {column.type_text} | None, or action="reject".',
                 )
+
+
+def find_range(bounds: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the lowest and the highest value within bounds; None where there is no end.
+
+    Example:
+        >>> find_range({"ge": 0, "gt": 3})
+        (3, None)
+    """
+    low = max((bounds[name] for name in ("ge", "gt") if name in bounds), default=None)
+    high = min((bounds[name] for name in ("le", "lt") if name in bounds), default=None)
+    return low, high
 
 
 def tighten_bounds(column: Column, limits: dict[str, Any]) -> dict[str, Any]:

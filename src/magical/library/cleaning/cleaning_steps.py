@@ -5,31 +5,16 @@ from __future__ import annotations
 from typing import TypeVar
 
 from magical.contracts.contract import Contract
-from magical.contracts.promises import Frame, contract_of
+from magical.contracts.promises import Frame, contract_of, require_schema
 from magical.contracts.schema import Schema
-from magical.errors import WiringError
 from magical.features import Columns, select_columns
 from magical.library.cleaning.cleaned_rows import CleanedRows, narrow_schema
 from magical.library.cleaning.cleaning_rule import Cleaning
 from magical.steps import step
 
-__all__ = ["clean", "leave_out", "require_schema"]
+__all__ = ["clean", "leave_out"]
 
 C = TypeVar("C", bound=Contract)
-
-
-def require_schema(table: Schema | None, asker: str) -> Schema:
-    """Return the schema of a table.
-
-    Raises:
-        WiringError: the table promises no columns.
-    """
-    if table is None:
-        raise WiringError(
-            f"{asker} wants a table with a contract, and this one promises no columns.",
-            hint="give it the result of model_data(table, Contract).",
-        )
-    return table
 
 
 def _promise_clean_rows(table: Schema | None, rules: tuple[Cleaning, ...]) -> Schema:

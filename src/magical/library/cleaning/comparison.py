@@ -14,7 +14,7 @@ from magical.contracts.schema import Schema
 from magical.contracts.validation import Check
 from magical.errors import WiringError
 from magical.features import Arithmetic
-from magical.library.cleaning.cleaning_rule import Cleaning
+from magical.library.cleaning.cleaning_rule import Cleaning, Int64
 from magical.python_parser import parse_expression
 
 __all__ = ["Compare", "Comparison"]
@@ -49,7 +49,7 @@ class Compare(Cleaning):
 
     left: str = Field(min_length=1, max_length=1000)
     op: Comparison
-    right: int | float | str
+    right: Int64 | float | str
 
     if TYPE_CHECKING:
 

@@ -6,13 +6,12 @@ from typing import Literal, TypeVar
 import polars as pl
 
 from magical.contracts.contract import Contract
-from magical.contracts.promises import Frame, contract_of
+from magical.contracts.promises import Frame, contract_of, require_schema
 from magical.contracts.schema import Column, Schema
 from magical.errors import WiringError, did_you_mean, join_names
 from magical.events import emit
 from magical.features import Columns, select_columns
 from magical.library.cleaning.cleaned_rows import keep_rows
-from magical.library.cleaning.cleaning_steps import require_schema
 from magical.steps import step
 
 __all__ = ["drop_duplicates", "select_with_target"]

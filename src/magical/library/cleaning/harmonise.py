@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from magical.contracts.schema import Column, Schema
 from magical.contracts.validation import Check
 from magical.errors import WiringError, join_names
-from magical.features import Columns
+from magical.features import Columns, to_tuple
 from magical.library.cleaning.cleaning_rule import Cleaning
 from magical.library.cleaning.spelling_distance import find_nearest
 
@@ -54,7 +54,7 @@ class Harmonise(Cleaning):
 
     columns: Columns
     map: dict[str, str] = Field(default_factory=dict)
-    missing: Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)] = ()
+    missing: Annotated[tuple[str, ...], BeforeValidator(to_tuple)] = ()
     case: Case | None = None
     strip: bool = True
     strip_accents: bool = False
@@ -86,8 +86,9 @@ class Harmonise(Cleaning):
         # A table that is cleaned twice must be as one that is cleaned once.
         if chained := [t for t in self.map.values() if self._words[self._fold([t])[0]] != t]:
             raise ValueError(f"the map replaces {join_names(map(repr, chained))}, which it writes itself")
-        if {"", *self._fold(self.missing)} & {*targets}:
-            raise ValueError("the map writes what is no value; list the words that mean no value in missing")
+        given = {*targets, *self._fold(self.to)}
+        if {"", *self._fold(self.missing)} & given or {*self._fold(self.missing)} & {*self._fold(self.map)}:
+            raise ValueError("map or `to` has what is no value; list the words that mean no value in missing")
         if self.to and (outside := [t for t in targets.values() if t not in self.to]):
             raise ValueError(f"the map writes {join_names(map(repr, outside))}, which is not in `to`")
         if len({*self._fold(self.to)}) < len(self.to):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import polars as pl
 from pydantic import AfterValidator, BeforeValidator, model_validator
@@ -15,14 +16,14 @@ from magical.contracts.schema import Column, Schema
 from magical.contracts.validation import Check, build_column_checks
 from magical.errors import WiringError, join_names
 from magical.features import Columns
-from magical.library.cleaning.cleaning_rule import Cleaning, tighten_bounds
+from magical.library.cleaning.cleaning_rule import Cleaning, Int64, find_range, tighten_bounds
 
-__all__ = ["Limit", "Limits"]
+__all__ = ["Limit", "LimitedRule", "Limits", "check_limits"]
 
 
 def _parse_moment(value: Any) -> Any:
     """Parse a text with a time of day, which pydantic takes for a date where that is midnight."""
-    if isinstance(value, str) and "T" in value:
+    if isinstance(value, str) and ("T" in value or ":" in value):
         return dt.datetime.fromisoformat(value)
     return value
 
@@ -35,7 +36,7 @@ def _drop_offset(value: Any) -> Any:
 
 
 Limit = Annotated[
-    int | float | dt.date | dt.datetime, BeforeValidator(_parse_moment), AfterValidator(_drop_offset)
+    Int64 | float | dt.date | dt.datetime, BeforeValidator(_parse_moment), AfterValidator(_drop_offset)
 ]
 
 _NAMES = ("ge", "gt", "le", "lt")
@@ -47,7 +48,23 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-class Limits(Cleaning):
+class LimitedRule(Cleaning):
+    """A rule with fields for limits: ``ge``, ``gt``, ``le`` and ``lt``."""
+
+    is_abstract: ClassVar[bool] = True
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The limits that are set, by name."""
+        return {name: value for name in _NAMES if (value := getattr(self, name)) is not None}
+
+    def build_limit_checks(self, column: Column) -> list[Check]:
+        """Build the checks of a contract's bounds: a rule and a contract agree on what a limit means."""
+        plain = Column(column.name, column.type, nullable=True, bounds=self.limits)
+        return build_column_checks(plain, DTYPES[column.type])
+
+
+class Limits(LimitedRule):
     """Limits of numbers or dates; a null passes, and NaN is within no limits.
 
     Attributes:
@@ -86,11 +103,6 @@ class Limits(Cleaning):
             action: Literal["reject", "null", "clip"] = "reject",
         ) -> None: ...
 
-    @property
-    def limits(self) -> dict[str, Any]:
-        """The limits that are set, by name."""
-        return {name: value for name in _NAMES if (value := getattr(self, name)) is not None}
-
     @model_validator(mode="after")
     def _check_limits(self) -> Self:
         check_limits(self.limits)
@@ -105,7 +117,7 @@ class Limits(Cleaning):
             self._check_type(column, schema)
         if self.action == "null":
             self.require_nullable(columns, schema)
-        return schema.with_columns(replace(c, bounds=tighten_bounds(c, self.limits)) for c in columns)
+        return schema.with_columns(replace(c, bounds=self._tighten(c, schema)) for c in columns)
 
     def changes(self, schema: Schema) -> tuple[pl.Expr, ...]:
         """Build the columns with nulls or limits in the place of values beyond the limits."""
@@ -115,7 +127,7 @@ class Limits(Cleaning):
         if self.action == "clip":
             return tuple(pl.col(c.name).clip(self.ge, self.le) for c in columns)
         return tuple(
-            pl.when(pl.all_horizontal(k.holds for k in self._build_checks(c))).then(pl.col(c.name))
+            pl.when(pl.all_horizontal(k.holds for k in self.build_limit_checks(c))).then(pl.col(c.name))
             for c in columns
         )
 
@@ -123,12 +135,18 @@ class Limits(Cleaning):
         """Build the checks of the limits."""
         if self.action == "null":
             return ()
-        return tuple(k for c in self.read(schema, names=self.columns) for k in self._build_checks(c))
+        return tuple(k for c in self.read(schema, names=self.columns) for k in self.build_limit_checks(c))
 
-    def _build_checks(self, column: Column) -> list[Check]:
-        """Build the checks of a contract's bounds: a rule and a contract agree on what a limit means."""
-        plain = Column(column.name, column.type, nullable=True, bounds=self.limits)
-        return build_column_checks(plain, DTYPES[column.type])
+    def _tighten(self, column: Column, schema: Schema) -> dict[str, Any]:
+        """Return the bounds of a column after the rule; raise a WiringError if no value is within them."""
+        bounds = tighten_bounds(column, self.limits)
+        if _is_empty(bounds):
+            known = join_names(f"{name} = {value}" for name, value in column.bounds.items())
+            raise WiringError(
+                f"{self!r} leaves no value of {column.name}, whose contract and earlier rules say {known}.",
+                hint=f"choose limits within these, or change {column.name} in {schema.name}.",
+            )
+        return bounds
 
     def _check_type(self, column: Column, schema: Schema) -> None:
         """Raise a WiringError if the limits are no values of the column."""
@@ -136,11 +154,15 @@ class Limits(Cleaning):
             fits = isinstance(limit, _KINDS[column.type])
             if column.type == "date" and isinstance(limit, dt.datetime):
                 fits = False  # to Python a moment is a date
-            if not fits or (self.action == "clip" and column.type == "int" and limit != int(limit)):
+            is_whole = self.action == "clip" and column.type == "int"
+            if not fits or (is_whole and (limit != int(limit) or abs(limit) >= 2**63)):
+                is_day = column.type == "datetime" and isinstance(limit, dt.date)
                 raise WiringError(
                     f"{self!r} limits {column.name} by {name} = {limit}, and {schema.name} has it as "
                     f"{column.type_text}.",
-                    hint=f"give a limit that a value of {column.name} can have.",
+                    hint=f"write the time of day, too: {limit}T00:00:00."
+                    if is_day
+                    else f"give a limit that a value of {column.name} can have.",
                 )
 
 
@@ -158,13 +180,17 @@ def check_limits(limits: dict[str, Any]) -> None:
     for pair in (("ge", "gt"), ("le", "lt")):
         if all(name in limits for name in pair):
             raise ValueError(f"{join_names(pair)} are both set; give one of them")
-    low = limits.get("ge", limits.get("gt"))
-    high = limits.get("le", limits.get("lt"))
-    if low is None or high is None:
-        return
+    low, high = find_range(limits)
     try:
-        is_empty = low > high or (low == high and not {"ge", "le"} <= set(limits))
+        is_empty = _is_empty(limits)
     except TypeError:
         raise ValueError(f"{low} and {high} are limits of different types") from None
     if is_empty:
         raise ValueError(f"no value is within {low} and {high}")
+
+
+def _is_empty(bounds: Mapping[str, Any]) -> bool:
+    low, high = find_range(bounds)
+    if low is None or high is None:
+        return False
+    return bool(low > high or (low == high and not {"ge", "le"} <= set(bounds)))

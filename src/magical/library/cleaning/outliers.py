@@ -9,14 +9,13 @@ from typing import Any, Literal, TypeVar
 import polars as pl
 
 from magical.contracts.contract import Contract
-from magical.contracts.promises import Frame, contract_of
+from magical.contracts.promises import Frame, contract_of, require_schema
 from magical.contracts.schema import Schema
 from magical.errors import WiringError, did_you_mean, shorten
 from magical.events import emit, keep
 from magical.features import Columns
 from magical.graph import Graph, Node
 from magical.library.cleaning.cleaned_rows import keep_rows
-from magical.library.cleaning.cleaning_steps import require_schema
 from magical.library.cleaning.duplicates import select_with_target
 from magical.library.remarks import warn
 from magical.refs import Link, find_links
@@ -211,11 +210,11 @@ def _require_train(graph: Graph, node: Node) -> None:
 
 
 def _find_parts(graph: Graph, link: Link) -> set[str]:
-    """Return the parts of a split that a value stands on; ``all`` for a split as a whole."""
+    """Return the parts of splits that a value stands on; ``all`` for a split as a whole."""
     source = graph.by_name[link.node]
-    if source.is_split:
-        return {link.item or "all"}
-    return {part for upstream in source.links for part in _find_parts(graph, upstream)}
+    # A part may be split again: train of test is no train.
+    parts = {link.item or "all"} if source.is_split else set()
+    return parts.union(*(_find_parts(graph, upstream) for upstream in source.links))
 
 
 drop_outliers.check_graph = _require_train

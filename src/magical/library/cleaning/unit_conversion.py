@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, Self
 
 import polars as pl
 from pydantic import Field, model_validator
 
-from magical.contracts.dtypes import DTYPES
 from magical.contracts.schema import Column, Schema
-from magical.contracts.validation import Check, build_column_checks
+from magical.contracts.validation import Check
 from magical.errors import WiringError, join_names
 from magical.features import Columns
-from magical.library.cleaning.cleaning_rule import Cleaning
-from magical.library.cleaning.limits import check_limits
+from magical.library.cleaning.cleaning_rule import find_range
+from magical.library.cleaning.limits import LimitedRule, check_limits
 
 __all__ = ["Convert"]
 
 
-class Convert(Cleaning):
+class Convert(LimitedRule):
     """Numbers in one unit: ``value * factor + offset``, or the factor of the row's unit.
 
     With ``units`` and ``by``, the unit's column then says the unit whose factor is 1. A value whose unit is
@@ -78,12 +78,6 @@ class Convert(Cleaning):
         """The unit whose factor is 1; empty if there are no units."""
         return next((unit for unit, factor in self.units.items() if factor == 1), "")
 
-    @property
-    def limits(self) -> dict[str, Any]:
-        """The limits that are set, by name."""
-        names = ("ge", "gt", "le", "lt")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
-
     @model_validator(mode="after")
     def _check_factors(self) -> Self:
         is_plain = self.factor != 1 or self.offset != 0
@@ -104,7 +98,7 @@ class Convert(Cleaning):
         return self
 
     def narrow(self, schema: Schema) -> Schema:
-        """Check the columns, and return the schema as it is."""
+        """Check the columns, and return the schema with the bounds of the converted values."""
         columns = self.read(schema, "float", names=self.columns)
         if self.action == "null":
             self.require_nullable(columns, schema)
@@ -116,7 +110,7 @@ class Convert(Cleaning):
                     f"{unit.name}: {unit.type_text}.",
                     hint=f"write them as in the Literal, or make {unit.name} a str in {schema.name}.",
                 )
-        return schema
+        return schema.with_columns(replace(c, bounds=self._convert_bounds(c)) for c in columns)
 
     def changes(self, schema: Schema) -> tuple[pl.Expr, ...]:
         """Build the converted columns, and the column of the unit."""
@@ -141,11 +135,19 @@ class Convert(Cleaning):
             Check(self.by, f"must be one of {join_names(map(repr, self.units), 6)}", known.fill_null(False)),
         )
 
+    def _convert_bounds(self, column: Column) -> dict[str, float]:
+        """Return the range of converted values; it has its ends, since a value may be rounded to one."""
+        low, high = find_range(column.bounds)
+        ends = (-math.inf if low is None else low, math.inf if high is None else high)
+        factors = self.units.values() or (self.factor,)
+        values = [end * factor + self.offset for factor in factors for end in ends]
+        values += ends if self.limits else ()  # the others stay as they are
+        return {n: v for n, v in (("ge", min(values)), ("le", max(values))) if math.isfinite(v)}
+
     def _convert_within_limits(self, column: Column) -> pl.Expr:
         value = pl.col(column.name)
         converted = value * self.factor + self.offset
         if not self.limits:
             return converted
-        plain = Column(column.name, "float", nullable=True, bounds=self.limits)
-        within = [check.holds for check in build_column_checks(plain, DTYPES["float"])]
+        within = [check.holds for check in self.build_limit_checks(column)]
         return pl.when(pl.all_horizontal(within)).then(converted).otherwise(value).alias(column.name)

@@ -33,16 +33,16 @@ __all__ = ["InferredProject", "InferredTable", "infer_from_files", "short_stems"
 
 MIN_ROWS = 10
 _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot have
-    "Boosting", "Contract", "DateParts", "Decimal", "Experiment", "Feature", "Field", "Format", "Frame",
-    "Group", "Reading", "RegisterSettings",
-    "SplitSettings", "Id", "InputPath", "Key", "Literal", "Orphans", "Scores",
-    "Settings", "Target", "Thousands", "Time", "Annotated", "Any", "Zone",
+    "Boosting", "Cleaning", "Contract", "DateParts", "Decimal", "Experiment", "Feature", "Field", "Format",
+    "Frame", "Group", "Reading", "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key", "Literal",
+    "Orphans", "Scores", "Settings", "Target", "Thousands", "Time", "Annotated", "Any", "Zone",
 )  # fmt: skip
 _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
-    "best", "clean", "contracts", "copy", "dict", "e", "evaluate", "experiments", "featured", "features",
-    "featurize", "ingest", "json", "linear", "model_data", "models", "policy", "predict", "predictions",
-    "preprocessing", "register", "registry", "relate", "rows", "s", "schema", "scores", "select", "source",
-    "split", "step", "test", "tracking", "train", "transform", "tune", "typed", "validation", "workflow",
+    "best", "clean", "cleaning", "contracts", "copy", "dict", "e", "evaluate", "experiments", "featured",
+    "features", "featurize", "ingest", "json", "linear", "model_data", "models", "policy", "predict",
+    "predictions", "preprocessing", "register", "registry", "relate", "rows", "s", "schema", "scores",
+    "select", "source", "split", "step", "test", "tracking", "train", "transform", "tune", "typed",
+    "validation", "workflow",
 }  # fmt: skip
 _NOTHING_SAID = Reading()
 _TIME_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}
@@ -104,7 +104,6 @@ class InferredProject:
         names = sorted(t.schema.name for t in self.tables)
         return {
             "title": f"{name}: {question}",
-            "contract": self.schema.name,
             "contracts": join_names(
                 f"the contract of {_docstring_text(t.file)} ({t.schema.rows:,} rows)" for t in self.tables
             ),
@@ -112,6 +111,9 @@ class InferredProject:
             "source": quote_value(f"data/{first.file}"),
             "reading_import": "    Reading,\n" if self._said else "",
             "further_sources": self._reading_setting() + "".join(sources),
+            "core_imports": "Frame, InputPath, Settings, step, workflow"
+            if _unrelated(first, others)
+            else "InputPath, Settings, workflow",
             "relate": _relate_step(first, others),
             "typed_rows": _typed_rows(first, others, "s.source, s.reading" if self._said else "s.source"),
             "features": f"({features},)" if features else "()",
@@ -293,13 +295,15 @@ def _relate_step(first: InferredTable, others: Sequence[InferredTable]) -> str:
 def _typed_rows(first: InferredTable, others: Sequence[InferredTable], source: str) -> str:
     """Write the lines of the workflow that read all files and clean the first, read as ``ingest(source)``."""
     if not others:
-        return f"    rows = clean(model_data(ingest({source}), {first.schema.name}))"
+        return _format_call(
+            "    rows = clean", "(", [f"model_data(ingest({source}), {first.schema.name})", "s.cleaning"], ")"
+        )
     lines = [_model_call(t.variable, f"s.{t.variable}", t, others) for t in others]
     lines.append(_model_call("typed", source, first, others))
-    lines.append("    rows = clean(typed)")
+    lines.append("    rows = clean(typed, s.cleaning)")
     if apart := _unrelated(first, others):
         lines[-1] = _format_call(
-            "    rows = relate", "(", ["clean(typed)", *(t.variable for t in apart)], ")"
+            "    rows = relate", "(", ["clean(typed, s.cleaning)", *(t.variable for t in apart)], ")"
         )
     return "\n".join(lines)
 

@@ -75,9 +75,9 @@ class Select(LearnedFeature):
             return DropSimilarColumns(self.threshold)
         from sklearn.feature_selection import SelectKBest, SelectPercentile
 
-        from magical.transformers import find_score_function
+        from magical.transformers import ColumnScores
 
-        score = find_score_function(self.by, is_regression=context.task == "regression")
+        score = ColumnScores(self.by, is_regression=context.task == "regression")
         if self.share is not None:
             return SelectPercentile(score, percentile=100 * self.share)
         return SelectKBest(score, k=self.k)

@@ -22,6 +22,7 @@ def select(task: str, **fields: Any) -> Fitted:
     return fit(TABLES[task], Select(**fields))
 
 
+@pytest.mark.slow_except("f-binary", "f-multiclass", "f-regression")
 @pytest.mark.parametrize("task", TABLES)
 @pytest.mark.parametrize("by", ["f", "mutual_info", "model"])
 def test_what_tells_of_the_target_stays(by: Any, task: str) -> None:
@@ -60,6 +61,7 @@ def test_two_selections_follow_each_other() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:k=4 is greater")
+@pytest.mark.slow_except("f", "variance")
 @pytest.mark.parametrize("by", ["f", "mutual_info", "variance", "model"])
 def test_constants_and_more_columns_than_rows(by: Any) -> None:
     fitted = select("binary", k=4, by=by)

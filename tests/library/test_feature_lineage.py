@@ -33,7 +33,7 @@ from magical.features import (
     with_features,
 )
 from magical.library import Experiment, boosting, featurize, linear, model_data, train, transform
-from magical.library.feature_names import (
+from magical.library.feature_lineage import (
     TracedFeature,
     find_missing_columns,
     tabulate_features,

@@ -6,7 +6,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from magical.contracts.schema import Column, Schema
-from magical.library.pipeline_columns import find_pipeline_inputs
+from magical.library.pipeline_inputs import find_pipeline_inputs
 
 SCHEMA = Schema(
     "Person",

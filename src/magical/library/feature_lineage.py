@@ -14,11 +14,10 @@ from magical.contracts.dtypes import DTYPES
 from magical.contracts.promises import Pipeline
 from magical.contracts.schema import Column, Schema
 from magical.errors import WiringError
-from magical.features import Feature, name_outputs
+from magical.features import INDICATOR_PREFIX, Feature, name_outputs
 
 __all__ = ["TracedFeature", "find_missing_columns", "tabulate_features", "trace_columns", "trace_features"]
 
-_INDICATOR = "missingindicator_"  # what scikit-learn's imputers write before the name of a column
 _PRODUCT, _POWER = re.compile(" |_x_"), re.compile(r"(\^|_pow)\d+$|_squared$|_cubed$")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _SEPARATORS = "=_ (^:"  # what follows the name of a column in the name of a feature that is made from it
@@ -235,7 +234,9 @@ def _trace_names(transformer: Any, inputs: Sequence[TracedFeature]) -> list[Trac
     """Trace the outputs of one transformer by their names."""
     names = [f.name for f in inputs]
     outputs = [str(n) for n in transformer.get_feature_names_out(np.asarray(names, dtype=object))]
-    if getattr(transformer, "feature_names_out", None) is name_outputs:  # the last step of our Pipelines
+    # The last step of our Pipelines, or a FunctionTransformer without a function: they only name columns.
+    is_naming = getattr(transformer, "feature_names_out", None) is name_outputs
+    if is_naming or getattr(transformer, "func", outputs) is None:
         return [f._replace(name=name) for f, name in zip(inputs, outputs, strict=True)]
     if hasattr(transformer, "get_support"):  # it keeps some inputs as they are
         kept = [f for f, is_kept in zip(inputs, transformer.get_support(), strict=True) if is_kept]
@@ -256,7 +257,7 @@ def _describe(transformer: Any) -> str:
 
 def _find_parts(name: str, inputs: Mapping[str, TracedFeature]) -> list[TracedFeature]:
     """Find the inputs in the name of an output: itself, or those whose names begin it or are its words."""
-    for whole in (name, name.removeprefix(_INDICATOR)):
+    for whole in (name, name.removeprefix(INDICATOR_PREFIX)):
         if whole in inputs:
             return [inputs[whole]]
     words = [_POWER.sub("", word) for word in _PRODUCT.split(name)]
