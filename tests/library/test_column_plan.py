@@ -45,7 +45,6 @@ def test_a_block_is_named_by_what_is_done_otherwise() -> None:
         "truths_most_frequent",
         "hash_most_frequent",
         "count_most_frequent",
-        "hash_most_frequent_2",
     ]
 
 
