@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 import magical.masking
 from projects import Small, flow, leaving_no_trace
 
-pytest_plugins = ["magical.testing", "pytester", "servers", "edits.fixtures", "scored_shop"]
+pytest_plugins = ["magical.testing", "pytester", "doctest_kinds", "servers", "edits.fixtures", "scored_shop"]
 
 # How long an example takes says something of the machine, not of the code.
 settings.register_profile(

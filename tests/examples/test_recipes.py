@@ -112,18 +112,21 @@ def test_identical_runs_agree_and_no_row_is_sampled(ran: Run, fares: Small) -> N
     assert again["predict"].equals(ran["predict"])
 
 
+@pytest.mark.slow
 def test_a_run_returns_its_scores_tables_and_models(ran: Run) -> None:
     assert ran.result["r2"] > 0.9
     assert isinstance(ran["long_enough"], pl.DataFrame)
     assert ran["train"].target == "fare"
 
 
+@pytest.mark.slow
 def test_a_filter_reaches_every_part(ran: Run) -> None:
     parts = ran["split"]
     assert ran["model_data"]["miles"].min() < 1
     assert all(p["miles"].min() >= 1 for p in (parts.train, parts.validation, parts.test))
 
 
+@pytest.mark.slow
 def test_a_regression_keeps_the_names_of_its_features(ran: Run) -> None:
     model = ran["train"]
     assert model.task == "regression"
@@ -157,18 +160,18 @@ def test_a_misspelled_setting_and_a_bad_threshold_are_found_before_any_work(
 
 @pytest.mark.slow
 def test_a_value_on_the_line_and_a_step_added_moved_and_removed_run_what_they_concern(fares: Small) -> None:
-    fares.run()
+    fares.run("split")
     on_the_line = ("ingest", "model_data", "long_enough", "featurize")
     assert [n for n, state in fares.states(split={"seed": 8}).items() if state == "fresh"] == [*on_the_line]
     before = (fares.root / "workflow.py").read_text()
     fares.edit("workflow.py", "@workflow", STEP + "@workflow")
     fares.edit("workflow.py", "    fitted_on,", "    rides = in_euros(rides)\n    fitted_on,")
-    added = fares.run()
+    added = fares.run("split")
     assert "in_euros" in added.executed
     assert not {"ingest", "model_data", "long_enough"} & {*added.executed}
     fares.edit("workflow.py", "    rides = in_euros(rides)\n", "")
     fares.edit("workflow.py", "long_enough(model_data(ingest(s.source), Ride)", MOVED)
-    moved = fares.run()
+    moved = fares.run("split")
     assert moved["split"].train.equals(added["split"].train)
     fares.write("workflow.py", before)
-    assert fares.run().executed == []
+    assert fares.run("split").executed == []

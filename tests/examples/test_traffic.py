@@ -20,11 +20,13 @@ def traffic(tmp_path: Path) -> Small:
     return Small(Path(shutil.copytree(TRAFFIC, tmp_path / "traffic", ignore=ignored)))
 
 
+@pytest.mark.slow
 def test_the_design_has_no_finding_and_is_short(traffic: Small) -> None:
     assert [str(f) for f in traffic.load().check()] == []
     assert len((TRAFFIC / "workflow.py").read_text().splitlines()) <= 150
 
 
+@pytest.mark.slow
 def test_a_source_of_reports_becomes_clean_hours(traffic: Small) -> None:
     run = traffic.run("clean", tracking={"enabled": False})
     assert f"{run['ingest'].height:,} reports are {run['clean'].height:,} hours" in README

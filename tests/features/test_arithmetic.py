@@ -48,6 +48,12 @@ def test_a_division_by_zero_gives_a_missing_value() -> None:
     assert computed("1 + 2 / x", x=[0.0, 4.0]) == [None, 1.5]
 
 
+def test_a_whole_number_beyond_64_bits_gives_a_missing_value() -> None:
+    assert computed("a * b", a=[2**62, 2**40], b=[2, 2**20]) == [None, 2**60]
+    assert computed("-(a + b)", a=[2**62], b=[2**62]) == [None]
+    assert computed("(a * b) / 4", a=[2**62], b=[4]) == [2.0**62]
+
+
 def test_truths_count_one() -> None:
     assert computed("t + t + a", t=[True, False, None], a=[1, 1, 1]) == [3, 1, None]
 

@@ -1,8 +1,7 @@
 """The page about features: its tables name every kind with its fields, and its lines are settings that work."""
 
-import json
 import re
-import sys
+import runpy
 import tomllib
 from pathlib import Path
 
@@ -10,12 +9,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from examples.conftest import copy_campaign
-from magical import Contract, Feature, LearnedFeature
+from magical import Feature, LearnedFeature, Schema
 from magical.contracts.contract import schema_of
 from magical.features import select_columns, with_features
 from magical.library import Experiment
 from magical.settings import to_json
-from projects import Small, python
+from projects import python
 
 PAGE = Path(__file__).parents[2] / "docs" / "features.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -40,17 +39,11 @@ def features_of(block: str) -> tuple[Feature, ...]:
     return TypeAdapter(tuple[Feature, ...]).validate_python(tomllib.loads(block)["features"])
 
 
-@pytest.fixture
-def campaign(tmp_path: Path) -> Small:
-    """A fresh copy of the example, not yet run."""
-    return copy_campaign(tmp_path / "campaign")
-
-
-@pytest.fixture
-def household(campaign: Small) -> type[Contract]:
+@pytest.fixture(scope="module")
+def household() -> Schema:
     """The contract of the campaign's table."""
-    campaign.load().graph()
-    return sys.modules["contracts"].Household  # type: ignore[no-any-return]
+    names = runpy.run_path(str(PAGE.parents[1] / "examples" / "campaign" / "contracts.py"))
+    return schema_of(names["Household"])
 
 
 def test_every_kind_has_a_row_and_every_row_is_a_kind() -> None:
@@ -77,18 +70,16 @@ def test_every_kind_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_the_examples_draw_on_the_contract_of_the_campaign(household: type[Contract], number: int) -> None:
+def test_the_examples_draw_on_the_contract_of_the_campaign(household: Schema, number: int) -> None:
     features = features_of(blocks("toml")[number])
-    schema = with_features(schema_of(household), features)
+    schema = with_features(household, features)
     assert any(f.find_columns(schema) for f in features if isinstance(f, LearnedFeature))
 
 
-def test_the_lines_of_the_readme_draw_on_the_contract_of_the_campaign(household: type[Contract]) -> None:
+def test_the_lines_of_the_readme_draw_on_the_contract_of_the_campaign(household: Schema) -> None:
     text = (PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```toml\n(features = .*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert len(with_features(schema_of(household), features_of(block)).names) > len(
-        schema_of(household).names
-    )
+    assert len(with_features(household, features_of(block)).names) > len(household.names)
 
 
 def test_the_examples_of_experiments_are_settings() -> None:
@@ -98,11 +89,11 @@ def test_the_examples_of_experiments_are_settings() -> None:
     assert [e.name for e in read] == ["linear", "boosting", "few"]
 
 
-def test_each_selector_of_the_table_selects(household: type[Contract]) -> None:
+def test_each_selector_of_the_table_selects(household: Schema) -> None:
     rows = re.findall(r"^\| `([^`]+)` \| (?:selects|the|all|features|columns)", TEXT, re.MULTILINE)
     assert rows == ["income", "mnt_*", "type:number", "role:time"]
     for selector in rows:
-        assert select_columns([selector], schema_of(household), "the page")
+        assert select_columns([selector], household, "the page")
 
 
 OWN_SETTINGS = """
@@ -113,32 +104,20 @@ OWN_SETTINGS = """
 
 
 @pytest.mark.slow
-def test_the_first_block_and_features_of_the_project_run_and_score_new_rows(campaign: Small) -> None:
-    """One run for the whole page: features of settings, own ones too, from ingest to another process."""
+def test_the_first_block_and_features_of_the_project_are_settings_and_pass_their_tests(
+    tmp_path: Path,
+) -> None:
+    """One run for the whole page; that they score new rows is shown in `examples` and `scoring`."""
+    campaign = copy_campaign(tmp_path / "campaign")
     own, own_tests = blocks("python")
     campaign.write("own_features.py", own)
     campaign.edit(
         "workflow.py", "from contracts import", "import own_features  # noqa: F401\nfrom contracts import"
     )
-    quick = "experiments.linear.trials = 1\nexperiments.boosting.trials = 1\n"
-    campaign.write("settings.toml", quick + blocks("toml")[0].rstrip().removesuffix("]") + OWN_SETTINGS)
-    done = campaign.process("run")
-    assert done.returncode == 0, done.stderr
-    run = campaign.load().run()
+    campaign.write("settings.toml", blocks("toml")[0].rstrip().removesuffix("]") + OWN_SETTINGS)
+    run = campaign.run("transform", tracking={"enabled": False})
     assert "spent_per_family_size" in run["featurize"].columns
     assert "Clipper" in {type(value).__name__ for value in run["transform"].get_params().values()}
-    new = campaign.root / "data" / "new_customers.csv"
-    words = (
-        "--model",
-        "campaign@champion",
-        "--input",
-        str(new),
-        "--output",
-        str(campaign.root / "new.parquet"),
-    )
-    scored = campaign.process("score", *words, "--json")
-    assert scored.returncode == 0, scored.stderr
-    assert not json.loads(scored.stdout)["rejects"]
     campaign.write("test_own_features.py", own_tests)
     tested = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", cwd=str(campaign.root))
     assert re.search(r"\d\d passed", tested.stdout), tested.stdout

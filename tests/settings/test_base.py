@@ -133,6 +133,10 @@ def test_each_kind_is_told_by_its_class() -> None:
         ({"radius": 1}, "each Shape needs a kind: Circle, Square, Big, Log"),
         ({}, "each Shape needs a kind"),
         ({"kind": "Circel"}, "there is no Shape 'Circel'; did you mean 'Circle'"),
+        (
+            {"kind": "Moon"},
+            "no Shape 'Moon'; one of the project is known once the workflow imports its module",
+        ),
         ({"kind": "Circle", "side": 1}, "side"),
         ({"kind": 3}, "there is no Shape 3"),
         (3, "Shape"),

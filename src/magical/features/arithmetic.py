@@ -29,7 +29,7 @@ class Arithmetic(Feature):
     """A number computed from other numbers of the row by ``+``, ``-``, ``*``, ``/``, brackets and constants.
 
     Whole numbers stay whole under ``+ - *``; booleans are used as 1 and 0; the result is null where an
-    operand is null or a divisor is zero.
+    operand is null, a divisor is zero, or a whole number is beyond 64 bits.
 
     Example:
         >>> feature = Arithmetic("spent_per_head", "(wines + meat) / family")
@@ -69,8 +69,11 @@ class Arithmetic(Feature):
         """Build the polars expression that computes the formula."""
         formula = _parse(self.expression)
         self._read(schema, formula)
-        dtype = pl.Int64 if _is_integer_formula(formula, schema) else pl.Float64
-        return (_to_polars(formula, dtype).alias(self.name),)
+        number = _to_polars(formula, pl.Float64)
+        if _is_integer_formula(formula, schema):
+            # Beyond 64 bits polars would begin again at the other end.
+            number = pl.when(number.abs() < 2**63).then(_to_polars(formula, pl.Int64))
+        return (number.alias(self.name),)
 
     def _read(self, schema: Schema, formula: ast.expr) -> list[Column]:
         return self.read(schema, "int", "float", "bool", names=_column_names(formula))

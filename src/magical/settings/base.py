@@ -146,7 +146,10 @@ class TaggedSettings(Settings):
     def _describe_unknown_kind(cls, name: object) -> str:
         in_python = str(name)[:1].isupper()
         kinds = list(cls.kinds) if in_python else list(map(to_snake_case, cls.kinds))
-        return f"there is no {cls.__name__} {name!r}; {did_you_mean(str(name), kinds)}"
+        hint = did_you_mean(str(name), kinds)
+        if not hint.startswith("did you mean"):
+            hint = f"one of the project is known once the workflow imports its module; {hint}"
+        return f"there is no {cls.__name__} {name!r}; {hint}"
 
     @classmethod
     def __get_pydantic_json_schema__(

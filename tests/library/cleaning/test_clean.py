@@ -75,7 +75,7 @@ def test_a_table_is_cleaned_as_its_rows_one_at_a_time(rows: list[dict[str, Any]]
 
 
 @pytest.mark.slow
-@settings(max_examples=80)
+@settings(max_examples=30)
 @given(ROWS)
 def test_any_table_is_cleaned_as_its_rows_one_at_a_time(rows: list[dict[str, Any]]) -> None:
     check_rows_alone(rows)

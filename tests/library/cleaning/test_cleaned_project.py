@@ -95,7 +95,7 @@ def flow(tmp_path: Path) -> Small:
     return project(tmp_path, {"workflow.py": FLOW, "customers.csv": CSV, "settings.toml": TOML})
 
 
-def test_the_rules_of_the_settings_are_applied_and_shown(flow: Small) -> None:
+def test_the_rules_of_the_settings_are_applied_shown_and_part_of_keys(flow: Small) -> None:
     run = flow.run()
     assert run["clean"].select("id", "distance", "unit", "status").rows() == [
         (1, 3.0, "km", "Single"),
@@ -115,10 +115,6 @@ def test_the_rules_of_the_settings_are_applied_and_shown(flow: Small) -> None:
     shown = flow.command("inspect", "drop_duplicates").out
     assert "equal_to_row" in shown
     assert "1 of 6 rows dropped: equal to another" in shown
-
-
-def test_a_changed_rule_runs_its_step_and_what_follows(flow: Small) -> None:
-    flow.run()
     flow.edit("settings.toml", "200_000", "400_000")
     assert flow.ran() == ["clean", "known", "leave_out"]
 

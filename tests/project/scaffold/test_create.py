@@ -1,10 +1,12 @@
 """`magical new`: the files that it writes, their first run, and the calls that it refuses."""
 
+import ast
 import json
 import os
 import stat
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -414,6 +416,33 @@ def test_flights_with_all_that_they_refer_to_give_a_champion(tmp_path: Path) -> 
         assert python("-m", "ruff", *words, "--no-cache", ".", cwd=str(made.root)).returncode == 0
     answer = nyc.command("run", "--register", *FAST)
     assert "register: nyc version 1, alias champion" in answer.out, answer
+
+
+def test_no_file_takes_a_name_that_the_workflow_uses(tmp_path: Path) -> None:
+    first = rows(tmp_path / "orders.csv", x=[i % 7 / 2 for i in range(40)], y=[i % 2 for i in range(40)])
+    plain = create_project(str(tmp_path / "plain"), [str(first)], "y").root
+    names = bound_names(plain / "workflow.py")
+    words = sorted({w.lower() for bound in names for w in bound} - {"orders", "order"})
+    assert {"metric", "metrics", "cleaning", "tune"} <= {*words}
+    further = [rows(tmp_path / f"{word}.csv", rain=[0.5, 1.5]) for word in words]
+    made = create_project(str(tmp_path / "shop"), [str(first), *map(str, further)], "y").root
+    fields, imported, local = bound_names(made / "workflow.py")
+    assert len(fields) > len(words)
+    assert repeated(fields) + repeated(imported + local) == []
+
+
+def bound_names(module: Path) -> tuple[list[str], list[str], list[str]]:
+    """List the names of a workflow's settings, of what it imports, and of its variables."""
+    nodes = list(ast.walk(ast.parse(module.read_text())))
+    fields = [n.target.id for n in nodes if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+    imported = [a.name for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names]
+    stored = [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    return fields, imported, list((Counter(stored) - Counter(fields)).elements())
+
+
+def repeated(names: list[str]) -> list[str]:
+    """Return the names that occur more than once."""
+    return [name for name, count in Counter(names).items() if count > 1]
 
 
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:

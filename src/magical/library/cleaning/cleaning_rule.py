@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated
 
 import polars as pl
 from pydantic import Field
@@ -14,7 +14,7 @@ from magical.errors import WiringError
 from magical.features import select_columns
 from magical.settings import PositionalFields, TaggedSettings
 
-__all__ = ["Cleaning", "Int64", "find_range", "tighten_bounds"]
+__all__ = ["Cleaning", "Int64"]
 
 Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 """A whole number that polars compares with a column; beside a float in a union, a greater one is a float."""
@@ -90,29 +90,3 @@ class Cleaning(PositionalFields, TaggedSettings):
                     f"{column.type_text}.",
                     hint=f'write {column.name}: {column.type_text} | None, or action="reject".',
                 )
-
-
-def find_range(bounds: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Return the lowest and the highest value within bounds; None where there is no end.
-
-    Example:
-        >>> find_range({"ge": 0, "gt": 3})
-        (3, None)
-    """
-    low = max((bounds[name] for name in ("ge", "gt") if name in bounds), default=None)
-    high = min((bounds[name] for name in ("le", "lt") if name in bounds), default=None)
-    return low, high
-
-
-def tighten_bounds(column: Column, limits: dict[str, Any]) -> dict[str, Any]:
-    """Return the bounds of a column with these limits where they are tighter.
-
-    Example:
-        >>> tighten_bounds(Column("n", "int", bounds={"ge": 0, "le": 9}), {"ge": 3, "le": 20})
-        {'ge': 3, 'le': 9}
-    """
-    bounds = dict(column.bounds)
-    for name, value in limits.items():
-        known = bounds.get(name, value)
-        bounds[name] = max(known, value) if name in ("ge", "gt") else min(known, value)
-    return bounds

@@ -16,9 +16,9 @@ from magical.contracts.schema import Column, Schema
 from magical.contracts.validation import Check, build_column_checks
 from magical.errors import WiringError, join_names
 from magical.features import Columns
-from magical.library.cleaning.cleaning_rule import Cleaning, Int64, find_range, tighten_bounds
+from magical.library.cleaning.cleaning_rule import Cleaning, Int64
 
-__all__ = ["Limit", "LimitedRule", "Limits", "check_limits"]
+__all__ = ["Limit", "LimitedRule", "Limits", "check_limits", "find_range"]
 
 
 def _parse_moment(value: Any) -> Any:
@@ -139,7 +139,7 @@ class Limits(LimitedRule):
 
     def _tighten(self, column: Column, schema: Schema) -> dict[str, Any]:
         """Return the bounds of a column after the rule; raise a WiringError if no value is within them."""
-        bounds = tighten_bounds(column, self.limits)
+        bounds = _tighten_bounds(column, self.limits)
         if _is_empty(bounds):
             known = join_names(f"{name} = {value}" for name, value in column.bounds.items())
             raise WiringError(
@@ -164,6 +164,27 @@ class Limits(LimitedRule):
                     if is_day
                     else f"give a limit that a value of {column.name} can have.",
                 )
+
+
+def find_range(bounds: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the lowest and the highest value within bounds; None where there is no end.
+
+    Example:
+        >>> find_range({"ge": 0, "gt": 3})
+        (3, None)
+    """
+    low = max((bounds[name] for name in ("ge", "gt") if name in bounds), default=None)
+    high = min((bounds[name] for name in ("le", "lt") if name in bounds), default=None)
+    return low, high
+
+
+def _tighten_bounds(column: Column, limits: dict[str, Any]) -> dict[str, Any]:
+    """Return the bounds of a column with these limits where they are tighter."""
+    bounds = dict(column.bounds)
+    for name, value in limits.items():
+        known = bounds.get(name, value)
+        bounds[name] = max(known, value) if name in ("ge", "gt") else min(known, value)
+    return bounds
 
 
 def check_limits(limits: dict[str, Any]) -> None:

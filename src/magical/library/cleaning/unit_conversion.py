@@ -13,8 +13,7 @@ from magical.contracts.schema import Column, Schema
 from magical.contracts.validation import Check
 from magical.errors import WiringError, join_names
 from magical.features import Columns
-from magical.library.cleaning.cleaning_rule import find_range
-from magical.library.cleaning.limits import LimitedRule, check_limits
+from magical.library.cleaning.limits import LimitedRule, check_limits, find_range
 
 __all__ = ["Convert"]
 

@@ -34,15 +34,15 @@ __all__ = ["InferredProject", "InferredTable", "infer_from_files", "short_stems"
 MIN_ROWS = 10
 _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot have
     "Boosting", "Cleaning", "Contract", "DateParts", "Decimal", "Experiment", "Feature", "Field", "Format",
-    "Frame", "Group", "Reading", "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key", "Literal",
-    "Orphans", "Scores", "Settings", "Target", "Thousands", "Time", "Annotated", "Any", "Zone",
+    "Frame", "Group", "Metric", "Reading", "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key",
+    "Literal", "Orphans", "Scores", "Settings", "Target", "Thousands", "Time", "Annotated", "Any", "Zone",
 )  # fmt: skip
 _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
     "best", "clean", "cleaning", "contracts", "copy", "dict", "e", "evaluate", "experiments", "featured",
-    "features", "featurize", "ingest", "json", "linear", "model_data", "models", "policy", "predict",
-    "predictions", "preprocessing", "register", "registry", "relate", "rows", "s", "schema", "scores",
-    "select", "source", "split", "step", "test", "tracking", "train", "transform", "tune", "typed",
-    "validation", "workflow",
+    "features", "featurize", "ingest", "json", "linear", "metrics", "model_data", "models", "policy",
+    "predict", "predictions", "preprocessing", "register", "registry", "relate", "rows", "s", "schema",
+    "scores", "select", "source", "split", "step", "test", "tracking", "train", "transform", "tune",
+    "typed", "validation", "workflow",
 }  # fmt: skip
 _NOTHING_SAID = Reading()
 _TIME_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}
