@@ -16,7 +16,7 @@ __all__ = ["log_warnings", "mute_events", "progress", "warn"]
 _lock = threading.Lock()
 _state: dict[str, Any] = {"depth": 0, "logged": set(), "filters": None}
 
-# Equal quantiles give fewer bins, as the docstring of `Bin` says; the warning numbers columns that nobody knows.
+# Equal quantiles give fewer bins, as `Bin` says; the warning numbers columns that nobody knows.
 _EXPECTED = "Bins whose width are too small"
 
 

@@ -186,6 +186,20 @@ def test_the_contract_promises_what_a_rule_makes_sure(
     assert not schema.find_mismatches(SCHEMA)
 
 
+@pytest.mark.parametrize("action", ["reject", "null"])
+def test_a_unit_is_converted_once(action: Any) -> None:
+    units: dict[str, Any] = {"units": {"mi": 1.5, "km": 1}, "by": "unit"}
+    first = Convert("distance", action=action, **units)
+    promised = narrow_schema(SCHEMA, [first])
+    assert promised.by_name["unit"].type_text == "Literal['km'] | None"
+    cleaned = clean(trips(distance=[2.0, 2.0, None, None], unit=["mi", "ly", "ly", None]), (first,))
+    assert cleaned["unit"].to_list()[-2:] == ["km", None]
+    assert not find_failures(cleaned, promised)
+    # The column says km by then, so miles of another column would stay what they are.
+    with pytest.raises(WiringError, match="all columns of one unit"):
+        narrow_schema(SCHEMA, [first, Convert("fare", **units)])
+
+
 CONVERTED: list[tuple[tuple[Cleaning, ...], dict[str, Any]]] = [
     ((Limits("tip", le=9), Convert("tip", factor=10)), {"ge": 0, "le": 90}),
     ((Limits("tip", gt=1, lt=9), Convert("tip", factor=10, offset=5)), {"ge": 15, "le": 95}),

@@ -107,8 +107,10 @@ class Convert(LimitedRule):
                 raise WiringError(
                     f"{self!r} has units {join_names(map(repr, wrong), 4)}, and {schema.name} has "
                     f"{unit.name}: {unit.type_text}.",
-                    hint=f"write them as in the Literal, or make {unit.name} a str in {schema.name}.",
+                    hint=f"write them as in the Literal, make {unit.name} a str in {schema.name}, or convert "
+                    "all columns of one unit by one rule.",
                 )
+            schema = schema.with_columns([replace(unit, choices=(self.base,))])
         return schema.with_columns(replace(c, bounds=self._convert_bounds(c)) for c in columns)
 
     def changes(self, schema: Schema) -> tuple[pl.Expr, ...]:
@@ -121,7 +123,9 @@ class Convert(LimitedRule):
         values = [pl.col(c.name) for c in columns]
         # A value without a known unit has no product: it becomes null, or stays until its row is rejected.
         products = [v * factor if self.action == "null" else pl.coalesce(v * factor, v) for v in values]
-        named = pl.when(factor.is_not_null()).then(pl.lit(self.base)).otherwise(unit).alias(self.by)
+        known = factor.is_not_null() | pl.all_horizontal(v.is_null() for v in values)
+        is_named = unit.is_not_null() if self.action == "null" else unit.is_not_null() & known
+        named = pl.when(is_named).then(pl.lit(self.base)).otherwise(unit).alias(self.by)
         return (*products, named)
 
     def requirements(self, schema: Schema) -> tuple[Check, ...]:
