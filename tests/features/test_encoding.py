@@ -142,6 +142,13 @@ def test_a_fold_with_hardly_any_text_is_encoded(how: Any, texts: list[str | None
     assert len(fitted.pipeline.get_feature_names_out()) == fitted.pipeline.transform(few).shape[1]
 
 
+def test_single_letters_have_no_topics() -> None:
+    letters = pl.Series(["a", "b", None, "c"] * (len(TABLE) // 4))
+    table = model_data(TABLE.with_columns(city=letters), Visitor)
+    out = fit(table, Encode("city", "gap")).out
+    assert not out["city"].any()
+
+
 def test_dates_have_parts_and_a_missing_one_is_imputed() -> None:
     fitted = fit(TABLE, Encode("born", "datetime"), Scale("born", "none"))
     names = ["born_year", "born_month", "born_day", "born_total_seconds"]

@@ -73,8 +73,10 @@ class EachColumn(TransformerMixin, BaseEstimator):
         encoder = clone(self.encoder)
         if column.dtype.kind == "M":
             return encoder
-        texts = column.dropna()
-        if not texts.str.strip().any():
+        texts = column.dropna().str.strip()
+        # Topics are made of pairs of letters.
+        shortest = 2 if type(encoder).__name__ == "GapEncoder" else 1
+        if not (texts.str.len() >= shortest).any():
             return None
         if type(encoder).__name__ != "MinHashEncoder":  # that one learns nothing
             encoder.set_params(n_components=max(1, min(encoder.n_components, len(column) - 1)))
