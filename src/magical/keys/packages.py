@@ -23,7 +23,10 @@ __all__ = [
 ]
 
 # The parts of magical whose code is part of keys; KEY_FORMAT stands for the rest.
-KEYED_MODULES = ("magical.library", "magical.features", "magical.transformers")
+KEYED_MODULES = ("magical.library", "magical.features")
+# It counts as a package, by the content of its files: to read its code would import scikit-learn.
+DIGESTED_PACKAGE = "magical.transformers"
+_HOME = Path(__file__).parents[2]
 _DISTRIBUTION = "magical-thinking"
 _METADATA_SUFFIXES = (".dist-info", ".egg-info", ".egg-link")  # of wheels, of eggs, of develop installs
 
@@ -67,11 +70,15 @@ def _is_inside(file: str, folders: tuple[Path, ...]) -> bool:
 def find_package(module_name: str) -> tuple[str, str] | None:
     """Find the distribution and version of a third-party module; None for any other module.
 
+    Our transformers are found as well, with a digest of their code in the place of a version.
+
     Example:
         >>> find_package("pydantic.fields")[0], find_package("json")
         ('pydantic', None)
     """
     top = module_name.split(".", maxsplit=1)[0]
+    if module_name.startswith(DIGESTED_PACKAGE):
+        return DIGESTED_PACKAGE, _digest_sources(DIGESTED_PACKAGE)[:12]
     if top in sys.stdlib_module_names or top == "magical":
         return None
     module = sys.modules.get(top)
@@ -95,13 +102,17 @@ def digest_keyed_code() -> str:
         >>> len(digest_keyed_code()) in (0, 64)
         True
     """
-    home = Path(__file__).parents[2]
-    if _is_inside(str(home), _list_site_folders()):
+    if _is_inside(str(_HOME), _list_site_folders()):
         return ""
+    return _digest_sources(*KEYED_MODULES, DIGESTED_PACKAGE)
+
+
+def _digest_sources(*packages: str) -> str:
+    """Compute a digest of the source files of packages of ours."""
     digest = hashlib.sha256()
-    for name in KEYED_MODULES:
-        for path in sorted(home.joinpath(*name.split(".")).rglob("*.py")):
-            digest.update(f"{path}\n".encode() + path.read_bytes())
+    for package in packages:
+        for path in sorted(_HOME.joinpath(*package.split(".")).rglob("*.py")):
+            digest.update(f"{path.relative_to(_HOME)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
 
 
