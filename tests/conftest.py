@@ -13,7 +13,7 @@ pytest_plugins = ["magical.testing", "pytester", "doctest_kinds", "servers", "ed
 
 # How long an example takes says something of the machine, not of the code.
 settings.register_profile(
-    "calm", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "calm", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("calm")
 

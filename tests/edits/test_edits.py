@@ -6,7 +6,7 @@ from edits.edit_table import CASES, names
 from edits.harness import ForkServer, changes, check, placed
 
 
-@pytest.mark.parametrize("name", names(of=12, every=5))
+@pytest.mark.parametrize("name", names(of=24, every=5))
 def test_an_edit_gives_the_results_of_a_run_from_nothing(fork_server: ForkServer, name: str) -> None:
     check(CASES[name], fork_server)
 

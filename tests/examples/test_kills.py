@@ -16,7 +16,7 @@ import pytest
 from examples.conftest import QUICK, copy_campaign
 from projects import Small
 
-KILLS = 6  # and a hundred in tests/torture
+KILLS = 4  # and a hundred in tests/torture
 
 
 @pytest.fixture(scope="module")

@@ -136,8 +136,7 @@ def telco(root: Path) -> Exported:
     table.write_parquet(file)
     small = Small(create_project(str(root), str(file), "Churn").root)
     small.edit("contracts.py", "    payment_method: PaymentMethod", "    payment_method: str")
-    small.edit("workflow.py", "    return rows\n", '    return rows.filter(rows["tenure"] <= 72)\n')
-    small.write("settings.toml", QUICK)
+    small.write("settings.toml", 'cleaning = [{kind = "Limits", columns = "tenure", le = 72}]\n' + QUICK)
     return Exported(
         small,
         file,
@@ -164,8 +163,7 @@ def metro(root: Path) -> Exported:
     table.with_columns(pl.col("reading").cast(pl.Int64)).write_parquet(file)
     small = Small(create_project(str(root), str(file), "traffic_volume").root)
     small.edit("contracts.py", "    temp: float\n", "    temp: float | None\n")
-    small.edit("workflow.py", "    return rows\n", '    return rows.filter(rows["rain_1h"] < 1000)\n')
-    small.write("settings.toml", QUICK)
+    small.write("settings.toml", 'cleaning = [{kind = "Limits", columns = "rain_1h", lt = 1000}]\n' + QUICK)
     return Exported(
         small,
         file,

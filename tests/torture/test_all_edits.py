@@ -1,4 +1,4 @@
-"""The whole table of edits; `make test-slow` runs one of twelve."""
+"""The whole table of edits; `make test-slow` runs one of twenty-four."""
 
 import pytest
 
