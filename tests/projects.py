@@ -236,6 +236,17 @@ def leaving_no_trace() -> Iterator[None]:
             del sys.modules[name]
 
 
+@contextlib.contextmanager
+def without_other_projects() -> Iterator[None]:
+    """Set aside, for a block, the finders of projects that a fixture of wider scope has loaded."""
+    finders = list(sys.meta_path)
+    sys.meta_path[:] = [f for f in finders if "_ProjectFinder" not in repr(f)]
+    try:
+        yield
+    finally:
+        sys.meta_path[:] = finders
+
+
 def python(*words: str, cwd: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a new Python process."""
     return subprocess.run(

@@ -10,7 +10,7 @@ import pytest
 
 import magical
 from examples.conftest import QUICK
-from projects import Small
+from projects import Small, without_other_projects
 
 # The kind of work, its line of settings, and the names of columns that the model gets from it.
 BOX = {
@@ -50,7 +50,8 @@ def write_settings(*lines: str) -> str:
 
 def test_each_kind_is_drawn(campaign: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(campaign.root))
-    module: Any = importlib.import_module("workflow")  # a loaded project would also make keys
+    with without_other_projects():
+        module: Any = importlib.import_module("workflow")  # a loaded project would also make keys
     for kind, (line, _) in BOX.items():
         settings = module.CampaignSettings.model_validate(tomllib.loads(write_settings(line)))
         graph = module.campaign.draw(settings)

@@ -17,6 +17,7 @@ from magical.graph import Graph, Node
 from magical.library.scorer.scorer import Scorer
 from magical.refs import Link, Wire
 from magical.scoring_path import ScoringPath, derive_scoring_path
+from projects import without_other_projects
 
 Context = Callable[[Node, "Played"], StepContext | None]
 
@@ -255,11 +256,12 @@ def play(root: Path, context: Context | None = None) -> Played:
     sys.path.insert(0, str(root))
     importlib.invalidate_caches()
     try:
-        module = importlib.import_module("workflow")
-        graph = module.campaign.draw()
-        played = Played(root, graph)
-        for node in graph.nodes:
-            played.values[node.name] = _execute(node, played, context)
+        with without_other_projects():
+            module = importlib.import_module("workflow")
+            graph = module.campaign.draw()
+            played = Played(root, graph)
+            for node in graph.nodes:
+                played.values[node.name] = _execute(node, played, context)
     finally:
         sys.path.remove(str(root))
     return played

@@ -12,6 +12,7 @@ import pytest
 from magical import Settings
 from magical.library.scorer.code_bundle import CodeBundle, rewrite_imports
 from magical.settings import TaggedSettings, to_json
+from projects import without_other_projects
 
 OURS = {"helpers", "pkg", "pkg.sub"}
 
@@ -50,7 +51,8 @@ def project(tmp_path: Path) -> Iterator[Path]:
     root.mkdir()
     before = set(sys.modules)
     sys.path.insert(0, str(root))
-    yield root
+    with without_other_projects():
+        yield root
     sys.path.remove(str(root))
     for name in set(sys.modules) - before:
         del sys.modules[name]
