@@ -113,7 +113,7 @@ def fit(table: pl.DataFrame, *features: Feature) -> Fitted:
     """Plan a Pipeline with these features, and fit a copy on the table."""
     plan = plan_pipeline(table, features)
     inputs = find_pipeline_inputs(plan, contract_of(table))
-    X, y = make_examples(table, infer_task(table), inputs)
+    X, y, *_ = make_examples(table, infer_task(table), inputs)
     pipeline = clone(plan)
     values = np.asarray(pipeline.fit_transform(X, y))
     assert values.dtype == np.float64

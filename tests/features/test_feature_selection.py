@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from features.fitting import Bidder, Fitted, Rater, fit, visitors
+from magical.estimators import DropSimilarColumns
 from magical.features import Select, Transformer
 from magical.library.preprocessing import plan_pipeline
-from magical.transformers import DropSimilarColumns
 
 TABLES = {
     "binary": visitors(),

@@ -58,7 +58,7 @@ def blocks(pipeline: Pipeline) -> dict[str, list[str]]:
 def fitted(table: pl.DataFrame) -> tuple[Pipeline, np.ndarray, Schema]:  # type: ignore[type-arg]
     pipeline = clone(transform(table))
     inputs = find_pipeline_inputs(pipeline, contract_of(table))
-    X, y = make_examples(table, infer_task(table), inputs)
+    X, y, *_ = make_examples(table, infer_task(table), inputs)
     return pipeline, np.asarray(pipeline.fit_transform(X, y)), inputs
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from library.conftest import Run
+from magical.estimators import QuantileBins
 from magical.events import Progress
 from magical.library.remarks import log_warnings, progress, warn
-from magical.transformers import QuantileBins
 
 
 def test_outside_a_run_nothing_happens(capsys: pytest.CaptureFixture[str]) -> None:

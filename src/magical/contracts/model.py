@@ -53,8 +53,14 @@ class Model:
         chosen: the experiment it came from, with its score on validation.
         candidates: the experiments that it beat.
         origin: the pretended or sampled steps that it depends on.
+        held_out: predictions of rows by fits that did not see them, of validation or out of fold: the ids
+            (or ``row``, the number of the row in train followed by validation), the target, ``prediction``,
+            for classes ``probability_CLASS``, and the columns that metrics weigh by. None if a step of the
+            project fitted the model.
+        recipe: what ``refit`` needs to fit the model again; None if it cannot be.
+        failure: the reason why its experiment failed; then there is no pipeline. Empty otherwise.
 
-    Pandas and polars input give the same numbers.
+    What is registered has neither ``held_out`` nor ``recipe``. Pandas and polars input give the same numbers.
 
     Example:
         >>> from sklearn.dummy import DummyRegressor
@@ -76,6 +82,9 @@ class Model:
     chosen: Candidate | None = None
     candidates: tuple[Candidate, ...] = ()
     origin: tuple[str, ...] = ()
+    held_out: pl.DataFrame | None = field(default=None, repr=False, compare=False)
+    recipe: Any = field(default=None, repr=False, compare=False)
+    failure: str = ""
 
     @property
     def features(self) -> list[str]:

@@ -112,7 +112,7 @@ class Bin(LearnedFeature):
 
     def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
         """Make scikit-learn's KBinsDiscretizer, with bins that are named by their edges."""
-        from magical.transformers import QuantileBins
+        from magical.estimators import QuantileBins
 
         encode = {"one_hot": "onehot-dense"}.get(self.output, self.output)
         return QuantileBins(self.quantiles, encode=encode, random_state=0)

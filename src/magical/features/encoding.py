@@ -95,17 +95,17 @@ class Encode(LearnedFeature):
             case "target":
                 return make_target_encoder(context)
             case "count":
-                from magical.transformers import CountEncoder
+                from magical.estimators import CountEncoder
 
                 return CountEncoder()
             case "hash":
-                from magical.transformers import HashEncoder
+                from magical.estimators import HashEncoder
 
                 return HashEncoder(self._width)
             case "datetime":
                 from skrub import DatetimeEncoder
 
-                from magical.transformers import EachColumn
+                from magical.estimators import EachColumn
 
                 return EachColumn(DatetimeEncoder())
         return _make_text_encoder(self.how, self._width)
@@ -169,7 +169,7 @@ def _make_ordinal(columns: Sequence[Column]) -> Any:
 def _make_text_encoder(how: str, width: int) -> Any:
     from skrub import GapEncoder, MinHashEncoder, StringEncoder
 
-    from magical.transformers import EachColumn
+    from magical.estimators import EachColumn
 
     if how == "minhash":
         return EachColumn(MinHashEncoder(n_components=width))

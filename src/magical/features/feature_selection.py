@@ -70,12 +70,12 @@ class Select(LearnedFeature):
     def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
         """Make the selector."""
         if self.by == "similar":
-            from magical.transformers import DropSimilarColumns
+            from magical.estimators import DropSimilarColumns
 
             return DropSimilarColumns(self.threshold)
         from sklearn.feature_selection import SelectKBest, SelectPercentile
 
-        from magical.transformers import ColumnScores
+        from magical.estimators import ColumnScores
 
         score = ColumnScores(self.by, is_regression=context.task == "regression")
         if self.share is not None:

@@ -106,7 +106,7 @@ class Impute(LearnedFeature):
     def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
         """Make the imputer; dates come to it as days since 1970."""
         if self.how == "nearest":
-            from magical.transformers import NearestImputer
+            from magical.estimators import NearestImputer
 
             return NearestImputer()
         if self.how == "iterative":
@@ -150,7 +150,7 @@ def _make_iterative() -> Any:
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import FunctionTransformer
 
-    from magical.transformers import ChainedImputer
+    from magical.estimators import ChainedImputer
 
     # It writes into its input, and the array of a frame of pandas 3 is read-only: copy it.
     copy = FunctionTransformer(np.array, feature_names_out="one-to-one")

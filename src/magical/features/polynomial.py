@@ -105,7 +105,7 @@ class Polynomial(LearnedFeature):
 
     def transformer(self, columns: Sequence[Column], context: PlanContext) -> Any:
         """Make scikit-learn's PolynomialFeatures, without the constant and the columns themselves."""
-        from magical.transformers import PolynomialTerms
+        from magical.estimators import PolynomialTerms
 
         return PolynomialTerms((2, self.degree), interaction_only=self.interactions_only, include_bias=False)
 

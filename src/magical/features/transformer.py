@@ -89,7 +89,7 @@ class Transformer(LearnedFeature):
         made = self._build()
         if hasattr(made, "get_feature_names_out"):
             return made
-        from magical.transformers import NamedOutputs
+        from magical.estimators import NamedOutputs
 
         return NamedOutputs(made, self.block_name)
 

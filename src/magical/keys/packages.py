@@ -25,7 +25,7 @@ __all__ = [
 # The parts of magical whose code is part of keys; KEY_FORMAT stands for the rest.
 KEYED_MODULES = ("magical.library", "magical.features")
 # It counts as a package, by the content of its files: to read its code would import scikit-learn.
-DIGESTED_PACKAGE = "magical.transformers"
+DIGESTED_PACKAGE = "magical.estimators"
 _HOME = Path(__file__).parents[2]
 _DISTRIBUTION = "magical-thinking"
 _METADATA_SUFFIXES = (".dist-info", ".egg-info", ".egg-link")  # of wheels, of eggs, of develop installs
@@ -70,7 +70,7 @@ def _is_inside(file: str, folders: tuple[Path, ...]) -> bool:
 def find_package(module_name: str) -> tuple[str, str] | None:
     """Find the distribution and version of a third-party module; None for any other module.
 
-    Our transformers are found as well, with a digest of their code in the place of a version.
+    Our estimators are found as well, with a digest of their code in the place of a version.
 
     Example:
         >>> find_package("pydantic.fields")[0], find_package("json")

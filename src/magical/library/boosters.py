@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from magical.library.fitting import fit_rows
+
 if TYPE_CHECKING:
     from magical.library.prediction_task import Examples, TaskKind
 
-__all__ = ["fit_early_stopping", "make_booster"]
+__all__ = ["fit_early_stopping", "fit_rounds", "make_booster"]
 
 _HISTOGRAM_PATIENCE = 20  # fewer than for LightGBM: histogram boosting also keeps later trees
 
@@ -68,6 +70,15 @@ def fit_early_stopping(estimator: Any, train: Examples, validation: Examples, pa
         return estimator.fit(train.X, train.y, X_val=X, y_val=y)
     stop = lightgbm.early_stopping(patience, verbose=False)
     return estimator.fit(train.X, train.y, eval_X=(X,), eval_y=(y,), callbacks=[stop])
+
+
+def fit_rounds(estimator: Any, rows: Examples, rounds: int) -> Any:
+    """Fit a booster of ``make_booster`` with so many trees (for each class), without early stopping."""
+    name = "n_estimators" if "n_estimators" in estimator.get_params() else "max_iter"
+    estimator.set_params(**{name: max(1, rounds)})
+    if name == "max_iter":
+        estimator.set_params(early_stopping=False)
+    return fit_rows(estimator, rows)
 
 
 def _make_histogram_booster(

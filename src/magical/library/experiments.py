@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
 from magical.contracts.schema import to_snake_case
 from magical.features import Feature
+from magical.library.fitting import fit_rows
 from magical.library.search_space import SearchSpace
 from magical.settings import TaggedSettings
 
 if TYPE_CHECKING:
     from optuna import Trial
 
+    from magical.contracts.promises import Pipeline
     from magical.library.prediction_task import Examples, TaskKind
 
 __all__ = ["Boosting", "Experiment", "Linear", "boosting", "linear"]
 
+MORE_ROUNDS = 1.1  # a fit on all rows needs more trees than one on a part
 MAX_NEWTON_COLUMNS = 500  # the cost of Newton's method grows with their square: above, L-BFGS is faster
 
 
@@ -26,12 +29,17 @@ class Experiment(TaggedSettings):
     """One estimator to tune. A project's own subclass defines the estimator and its search space.
 
     A subclass must define ``estimator``. It may define ``space`` (what the search chooses), ``defaults`` (the
-    first trial, and the only one of ``train``), and ``fit`` (for estimators that stop early on validation).
+    first trial, and the only one of ``train``), ``fit`` (for estimators that stop early on validation), and
+    with it ``count_rounds`` and ``refit``.
 
     Attributes:
         name: shown in the graph and in the scores; by default the class's name in snake case.
         trials: the number of sets of parameters to try, the defaults included.
         seed: the seed of the search and of the estimator.
+        seeds: the number of fits, each with a seed of its own, whose mean ``refit`` gives.
+        target: fit on the ``log``, ``log1p`` or ``sqrt`` of the target, for regression; predictions are on
+            the scale of the target.
+        class_weight: ``balanced`` to weigh each class alike, or a weight for each class by its name.
         preprocessing: learned features that plan a Pipeline of its own, in the place of the workflow's.
         search: the choices (a list) or the range of further parameters, or of those that the search would
             take from ``space``: of the estimator, such as ``alpha``, and of the preprocessing with a prefix,
@@ -55,6 +63,9 @@ class Experiment(TaggedSettings):
     name: str = ""
     trials: int = Field(default=8, ge=1, le=10_000)
     seed: int = Field(default=0, ge=0, lt=2**31)
+    seeds: int = Field(default=1, ge=1, le=20)
+    target: Literal["log", "log1p", "sqrt"] | None = None
+    class_weight: Literal["balanced"] | dict[str, float] | None = None
     preprocessing: tuple[Feature, ...] | None = None
     search: SearchSpace = Field(default_factory=dict)
 
@@ -75,8 +86,14 @@ class Experiment(TaggedSettings):
         return features
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Yield the fields; preprocessing and search only where they are given."""
-        shown = {"preprocessing": self.preprocessing is not None, "search": bool(self.search)}
+        """Yield the fields; those that few experiments have only where they are given."""
+        shown = {
+            "seeds": self.seeds != 1,
+            "target": self.target is not None,
+            "class_weight": self.class_weight is not None,
+            "preprocessing": self.preprocessing is not None,
+            "search": bool(self.search),
+        }
         yield from ((name, value) for name, value in super().__repr_args__() if shown.get(str(name), True))
 
     def __hash__(self) -> int:
@@ -100,8 +117,29 @@ class Experiment(TaggedSettings):
         return {}
 
     def fit(self, estimator: Any, train: Examples, validation: Examples) -> Any:
-        """Fit the estimator on the transformed train part; use ``validation`` for early stopping only."""
-        return estimator.fit(train.X, train.y)
+        """Fit the estimator on transformed rows; use ``validation`` for early stopping only."""
+        return fit_rows(estimator, train)
+
+    def prepare(self, preprocessing: Pipeline) -> Pipeline:
+        """Return the unfitted preprocessing of this estimator, from that of the workflow.
+
+        It is not asked if the experiment has a ``preprocessing`` of its own.
+        """
+        return preprocessing
+
+    def count_rounds(self, fitted: Any) -> int | None:
+        """Return the number of rounds after which a fit stopped early; None if it does not stop early."""
+        return None
+
+    def refit(self, estimator: Any, rows: Examples, rounds: float | None) -> Any:
+        """Fit the estimator on all rows of train and validation, without early stopping.
+
+        Args:
+            estimator: unfitted.
+            rows: the transformed rows.
+            rounds: the mean number of rounds after which the fits stopped early; None if they did not.
+        """
+        return fit_rows(estimator, rows)
 
 
 class Linear(Experiment):
@@ -141,6 +179,10 @@ class Linear(Experiment):
         if newton and train.X.shape[1] > MAX_NEWTON_COLUMNS:
             estimator.set_params(solver="lbfgs", max_iter=1000)
         return super().fit(estimator, train, validation)
+
+    def refit(self, estimator: Any, rows: Examples, rounds: float | None) -> Any:
+        """Fit the estimator on all rows."""
+        return self.fit(estimator, rows, rows)
 
 
 class Boosting(Experiment):
@@ -199,6 +241,16 @@ class Boosting(Experiment):
         from magical.library.boosters import fit_early_stopping
 
         return fit_early_stopping(estimator, train, validation, self.patience)
+
+    def count_rounds(self, fitted: Any) -> int | None:
+        """Return the number of trees (for each class) that the fit kept."""
+        return getattr(fitted, "best_iteration_", None) or getattr(fitted, "n_iter_", None)
+
+    def refit(self, estimator: Any, rows: Examples, rounds: float | None) -> Any:
+        """Fit a tenth more trees than the fits on fewer rows needed."""
+        from magical.library.boosters import fit_rounds
+
+        return fit_rounds(estimator, rows, round((rounds or self.rounds) * MORE_ROUNDS))
 
 
 def linear(

@@ -32,10 +32,20 @@ PROBABILITY_PREFIX = "probability_"
 
 
 class Examples(NamedTuple):
-    """Features ``X``, and ``y``: numbers, or class numbers in the task's order (-1 for an unknown class)."""
+    """Rows for an estimator.
+
+    Attributes:
+        X: the features.
+        y: numbers, or class numbers in the task's order (-1 for an unknown class).
+        weight: the weight of each row in a fit; None for equal weights.
+        categories: the places of the columns of ``X`` that contain codes of categories: whole numbers from 0,
+            and NaN for a missing or unknown value. Only a preprocessing for trees makes them.
+    """
 
     X: Any
     y: np.ndarray[Any, Any]
+    weight: np.ndarray[Any, Any] | None = None
+    categories: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -163,10 +163,10 @@ def _keep_preview(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: S
     """Keep the first transformed rows, and return the fitted copy: the step returns the Pipeline unfitted."""
     from sklearn.base import clone
 
-    X, y = make_examples(train, task, find_pipeline_inputs(pipeline, schema))
+    rows = make_examples(train, task, find_pipeline_inputs(pipeline, schema))
     with log_warnings(), name_failures("the preprocessing", {}):
         fitted = clone(pipeline)
-        values = np.asarray(fitted.fit_transform(X, y))[:PREVIEW_ROWS]
+        values = np.asarray(fitted.fit_transform(rows.X, rows.y))[:PREVIEW_ROWS]
     names = map(str, fitted.get_feature_names_out())
     keep("transformed", pl.DataFrame({n: values[:, i] for i, n in enumerate(names)}))
     return fitted

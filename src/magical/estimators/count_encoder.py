@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from magical.transformers.value_codes import number_values
+from magical.estimators.value_codes import number_values
 
 __all__ = ["CountEncoder"]
 

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import murmurhash3_32
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from magical.transformers.value_codes import number_values
+from magical.estimators.value_codes import number_values
 
 __all__ = ["HashEncoder"]
 
