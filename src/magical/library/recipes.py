@@ -11,11 +11,11 @@ from magical.contracts.promises import Pipeline
 if TYPE_CHECKING:
     from magical.library.experiments import Experiment
 
-__all__ = ["EnsembleRecipe", "Recipe"]
+__all__ = ["EnsembleRecipe", "FitRecipe"]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class FitRecipe:
     """One experiment with the parameters that were chosen.
 
     Attributes:
@@ -37,5 +37,5 @@ class Recipe:
 class EnsembleRecipe:
     """Several recipes, and the weight of each in the mean of their predictions."""
 
-    members: tuple[Recipe, ...]
+    members: tuple[FitRecipe, ...]
     weights: tuple[float, ...]
