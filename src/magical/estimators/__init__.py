@@ -17,7 +17,7 @@ from magical.estimators.polynomial_terms import PolynomialTerms
 from magical.estimators.quantile_bins import QuantileBins
 from magical.estimators.similar_columns import DropSimilarColumns
 from magical.estimators.transformed_target import TransformedTarget
-from magical.estimators.weighted_mean import WeightedMean
+from magical.estimators.weighted_mean import WeightedMean, mean_of, mean_of_pipelines
 
 __all__ = [
     "ChainedImputer",
@@ -33,4 +33,6 @@ __all__ = [
     "QuantileBins",
     "TransformedTarget",
     "WeightedMean",
+    "mean_of",
+    "mean_of_pipelines",
 ]
