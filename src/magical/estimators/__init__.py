@@ -12,6 +12,7 @@ from magical.estimators.each_column import EachColumn
 from magical.estimators.hash_encoder import HashEncoder
 from magical.estimators.named_outputs import NamedOutputs
 from magical.estimators.nearest_imputer import NearestImputer
+from magical.estimators.number_crosses import NumberCrosses
 from magical.estimators.polynomial_terms import PolynomialTerms
 from magical.estimators.quantile_bins import QuantileBins
 from magical.estimators.similar_columns import DropSimilarColumns
@@ -27,6 +28,7 @@ __all__ = [
     "HashEncoder",
     "NamedOutputs",
     "NearestImputer",
+    "NumberCrosses",
     "PolynomialTerms",
     "QuantileBins",
     "TransformedTarget",
