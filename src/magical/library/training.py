@@ -318,6 +318,7 @@ def check_training(
             hint="mark the column to predict Target[...] in its contract.",
         )
     check_metrics(metrics, validation)
+    experiment.check(train, metrics)
     if train is None:
         return
     target = train.by_name[str(train.target)]

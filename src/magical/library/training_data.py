@@ -22,6 +22,7 @@ from magical.library.metrics.metric_values import compute_metric, read_weights
 from magical.library.metrics.metrics import Array, loss
 from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.part_transformer import MAX_REMEMBERED_BYTES, PartTransformer
+from magical.library.pipeline_inputs import find_pipeline_inputs
 from magical.library.prediction_task import (
     PROBABILITY_PREFIX,
     Examples,
@@ -126,6 +127,11 @@ class TrainingData:
     def metric_name(self) -> str:
         """The name of the metric that decides."""
         return self.metric.name if self.metric else self.task.metric
+
+    @property
+    def inputs(self) -> list[str]:
+        """The names of the columns that the preprocessing reads."""
+        return find_pipeline_inputs(self.preprocessing, contract_of(self.train)).names
 
     @property
     def is_folded(self) -> bool:
