@@ -36,8 +36,9 @@ class Candidate:
     """An experiment that a selection compared.
 
     Attributes:
-        score: the value of ``metric`` on validation; NaN if the experiment failed.
+        score: the value of ``metric`` on rows that its fits did not see; NaN if it failed.
         params: the parameters that were chosen; of an ensemble, the weights of its members by name.
+        scored: which rows: ``on validation`` or ``out of fold``.
         failure: the reason why it failed; empty otherwise.
     """
 
@@ -45,6 +46,7 @@ class Candidate:
     score: float
     metric: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    scored: str = "on validation"
     failure: str = ""
 
     @property
@@ -73,7 +75,7 @@ class Model:
         schema: the input contract: the feature columns, types and nullability, without the target.
         classes: the target's values in order; for ``binary`` the last one is the positive class.
         threshold: at or above this probability the positive class is predicted.
-        chosen: the experiment it came from, with its score on validation.
+        chosen: the experiment it came from, with its score on rows that its fits did not see.
         candidates: the experiments that it beat.
         origin: the pretended or sampled steps that it depends on.
         held_out: predictions of rows by fits that did not see them, of validation or out of fold: the ids
@@ -127,13 +129,21 @@ class Model:
         return self.summary()
 
     def summary(self) -> str:
-        """Describe the model in one line: experiment and score on validation, else task and target."""
-        text = f"{self.task} model of {self.target}"
-        if self.chosen is not None:
-            text = (
-                f"{self.chosen.title}, {self.chosen.metric} {format_number(self.chosen.score)} on validation"
-            )
+        """Describe the model in one line: experiment and score, or its failure; else task and target."""
+        text, chosen = f"{self.task} model of {self.target}", self.chosen
+        if self.failure:
+            text = f"{chosen.name if chosen else text} failed: {self.failure}"
+        elif chosen is not None:
+            text = f"{chosen.title}, {chosen.metric} {format_number(chosen.score)} {chosen.scored}"
         return mark_not_real(text) if self.origin else text
+
+    def check_fitted(self) -> None:
+        """Raise a BrokenPromise if the experiment failed, so that there is nothing that could predict."""
+        if self.failure:
+            raise BrokenPromise(
+                f"There is no fitted model: {self.summary()}",
+                hint="mend or remove this experiment; select leaves it out where another one succeeds.",
+            )
 
     def probabilities(self, table: Any) -> np.ndarray[Any, Any]:
         """Predict the probability of each class, from polars or pandas rows with the model's features.
@@ -142,10 +152,12 @@ class Model:
             An array of shape (rows, classes), columns in the order of ``classes``.
 
         Raises:
-            BrokenPromise: the model predicts numbers, or a feature is missing or of another type.
+            BrokenPromise: the model predicts numbers, its experiment failed, or a feature is missing or of
+                another type.
         """
         if self.task == "regression":
             raise BrokenPromise("This model predicts numbers, not classes.", hint="use predict(table).")
+        self.check_fitted()
         frame = to_canonical_frame(table, self.schema)
         if frame.empty:  # scikit-learn raises on an empty table
             return np.empty((0, len(self.classes)))
@@ -158,9 +170,10 @@ class Model:
             A table in the same order: ``prediction`` and, for classes, ``probability_CLASS`` for each.
 
         Raises:
-            BrokenPromise: a feature is missing or of another type.
+            BrokenPromise: its experiment failed, or a feature is missing or of another type.
         """
         if self.task == "regression":
+            self.check_fitted()
             frame = to_canonical_frame(table, self.schema)
             values = np.empty(0) if frame.empty else self.pipeline.predict(frame)
             return pl.DataFrame({"prediction": np.asarray(values, dtype=np.float64)})
