@@ -22,7 +22,7 @@ from magical.inference.column_stats import TypedTable
 from magical.inference.infer import GivenRoles, InferredSchema, infer_contracts
 from magical.inference.name_vocabulary import class_name, field_names, first_free_name, split_words
 from magical.inference.text_types import infer_text_types
-from magical.library import Metric, Reading
+from magical.library import Metric, Reading, auto
 from magical.library.metrics.metric_settings import check_metrics
 from magical.library.part_assignment import assign_by_time
 from magical.library.rare_classes import describe_rare_class
@@ -36,18 +36,19 @@ __all__ = ["InferredProject", "InferredTable", "infer_from_files", "short_stems"
 
 MIN_ROWS = 10
 _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot have
-    "Boosting", "Cleaning", "Contract", "DateParts", "Decimal", "Experiment", "Feature", "Field", "Format",
+    "Cleaning", "Contract", "DateParts", "Decimal", "Experiment", "Feature", "Field", "Format",
     "Frame", "Group", "Metric", "Reading", "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key",
     "Literal", "Orphans", "Scores", "Settings", "Target", "Thousands", "Time", "Annotated", "Any", "Zone",
 )  # fmt: skip
 _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
-    "best", "clean", "cleaning", "contracts", "copy", "dict", "e", "evaluate", "experiments", "featured",
-    "features", "featurize", "ingest", "json", "linear", "metrics", "model_data", "models", "policy",
-    "predict", "predictions", "preprocessing", "register", "registry", "relate", "rows", "s", "schema",
+    "auto", "best", "clean", "cleaning", "contracts", "copy", "dict", "e", "evaluate", "experiments", "featured",
+    "features", "featurize", "ingest", "json", "metrics", "model_data", "models", "policy",
+    "predict", "predictions", "preprocessing", "refit", "register", "registry", "relate", "rows", "s", "schema",
     "scores", "select", "source", "split", "step", "test", "tracking", "train", "transform", "tune",
     "typed", "validation", "workflow",
 }  # fmt: skip
 _NOTHING_SAID, _NO_OPTIONS = Reading(), ProjectOptions()
+_BUDGET = "30s"  # an answer within a minute
 _METRIC_HINT = "one of ours, such as roc_auc, log_loss, rmse or mae, or a scorer of scikit-learn."
 _TIME_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}
 
@@ -126,7 +127,7 @@ class InferredProject:
             "features": f"({features},)" if features else "()",
             "feature_imports": "DateParts, Feature" if features else "Feature",
             **self._split(),
-            **self._budget(),
+            "budget": self.options.budget or _BUDGET,
             "metrics": f"(Metric({quote_value(self.options.metric)}),)" if self.options.metric else "()",
         }
 
@@ -139,11 +140,6 @@ class InferredProject:
         if not self._said:
             return ""
         return _format_call("    reading: Reading = Reading", "(", quote_arguments(self._said), ")") + "\n"
-
-    def _budget(self) -> dict[str, str]:
-        # A fit takes long with many rows, and with many classes, each of which needs its own trees.
-        trials = 4 if self.schema.rows <= 100_000 else 2 if self.schema.rows <= 300_000 else 1
-        return {"trials": str(trials), "rounds": "300"}
 
     def _split(self) -> dict[str, str]:
         if self.by_time:
@@ -203,7 +199,7 @@ def infer_from_files(
     first = next(iter(typed.values()))
     given = find_given_roles(target, options, first)
     schemas = tuple(infer_contracts(typed, given).values())
-    _check_metric(options.metric, schemas[0])
+    _check_model_options(options, schemas[0])
     variables = _variable_names(stems)
     tables = tuple(
         InferredTable(file.name, schema, name, raw.remarks)
@@ -221,17 +217,23 @@ def infer_from_files(
     )
 
 
-def _check_metric(name: str, schema: InferredSchema) -> None:
-    """Raise a UsageError if there is no metric of this name, or it does not fit the target."""
-    if not name:
-        return
+def _check_model_options(options: ProjectOptions, schema: InferredSchema) -> None:
+    """Raise a UsageError for a metric that does not exist or does not fit the target, or a wrong budget."""
     try:
-        check_metrics((Metric(name),), schema)
+        if options.metric:
+            check_metrics((Metric(options.metric),), schema)
     except ValidationError as error:
-        text = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise UsageError(f"--metric {name}: {text.rstrip('.')}.", hint=_METRIC_HINT) from None
+        raise UsageError(f"--metric: {_first_message(error)}.", hint=_METRIC_HINT) from None
     except MagicalError as error:
         raise UsageError(*error.lines, hint=error.hint) from None
+    try:
+        auto(budget=options.budget or _BUDGET)
+    except ValidationError as error:
+        raise UsageError(f"--budget: {_first_message(error)}.", hint="such as 60s, 5m or 1h.") from None
+
+
+def _first_message(error: ValidationError) -> str:
+    return str(error.errors()[0]["msg"]).removeprefix("Value error, ").rstrip(".")
 
 
 def _read_rows(file: Path, reading: Reading) -> RawTable:
