@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from magical.library.modeling import model_data
     from magical.library.predicting import predict
     from magical.library.preprocessing import transform
+    from magical.library.refitting import refit
     from magical.library.registering import RegisterSettings, register
     from magical.library.search_space import Range
     from magical.library.selecting import select
@@ -97,6 +98,7 @@ _EXPORTS = {
     "modeling": ("model_data",),
     "predicting": ("predict",),
     "preprocessing": ("transform",),
+    "refitting": ("refit",),
     "registering": ("RegisterSettings", "register"),
     "metrics.metric_settings": ("Metric",),
     "metrics.scores": ("Score", "Scores"),
@@ -153,6 +155,7 @@ __all__ = [
     "linear",
     "model_data",
     "predict",
+    "refit",
     "register",
     "select",
     "split",
