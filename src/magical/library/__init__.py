@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from magical.library.automatic import Auto, auto
     from magical.library.cleaning import (
         Check,
         Cleaning,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from magical.library.tuning import tune
 
 _EXPORTS = {
+    # With Experiment come all its kinds, so that settings may name them: `automatic` imports the others.
+    "automatic": ("Auto", "Experiment", "auto"),
     "cleaning": (
         "Check",
         "Cleaning",
@@ -57,7 +60,7 @@ _EXPORTS = {
         "leave_out",
     ),
     "evaluating": ("evaluate",),
-    "experiments": ("Boosting", "Experiment", "Linear", "boosting", "linear"),
+    "experiments": ("Boosting", "Linear", "boosting", "linear"),
     "featurizing": ("featurize",),
     "modeling": ("model_data",),
     "predicting": ("predict",),
@@ -78,6 +81,7 @@ _EXPORTS = {
 _EXPORT_MODULES = {name: f"magical.library.{module}" for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [
+    "Auto",
     "Boosting",
     "Check",
     "Cleaning",
@@ -96,6 +100,7 @@ __all__ = [
     "Score",
     "Scores",
     "SplitSettings",
+    "auto",
     "boosting",
     "clean",
     "drop_duplicates",
