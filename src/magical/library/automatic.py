@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec  # `importlib` itself would tie the key of the step to all modules
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
 from magical.errors import BrokenPromise, WiringError, join_names
-from magical.library.experiments import Boosting, Experiment, Linear
+from magical.library.experiments import Boosting, CatBoost, Experiment, Linear, XGBoost
 from magical.library.member_costs import MemberGate, Work, format_seconds
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ CROSSED_COLUMNS = 5
 _KINDS: Mapping[str, type[Experiment]] = {
     "linear": Linear,
     "boosting": Boosting,
+    "xgboost": XGBoost,
+    "catboost": CatBoost,
 }
 
 
@@ -230,7 +232,7 @@ class _MemberRun:
         from magical.events import emit
 
         data, settings = self.data, self.settings
-        installed = [name for name in EXTRAS if name in _KINDS and has_package(name)]
+        installed = [name for name in EXTRAS if has_package(name)]
         members = list_members(
             data.task.kind,
             len(data.y),
@@ -359,7 +361,7 @@ class _MemberRun:
 
 def has_package(name: str) -> bool:
     """Return True if a package is installed; it is not imported."""
-    return importlib.util.find_spec(name) is not None
+    return find_spec(name) is not None
 
 
 def _is_log_worth(data: TuningData) -> bool:
