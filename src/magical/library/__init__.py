@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from magical.library.automatic import Auto, auto
     from magical.library.cleaning import (
         Check,
         Cleaning,
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
     from magical.library.tuning import tune
 
 _EXPORTS = {
+    # With Experiment come all its kinds, so that settings may name them: `automatic` imports the others.
+    "automatic": ("Auto", "Experiment", "auto"),
     "cleaning": (
         "Check",
         "Cleaning",
@@ -80,7 +83,6 @@ _EXPORTS = {
         "CatBoost",
         "Dummy",
         "Estimator",
-        "Experiment",
         "Forest",
         "Histogram",
         "Linear",
@@ -114,6 +116,7 @@ _EXPORTS = {
 _EXPORT_MODULES = {name: f"magical.library.{module}" for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [
+    "Auto",
     "Boosting",
     "CatBoost",
     "Check",
@@ -138,6 +141,7 @@ __all__ = [
     "Scores",
     "SplitSettings",
     "XGBoost",
+    "auto",
     "boosting",
     "catboost",
     "clean",
