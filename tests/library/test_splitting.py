@@ -417,6 +417,17 @@ def test_a_class_of_hardly_any_rows_is_said_before_the_work(run: Run, positives:
     assert (text in run.warnings) is said
 
 
+def test_a_target_of_whole_numbers_is_decided_before_the_split() -> None:
+    class Flower(Contract):
+        id: Id[int]
+        kind: Target[int]
+
+    table = model_data(pl.DataFrame({"id": range(90), "kind": [0, 1, 2] * 30}), Flower)
+    with pytest.raises(BrokenPromise, match="kind is Target") as caught:
+        split(table, SplitSettings())
+    assert "Target[Literal[0, 1, 2]] for classes, or Target[float] for a number" in caught.value.hint
+
+
 def test_a_number_has_no_rare_class(run: Run) -> None:
     split(houses(), SplitSettings())
     assert not [w for w in run.warnings if "too few to learn from" in w]

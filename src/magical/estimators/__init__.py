@@ -16,7 +16,7 @@ from magical.estimators.number_crosses import NumberCrosses
 from magical.estimators.polynomial_terms import PolynomialTerms
 from magical.estimators.quantile_bins import QuantileBins
 from magical.estimators.similar_columns import DropSimilarColumns
-from magical.estimators.transformed_target import TransformedTarget
+from magical.estimators.transformed_target import TransformedTarget, scale_target
 from magical.estimators.weighted_mean import WeightedMean, mean_of, mean_of_pipelines
 
 __all__ = [
@@ -35,4 +35,5 @@ __all__ = [
     "WeightedMean",
     "mean_of",
     "mean_of_pipelines",
+    "scale_target",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -157,7 +157,9 @@ class Auto(Experiment):
     @model_validator(mode="after")
     def _refuse_search(self) -> Auto:
         if self.search:
-            raise ValueError("auto has members of several kinds, so it has no parameters that a search could name")
+            raise ValueError(
+                "auto has members of several kinds, so it has no parameters that a search could name"
+            )
         return self
 
     def tune(self, data: TuningData) -> Model:
@@ -194,7 +196,7 @@ class _MemberRun:
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.gate = MemberGate(self.settings.budget or math.inf)
+        self.gate = MemberGate(float(self.settings.budget or math.inf))
 
     @property
     def spent(self) -> float:

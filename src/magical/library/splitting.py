@@ -24,6 +24,7 @@ from magical.library.part_assignment import (
     rehash,
     scale_hashes,
 )
+from magical.library.prediction_task import require_target_kind
 from magical.library.rare_classes import describe_rare_class
 from magical.library.remarks import warn
 from magical.settings import Settings
@@ -105,8 +106,9 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
         fold.
 
     Raises:
-        BrokenPromise: a part would be empty or have one class only, a needed column is missing, or the rows
-            are too few for the folds that the settings ask for.
+        BrokenPromise: a part would be empty or have one class only, a needed column is missing, the rows are
+            too few for the folds that the settings ask for, or the target is an ``int`` of few values, which
+            may be classes as well as a number.
 
     Example:
         >>> from magical import Id, Target
@@ -123,6 +125,8 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
     """
     schema = contract_of(table)
     kind = choose_split_kind(schema, how)
+    if schema.target:
+        require_target_kind(table[schema.target], schema)
     assignable = _mark_assignable(table, schema, kind)
     rows = table.filter(assignable) if not assignable.all() else table
     _check_classes(rows, schema, kind)

@@ -11,11 +11,13 @@ from magical.contracts.schema import to_snake_case
 from magical.features import Feature
 from magical.library.fitting import fit_rows
 from magical.library.search_space import SearchSpace
+from magical.library.time_budget import TimeBudget
 from magical.settings import TaggedSettings
 
 if TYPE_CHECKING:
     from optuna import Trial
 
+    from magical.contracts.model import Model
     from magical.contracts.promises import Pipeline
     from magical.contracts.schema import Schema
     from magical.library.metrics.metric_settings import Metric
@@ -34,7 +36,9 @@ class Experiment(TaggedSettings):
 
     Attributes:
         name: shown in the graph and in the scores; by default the class's name in snake case.
-        trials: the number of sets of parameters to try, the defaults included.
+        trials: the number of sets of parameters to try at most, the defaults included.
+        budget: the seconds after which no further one is tried, also as a text such as ``5m``. Two runs with
+            such a budget may end in different models.
         seed: the seed of the search and of the estimator.
         seeds: the number of fits, each with a seed of its own, whose mean ``refit`` gives.
         target: fit on the ``log``, ``log1p`` or ``sqrt`` of the target, for regression; predictions are on
@@ -62,6 +66,7 @@ class Experiment(TaggedSettings):
 
     name: str = ""
     trials: int = Field(default=8, ge=1, le=10_000)
+    budget: TimeBudget | None = None
     seed: int = Field(default=0, ge=0, lt=2**31)
     seeds: int = Field(default=1, ge=1, le=20)
     target: Literal["log", "log1p", "sqrt"] | None = None
@@ -88,6 +93,7 @@ class Experiment(TaggedSettings):
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Yield the fields; those that few experiments have only where they are given."""
         shown = {
+            "budget": self.budget is not None,
             "seeds": self.seeds != 1,
             "target": self.target is not None,
             "class_weight": self.class_weight is not None,
@@ -115,6 +121,15 @@ class Experiment(TaggedSettings):
     def space(self, trial: Trial, task: TaskKind) -> dict[str, Any]:
         """Suggest the parameters of a trial, by ``trial.suggest_float`` and similar methods."""
         return {}
+
+    def tune(self, data: Any) -> Model:
+        """Find the best parameters; by default by the search that the step ``tune`` describes.
+
+        Args:
+            data: the prepared rows of train and validation, of the class ``TuningData``.
+        """
+        model: Model = data.search(self)
+        return model
 
     def fit(self, estimator: Any, train: Examples, validation: Examples) -> Any:
         """Fit the estimator on transformed rows; use ``validation`` for early stopping only."""
