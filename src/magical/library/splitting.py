@@ -25,7 +25,7 @@ from magical.library.part_assignment import (
     scale_hashes,
 )
 from magical.library.prediction_task import require_target_kind
-from magical.library.rare_classes import describe_rare_class
+from magical.library.rare_classes import describe_missing_classes, describe_rare_class, describe_thin_test
 from magical.library.remarks import warn
 from magical.settings import Settings
 from magical.steps import step
@@ -92,7 +92,8 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
     Rows without an ``Id`` are identified by a digest of the contract's columns. Rows of equal time, and equal
     rows without an ``Id``, stay together. Rows without a target or a time are in no part, and counted. Rows
     in different parts that differ only in their ``Id`` are counted and kept as ``overlap``. A class of fewer
-    than 30 rows causes a warning.
+    than 30 rows, in all or in test, or of less than 1 % of the rows, and a part or a fold without a class
+    cause a warning.
 
     Train and validation get a column ``_fold`` (by time ``_time_fold``): the number of the row's fold. A fold
     depends on the same as a part, and on ``seed``; test is in none.
@@ -130,11 +131,10 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
     assignable = _mark_assignable(table, schema, kind)
     rows = table.filter(assignable) if not assignable.all() else table
     _check_classes(rows, schema, kind)
-    if schema.target and _has_class_target(schema) and (text := describe_rare_class(rows[schema.target])):
-        warn(text)
     _check_weights(rows, schema)
     parts = _assign(rows, schema, kind, how)
     folds = _assign_folds(rows.filter(parts != "test"), schema, kind, how)
+    _report_classes(rows, schema, parts, folds)
     # One entry for every row of the table: the engine repeats a split from this, row by row.
     assignment = np.full(table.height, None, dtype=object)
     assignment[assignable.to_numpy()] = parts
@@ -302,6 +302,26 @@ def _find_fold_problem(
                     name = sorted(missing, key=str)[0]
                     return f"fold {fold} would have no row of {schema.target} {name} {place}"
     return ""
+
+
+def _report_classes(
+    rows: pl.DataFrame,
+    schema: Schema,
+    parts: np.ndarray[Any, Any],
+    folds: np.ndarray[Any, Any] | None,
+) -> None:
+    """Warn of classes of few rows, and of parts and folds without a class."""
+    if not (schema.target and _has_class_target(schema)):
+        return
+    classes, labels = rows.get_column(schema.target), pl.Series(parts.tolist())
+    texts = [describe_rare_class(classes), *describe_missing_classes(classes, labels)]
+    texts.append(describe_thin_test(classes, classes.filter(labels == "test")))
+    if folds is not None:
+        texts += describe_missing_classes(
+            classes.filter(labels != "test"), pl.Series([f"fold {n}" for n in folds])
+        )
+    for text in filter(None, texts):
+        warn(text)
 
 
 def _report_overlap(rows: pl.DataFrame, schema: Schema, parts: np.ndarray[Any, Any]) -> None:
