@@ -114,7 +114,7 @@ class Scores(Contract):
 
     @property
     def cautions(self) -> list[str]:
-        """What makes the scores doubtful, in words with the numbers: few or no rows of a class.
+        """The reasons to doubt the scores, with the numbers: few or no rows of a class.
 
         Example:
             >>> Scores(task="binary", target="y", part="test", rows=300, rarest=12, metrics={}).cautions
