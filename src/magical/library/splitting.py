@@ -12,14 +12,17 @@ from magical.contracts.schema import Schema
 from magical.contracts.tables import partition
 from magical.errors import BrokenPromise
 from magical.events import emit, keep
+from magical.library.fold_assignment import (
+    find_fold_problem,
+    fold_by_quota,
+    fold_by_share,
+    fold_by_time,
+)
 from magical.library.part_assignment import (
     Hashes,
     assign_by_quota,
     assign_by_share,
     assign_by_time,
-    fold_by_quota,
-    fold_by_share,
-    fold_by_time,
     hash_rows,
     rehash,
     scale_hashes,
@@ -253,10 +256,13 @@ def _assign_folds(
     wanted = how.folds or (DEFAULT_FOLDS if rows.height < FOLDS_BELOW else 1)
     if wanted == 1:
         return None
+    classes = rows.get_column(str(schema.target)) if _has_class_target(schema) else None
     count, folds, reason = wanted, None, ""
     while count > 1:
         folds = _number_folds(rows, schema, kind, how.seed, count)
-        problem = _find_fold_problem(folds, count, rows, schema, kind)
+        problem = find_fold_problem(
+            folds, classes, count, in_time=kind == "time", every_class=kind == "stratified"
+        )
         if not problem:
             break
         count, folds, reason = count - 1, None, reason or problem
@@ -281,27 +287,6 @@ def _number_folds(
     if kind == "stratified":
         return fold_by_quota(hashes, rows.get_column(str(schema.target)), count)
     return fold_by_share(hashes, count)
-
-
-def _find_fold_problem(
-    folds: np.ndarray[Any, Any], count: int, rows: pl.DataFrame, schema: Schema, kind: str
-) -> str:
-    """Describe why a fold cannot be fitted or predicted; empty if each can."""
-    first = int(kind == "time")  # the rows of block 0 are only fitted on
-    for fold in range(first, first + count):
-        held_out = folds == fold
-        fitted = folds < fold if kind == "time" else ~held_out
-        if not held_out.any() or not fitted.any():
-            return f"fold {fold} would have no row"
-        if schema.target and _has_class_target(schema):
-            classes = rows.get_column(schema.target)
-            # Each fit needs every class; a fold without one can be predicted, but breaks a stratified quota.
-            for part, place in [(fitted, "to fit on")] + [(held_out, "in it")] * (kind == "stratified"):
-                missing = set(classes.unique()) - set(classes.filter(part).unique())
-                if missing:
-                    name = sorted(missing, key=str)[0]
-                    return f"fold {fold} would have no row of {schema.target} {name} {place}"
-    return ""
 
 
 def _report_classes(
