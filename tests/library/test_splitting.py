@@ -325,7 +325,8 @@ def test_rows_too_few_for_five_folds_get_fewer_and_a_line_says_so(run: Run) -> N
     parts = split(table, SplitSettings())
     assert len(find_folds(parts.train, parts.validation)) == 3
     assert any(
-        line.startswith("3 folds in place of 5: fold ") and "no row of y True" in line for line in run.lines
+        line.startswith("3 folds in place of 5: of 5, fold ") and "no row of y True" in line
+        for line in run.lines
     )
     with pytest.raises(
         BrokenPromise, match=r"4 folds cannot be had: fold . would have no row of y True"
@@ -364,6 +365,9 @@ def test_no_copies_no_word(run: Run) -> None:
         (houses, {"kind": "group"}, ["needs a column Group[...]", "House has none"]),
         (houses, {"kind": "time"}, ["needs a column Time[...]", "House has none"]),
         (lambda: houses(3), {"test": 0.01, "validation": 0.01}, ["part of the split is empty"]),
+        (lambda: like(houses().clear(), houses()), {}, ["part of the split is empty (train 0"]),
+        (lambda: houses(9), {"folds": 50}, ["50 folds cannot be had: fold 0 would have no row", "set folds="]),
+        (lambda: like(people().with_columns(joined=pl.lit(date(2020, 1, 1)) + pl.duration(days=pl.col("id").clip(0, 2))), people()), {"kind": "time", "folds": 3}, ["3 folds cannot be had"]),
         (lambda: like(people().filter(pl.col("bought")), people()), {}, ["one class only", "True in all"]),
     ],
 )  # fmt: skip

@@ -254,7 +254,7 @@ def _assign_folds(
 ) -> np.ndarray[Any, Any] | None:
     """Return the fold of each row of train and validation; None for no folds."""
     wanted = how.folds or (DEFAULT_FOLDS if rows.height < FOLDS_BELOW else 1)
-    if wanted == 1:
+    if wanted == 1 or rows.height < 2:  # of so few rows a part is empty, which is refused
         return None
     classes = rows.get_column(str(schema.target)) if _has_class_target(schema) else None
     count, folds, reason = wanted, None, ""
@@ -272,7 +272,8 @@ def _assign_folds(
             hint=f"set folds={count}, or give more rows.",
         )
     if reason:
-        emit(f"{f'{count} folds' if folds is not None else 'no folds'} in place of {wanted}: {reason}.")
+        made = "no folds" if folds is None else f"{count} folds"
+        emit(f"{made} in place of {wanted}: of {wanted}, {reason}.")
     return folds
 
 
