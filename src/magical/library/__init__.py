@@ -1,7 +1,8 @@
 """The steps of the standard workflow, from a raw file to a registered model.
 
 Names are imported when first used, so a project pays only for the steps that it calls.
-Door: this module, `part_assignment`, `rare_classes`, `scorer`, `scoring`, `sources`.
+Door: this module, `metrics`, `part_assignment`, `prediction_task`, `rare_classes`, `scorer`, `scoring`,
+`sources`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from magical.library.automatic import Auto, auto
     from magical.library.cleaning import (
         Check,
         Cleaning,
@@ -61,6 +63,8 @@ if TYPE_CHECKING:
     from magical.library.tuning import tune
 
 _EXPORTS = {
+    # With Experiment come all its kinds, so that settings may name them: `automatic` imports the others.
+    "automatic": ("Auto", "Experiment", "auto"),
     "cleaning": (
         "Check",
         "Cleaning",
@@ -80,7 +84,6 @@ _EXPORTS = {
         "CatBoost",
         "Dummy",
         "Estimator",
-        "Experiment",
         "Forest",
         "Histogram",
         "Linear",
@@ -114,6 +117,7 @@ _EXPORTS = {
 _EXPORT_MODULES = {name: f"magical.library.{module}" for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [
+    "Auto",
     "Boosting",
     "CatBoost",
     "Check",
@@ -138,6 +142,7 @@ __all__ = [
     "Scores",
     "SplitSettings",
     "XGBoost",
+    "auto",
     "boosting",
     "catboost",
     "clean",
