@@ -14,6 +14,7 @@ from magical.library.metrics.metric_settings import Metric
 from magical.library.metrics.metrics import Array, compute_log_losses
 from magical.library.model_ranking import TIE_TOLERANCE, Ranking, rank_models, to_loss
 from magical.library.recipes import EnsembleRecipe
+from magical.synthesis.stub_models import is_stub
 
 __all__ = ["choose_weights", "combine_models", "combine_ranked", "predict_cross_fitted"]
 
@@ -185,7 +186,10 @@ class _Problem:
 def _may_join(ranking: Ranking, place: int) -> bool:
     """Return True if a model can be a member of an ensemble with the best one."""
     model, best = ranking.models[place], ranking.models[0]
-    if any(_predicts_quantile(m) for m in (model, best)) or model.classes != ranking.rows.task.classes:
+    if (
+        any(is_stub(m) or _predicts_quantile(m) for m in (model, best))
+        or model.classes != ranking.rows.task.classes
+    ):
         return False
     # A member gets its own columns of those of all members, by the names that scikit-learn remembers.
     known = all(hasattr(m.pipeline, "feature_names_in_") for m in (model, best))
