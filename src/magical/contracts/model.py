@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -35,8 +36,10 @@ class Candidate:
     """An experiment that a selection compared.
 
     Attributes:
-        score: the value of ``metric`` on rows that its fits did not see.
+        score: the value of ``metric`` on rows that its fits did not see; NaN if it failed.
+        params: the parameters that were chosen; of an ensemble, the weights of its members by name.
         scored: which rows: ``on validation`` or ``out of fold``.
+        failure: the reason why it failed; empty otherwise.
     """
 
     name: str
@@ -44,6 +47,22 @@ class Candidate:
     metric: str
     params: Mapping[str, Any] = field(default_factory=dict)
     scored: str = "on validation"
+    failure: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name, and the members of an ensemble.
+
+        Example:
+            >>> Candidate("ensemble", 0.3, "log_loss", {"linear": 0.25, "boosting": 0.75}).title
+            'ensemble of linear and boosting'
+        """
+        shares = [w for w in self.params.values() if isinstance(w, float)]
+        is_mean = len(shares) == len(self.params) > 1 and abs(sum(shares) - 1) < 1e-6
+        if self.name != "ensemble" or not is_mean:
+            return self.name
+        *names, last = self.params
+        return f"ensemble of {', '.join(names)} and {last}"
 
 
 @dataclass(frozen=True)
@@ -101,15 +120,10 @@ class Model:
     def feature_names(self) -> list[str]:
         """The names of the numbers that the estimator was fitted on, such as ``education=Master``.
 
-        Empty where scikit-learn cannot tell, because a step of the Pipeline has no ``get_feature_names_out``.
+        Of an ensemble, those of all its members, each once. Empty where scikit-learn cannot tell, because a
+        step of the Pipeline has no ``get_feature_names_out``.
         """
-        steps = getattr(self.pipeline, "steps", [])
-        if len(steps) < 2:
-            return self.features
-        try:
-            return [str(name) for name in self.pipeline[:-1].get_feature_names_out()]
-        except (AttributeError, TypeError, ValueError):
-            return []
+        return _name_features(self.pipeline, self.features)
 
     def __str__(self) -> str:
         return self.summary()
@@ -120,7 +134,7 @@ class Model:
         if self.failure:
             text = f"{chosen.name if chosen else text} failed: {self.failure}"
         elif chosen is not None:
-            text = f"{chosen.name}, {chosen.metric} {format_number(chosen.score)} {chosen.scored}"
+            text = f"{chosen.title}, {chosen.metric} {format_number(chosen.score)} {chosen.scored}"
         return mark_not_real(text) if self.origin else text
 
     def check_fitted(self) -> None:
@@ -172,6 +186,19 @@ class Model:
         columns = {f"probability_{c}": probabilities[:, i] for i, c in enumerate(self.classes)}
         # gather keeps the type of the classes: a boolean target is predicted as booleans.
         return pl.DataFrame({"prediction": classes.gather(pl.Series(places, dtype=pl.UInt32)), **columns})
+
+
+def _name_features(pipeline: Any, inputs: list[str]) -> list[str]:
+    if hasattr(pipeline, "named_members"):
+        members = [member for _, member in pipeline.members]
+        names = [_name_features(m, [*getattr(m, "feature_names_in_", inputs)]) for m in members]
+        return list(dict.fromkeys(chain.from_iterable(names))) if all(names) else []
+    if len(getattr(pipeline, "steps", [])) < 2:
+        return inputs
+    try:
+        return [str(name) for name in pipeline[:-1].get_feature_names_out()]
+    except (AttributeError, TypeError, ValueError):
+        return []
 
 
 LARGEST_NUMBER = float(np.finfo(np.float32).max)

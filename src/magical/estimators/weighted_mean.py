@@ -38,6 +38,15 @@ class WeightedMean(BaseEstimator):
         self.members = members
         self.weights = weights
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the members and weights; if ``deep``, also the parameters of the members."""
+        params: dict[str, Any] = super().get_params(deep=False)
+        for name, member in self.members if deep else ():
+            params[f"members__{name}"] = member
+            inner = member.get_params() if hasattr(member, "get_params") else {}
+            params |= {f"members__{name}__{key}": value for key, value in inner.items()}
+        return params
+
     def fit(self, X: Any, y: Any = None) -> Self:
         """Do nothing: the members are fitted."""
         return self

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from magical.contracts.model import Candidate, Model
-from magical.errors import BrokenPromise
-from magical.library.common_rows import CommonRows, find_common_rows, name_model
+from magical.contracts.model import Model
+from magical.library.common_rows import CommonRows
 from magical.library.metrics.metric_settings import Metric
 from magical.library.metrics.metrics import Array, compute_log_losses
+from magical.library.model_ranking import TIE_TOLERANCE, Ranking, rank_models, to_loss
 from magical.library.recipes import EnsembleRecipe
 
-__all__ = ["TIE_TOLERANCE", "combine_models", "find_best", "number_names"]
-
-TIE_TOLERANCE = 1e-9  # a smaller relative difference of losses may be rounding
+__all__ = ["choose_weights", "combine_models", "combine_ranked"]
 
 WORST_RATIO = 1.1  # a member more than 10 % worse than the best one is left out
 RIDGE_ROWS = 40.0  # the pull towards equal weights, as if so many rows asked for them
@@ -61,7 +58,9 @@ def combine_models(models: Sequence[Model], metric: Metric | None = None) -> Mod
             or no score is finite.
 
     Example:
+        >>> import polars as pl
         >>> from sklearn.dummy import DummyRegressor
+        >>> from magical.contracts.model import Candidate
         >>> from magical.contracts.schema import Column, Schema
         >>> def make(name, predictions):
         ...     rows = {"row": [0, 1, 2, 3], "price": [1.0, 2.0, 3.0, 4.0], "prediction": predictions}
@@ -78,34 +77,29 @@ def combine_models(models: Sequence[Model], metric: Metric | None = None) -> Mod
         >>> both.chosen.name, both.chosen.score, dict(both.chosen.params)
         ('ensemble', 0.0, {'low': 0.5, 'high': 0.5})
     """
-    if not models:
-        raise BrokenPromise("There are no models to combine.", hint="give a list of one model at least.")
-    rows = find_common_rows(models, metric)
-    scores = [rows.score(p, m.threshold) for p, m in zip(rows.predicted, models, strict=True)]
-    candidates = [
-        replace(m.chosen or Candidate("model", 0.0, ""), name=name, score=score, metric=rows.metric_name)
-        for m, name, score in zip(models, number_names(models), scores, strict=True)
-    ]
-    order = _rank(models, candidates, metric)
-    best = order[0]
-    beaten = tuple(candidates[i] for i in order)
-    single = replace(models[best], chosen=candidates[best], candidates=beaten[1:])
-    members = [i for i in order if _may_join(models[i], models[best], models, rows.task.classes)]
-    joined = replace(rows, predicted=tuple(rows.predicted[i] for i in members))
+    ranking = rank_models(models, metric)
+    return combine_ranked(ranking) or ranking.best
+
+
+def combine_ranked(ranking: Ranking) -> Model | None:
+    """Combine ranked models to an ensemble; return None where the best of them serves as well."""
+    rows, best = ranking.rows, ranking.candidates[0]
+    places = [i for i in range(len(ranking.models)) if _may_join(ranking, i)]
+    joined = replace(rows, predicted=tuple(rows.predicted[i] for i in places))
     weights = choose_weights(joined)
-    if np.count_nonzero(weights) < 2 or best not in members:
-        return single
+    if np.count_nonzero(weights) < 2:
+        return None
     honest = _predict_cross_fitted(joined)
-    score = joined.score(honest, single.threshold)
-    if not _is_worth(joined, rows.predicted[best], honest, (candidates[best].score, score)):
-        return single
-    kept = [i for i, weight in zip(members, weights, strict=True) if weight > 0]
-    shares = {candidates[i].name: float(w) for i, w in zip(members, weights, strict=True) if w > 0}
-    ensemble = _build_ensemble([models[i] for i in kept], [*shares], [*shares.values()])
+    score = joined.score(honest, ranking.models[0].threshold)
+    if not _is_worth(rows, honest, (best.score, score)):
+        return None
+    kept = [(ranking.models[i], w) for i, w in zip(places, weights.tolist(), strict=True) if w > 0]
+    shares = {ranking.candidates[i].name: w for i, w in zip(places, weights.tolist(), strict=True) if w > 0}
+    ensemble = _build_ensemble([m for m, _ in kept], shares)
     return replace(
         ensemble,
-        chosen=Candidate("ensemble", score, rows.metric_name, shares),
-        candidates=beaten,
+        chosen=replace(best, name="ensemble", score=score, params=shares),
+        candidates=(*ranking.candidates, *ranking.failed),
         held_out=rows.fill(_average(joined.predicted, weights), ensemble.threshold),
     )
 
@@ -114,6 +108,7 @@ def choose_weights(rows: CommonRows) -> Array:
     """Choose the weight of each member, of a sum of 1; 0 for those that are left out.
 
     Example:
+        >>> import polars as pl
         >>> from magical.library.prediction_task import Task
         >>> truth, far = np.array([1.0, 2.0, 3.0]), np.array([3.0, 2.0, 1.0])
         >>> choose_weights(CommonRows(Task("regression", "t"), pl.DataFrame(), truth, (truth, far))).tolist()
@@ -187,71 +182,16 @@ class _Problem:
         return weights
 
 
-def number_names(models: Sequence[Model]) -> list[str]:
-    """Return the name of each model; those after the first of one name get a number.
-
-    Example:
-        >>> from magical.contracts.schema import Schema
-        >>> model = Model(None, "binary", "t", Schema("S", ()), chosen=Candidate("linear", 0.3, "log_loss"))
-        >>> number_names([model, model])
-        ['linear', 'linear 2']
-    """
-    names: list[str] = []
-    for name in map(name_model, models):
-        number, free = 1, name
-        while free in names:
-            number += 1
-            free = f"{name} {number}"
-        names.append(free)
-    return names
-
-
-def find_best(models: Sequence[Model], losses: Sequence[float]) -> list[int]:
-    """Order models, the best first: of nearly equal losses the simplest, which is a linear one.
-
-    Example:
-        >>> from magical.contracts.schema import Schema
-        >>> model = Model(None, "binary", "t", Schema("S", ()))
-        >>> find_best([model, model, model], [0.3, 0.2, 0.2])
-        [1, 2, 0]
-    """
-    order = sorted(range(len(models)), key=lambda i: (losses[i], not _is_linear(models[i]), i))
-    near = [i for i in order if losses[i] - losses[order[0]] <= TIE_TOLERANCE * abs(losses[order[0]])]
-    winner = min(near, key=lambda i: (not _is_linear(models[i]), i))
-    return [winner, *(i for i in order if i != winner)]
-
-
-def _is_linear(model: Model) -> bool:
-    steps: Any = getattr(model.pipeline, "steps", None)
-    return bool(steps) and hasattr(steps[-1][1], "coef_")
-
-
-def _rank(models: Sequence[Model], candidates: Sequence[Candidate], metric: Metric | None) -> list[int]:
-    """Order the models by their scores; an undefined score is the worst."""
-    scores = [c.score for c in candidates]
-    if not any(map(math.isfinite, scores)):
-        raise BrokenPromise(
-            f"{candidates[0].metric} is {scores[0]} for all {len(scores)} models.",
-            hint="look at the held-out rows, or choose another metric.",
-        )
-    return find_best(models, [_to_loss(s, metric) for s in scores])
-
-
-def _to_loss(score: float, metric: Metric | None) -> float:
-    if not math.isfinite(score):
-        return math.inf
-    return metric.to_loss(score) if metric else score
-
-
-def _may_join(model: Model, best: Model, models: Sequence[Model], classes: tuple[Any, ...]) -> bool:
+def _may_join(ranking: Ranking, place: int) -> bool:
     """Return True if a model can be a member of an ensemble with the best one."""
-    if any(_predicts_quantile(m) for m in (model, best)) or model.classes != classes:
+    model, best = ranking.models[place], ranking.models[0]
+    if any(_predicts_quantile(m) for m in (model, best)) or model.classes != ranking.rows.task.classes:
         return False
     # A member gets its own columns of those of all members, by the names that scikit-learn remembers.
     known = all(hasattr(m.pipeline, "feature_names_in_") for m in (model, best))
     if model.features != best.features and not known:
         return False
-    return model.recipe is not None or all(m.recipe is None for m in models)
+    return model.recipe is not None or all(m.recipe is None for m in ranking.models)
 
 
 def _predicts_quantile(model: Model) -> bool:
@@ -286,22 +226,23 @@ def _predict_cross_fitted(rows: CommonRows) -> Array:
     return guess
 
 
-def _is_worth(rows: CommonRows, single: Array, ensemble: Array, scores: tuple[float, float]) -> bool:
+def _is_worth(rows: CommonRows, guess: Array, scores: tuple[float, float]) -> bool:
     """Return True if an ensemble wins by the deciding metric, and its loss is lower by enough."""
-    before, after = (_to_loss(score, rows.metric) for score in scores)
+    before, after = (to_loss(score, rows.metric) for score in scores)
     wins = before - after > TIE_TOLERANCE * abs(before)
-    return wins and rows.mean_loss(ensemble) <= (1 - LEAST_GAIN) * rows.mean_loss(single)
+    return wins and rows.mean_loss(guess) <= (1 - LEAST_GAIN) * rows.mean_loss(rows.predicted[0])
 
 
-def _build_ensemble(models: Sequence[Model], names: Sequence[str], weights: Sequence[float]) -> Model:
+def _build_ensemble(models: Sequence[Model], shares: Mapping[str, float]) -> Model:
     """Build the ensemble of models, the best first; it has the threshold of this one."""
     from magical.estimators import mean_of_pipelines  # late: it imports scikit-learn
 
+    weights, named = [*shares.values()], list(zip(shares, (m.pipeline for m in models), strict=True))
     columns = {column.name: column for m in reversed(models) for column in m.schema.columns}
     order = dict.fromkeys(name for m in models for name in m.features)
     return replace(
         models[0],
-        pipeline=mean_of_pipelines(list(zip(names, (m.pipeline for m in models), strict=True)), weights),
+        pipeline=mean_of_pipelines(named, weights),
         schema=replace(models[0].schema, columns=tuple(columns[name] for name in order)),
         origin=tuple(dict.fromkeys(o for m in models for o in m.origin)),
         recipe=_join_recipes(models, weights),

@@ -24,6 +24,7 @@ from magical.library.part_assignment import (
     rehash,
     scale_hashes,
 )
+from magical.library.prediction_task import require_target_kind
 from magical.library.rare_classes import describe_rare_class
 from magical.library.remarks import warn
 from magical.settings import Settings
@@ -105,8 +106,9 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
         fold.
 
     Raises:
-        BrokenPromise: a part would be empty or have one class only, a needed column is missing, or the rows
-            are too few for the folds that the settings ask for.
+        BrokenPromise: a part would be empty or have one class only, a needed column is missing, the rows are
+            too few for the folds that the settings ask for, or the target is an ``int`` of few values, which
+            may be classes as well as a number.
 
     Example:
         >>> from magical import Id, Target
@@ -123,11 +125,14 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
     """
     schema = contract_of(table)
     kind = choose_split_kind(schema, how)
+    if schema.target:
+        require_target_kind(table[schema.target], schema)
     assignable = _mark_assignable(table, schema, kind)
     rows = table.filter(assignable) if not assignable.all() else table
     _check_classes(rows, schema, kind)
     if schema.target and _has_class_target(schema) and (text := describe_rare_class(rows[schema.target])):
         warn(text)
+    _check_weights(rows, schema)
     parts = _assign(rows, schema, kind, how)
     folds = _assign_folds(rows.filter(parts != "test"), schema, kind, how)
     # One entry for every row of the table: the engine repeats a split from this, row by row.
@@ -202,6 +207,16 @@ def _check_classes(rows: pl.DataFrame, schema: Schema, kind: str) -> None:
             f"The target has one class only: {schema.target} {seen}.",
             hint="give rows of at least two classes; look at the steps before the split.",
         )
+
+
+def _check_weights(rows: pl.DataFrame, schema: Schema) -> None:
+    for name in schema.names_with_role("weight"):
+        total = rows.get_column(name).cast(pl.Float64).sum()
+        if not 0 < total < np.inf:
+            raise BrokenPromise(
+                f"The weights {name} add up to {total:g}, so they weigh no row against another.",
+                hint="give each row a finite weight of at least 0, and some rows more than 0.",
+            )
 
 
 def _assign(rows: pl.DataFrame, schema: Schema, kind: str, how: SplitSettings) -> np.ndarray[Any, Any]:
