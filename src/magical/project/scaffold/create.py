@@ -55,6 +55,7 @@ class CreatedProject:
         inferred: the contract of the data; None for a project without data.
         source: the name of the data file; empty without one.
         target: the column to be predicted, as the file spells it.
+        split: how the rows are split, in words.
         further: the contracts of the further data files, by the files' names.
         remarks: what another reader of the files could read in another way.
         warnings: what speaks against a good model, such as a class with hardly any rows.
@@ -65,6 +66,7 @@ class CreatedProject:
     inferred: InferredSchema | None = None
     source: str = ""
     target: str = ""
+    split: str = ""
     further: Mapping[str, InferredSchema] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -116,7 +118,7 @@ class CreatedProject:
         yield from self.remarks
         data = f"{self.inferred.rows:,} rows of {self.source}"
         yield f"{contracts} was inferred from {data}; look at it, above all at"
-        yield from (f"  {line}" for line in _review_lines(self.inferred))
+        yield from (f"  {line}" for line in _review_lines(self.inferred, self.split))
         for file, schema in self.further.items():
             yield f"{schema.name}, from {schema.rows:,} rows of {file}:"
             yield from (f"  {line}" for line in _review_lines(schema))
@@ -195,6 +197,7 @@ def render_project(
             first.schema,
             first.file,
             inferred.target,
+            inferred.split,
             {table.file: table.schema for table in others},
             tuple(remark for table in inferred.tables for remark in table.remarks),
             inferred.warnings,
@@ -352,8 +355,8 @@ def _schema_json(schema: InferredSchema) -> dict[str, Any]:
     return {**schema.to_json(), **more, "left_out": schema.left_out}
 
 
-def _review_lines(schema: InferredSchema) -> Iterator[str]:
-    """Yield a line for each part of an inferred contract that its author should review."""
+def _review_lines(schema: InferredSchema, split: str = "") -> Iterator[str]:
+    """Yield a line for each part of an inferred contract that its author should review, and for the split."""
     if schema.target:
         target = schema.column(schema.target)
         reason = schema.reasons.get(target.name, "")
@@ -363,6 +366,8 @@ def _review_lines(schema: InferredSchema) -> Iterator[str]:
     yield f"the time: {_with_reasons(schema, schema.names_with_role('time')) or 'none was found'}"
     if groups := schema.names_with_role("group"):
         yield f"the group: {_with_reasons(schema, groups)}"
+    if split:
+        yield f"the split: {split}"
     if keys := schema.names_with_role("key"):
         yield f"keys: {_with_reasons(schema, keys)}"
     if categories := [c.name for c in schema.features if c.choices or c.type == "str"]:
