@@ -41,6 +41,7 @@ class Metric(Settings):
         greater_is_better: False for a function whose value is better when it is lower, such as a cost.
         needs: for a function: ``prediction`` or ``probability``; by default probabilities for classes.
         weights: a column of the table with a weight for each row; a function gets it as ``sample_weight``.
+            A metric uses no weights unless it names them here, the column ``Weight[...]`` of fits included.
         quantile: for ``pinball``, the loss of predictions of a quantile: which one, such as 0.9.
 
     Example:
