@@ -18,7 +18,7 @@ from magical.project.loading.location import find_project
 from magical.project.project_context import OpenOptions, open_context
 from magical.project.result import Run
 from magical.project.run_setup import run_drawing
-from magical.project.scaffold.create import CreatedProject, is_project_name, render_project
+from magical.project.scaffold.create import CreatedProject, is_project_name, refer_to, render_project
 from magical.project.scaffold.fit_folder import FitFolder
 from magical.project.scaffold.project_options import ProjectOptions
 
@@ -144,7 +144,9 @@ class FittedFile:
         """The command that writes the same as a project to edit."""
         fit = self.fit
         words = ["--data", shlex.quote(fit.source), "--target", shlex.quote(fit.created.target), *fit.words]
-        return f"magical new {fit.created.root.name} {' '.join(words)}"
+        name = fit.created.root.name
+        name = f"{name}_project" if Path(name).exists() else name
+        return f"magical new {name} {' '.join(words)}"
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON."""
@@ -224,7 +226,7 @@ def prepare_fit(
     schema = created.inferred
     assert schema is not None
     task = "classes" if schema.column(str(schema.target)).is_class else "a number"
-    place = os.path.relpath(Path(source).expanduser().absolute(), root)
+    place = refer_to(Path(source).expanduser(), root)
     folder, question = FitFolder(root), {"source": place, "target": created.target, "as": task}
     folder.check(question)
     folder.write(texts, question)
@@ -239,4 +241,4 @@ def prepare_fit(
 def _name_of(source: str) -> str:
     """Return the name of a fit of a file: its stem, as a name of Python."""
     stem = re.sub(r"\W+", "_", Path(source).name.partition(".")[0].lower(), flags=re.ASCII).strip("_")
-    return stem if is_project_name(stem) else f"fit_{stem}"
+    return stem if is_project_name(stem) or not stem else f"fit_{stem}"

@@ -30,6 +30,7 @@ __all__ = [
     "CreatedProject",
     "create_project",
     "is_project_name",
+    "refer_to",
     "render_project",
     "write_files",
 ]
@@ -102,7 +103,7 @@ class CreatedProject:
 
     @property
     def review(self) -> str:
-        """What was inferred from the data, to be reviewed by its author; empty for a design."""
+        """The text of what was inferred from the data, for its author to review; empty for a design."""
         return "\n".join(self._review_lines(os.path.relpath(self.root / "contracts.py")))
 
     def _lines(self) -> Iterator[str]:
@@ -185,7 +186,7 @@ def render_project(
 
     said = {"reading": reading} if reading else {}
     inferred = infer_from_files(files, target, options=options, **said)
-    paths = {f.name: f"data/{f.name}" if options.copies_data else _refer_to(f, root) for f in files}
+    paths = {f.name: f"data/{f.name}" if options.copies_data else refer_to(f, root) for f in files}
     variables = inferred.template_variables(root.name, paths)
     texts = _render_templates("data", {**_name_variables(root.name), **variables})
     texts["contracts.py"] = inferred.contracts
@@ -225,10 +226,14 @@ def _copy_data(data: Sequence[str], folder: Path) -> None:
         copy(file, folder / "data" / file.name)
 
 
-def _refer_to(file: Path, root: Path) -> str:
+def refer_to(file: Path, root: Path) -> str:
     """Return the path of a file for the settings of a project that has no copy of it.
 
     It is relative if both lie below the working folder, so that this folder can be moved; else absolute.
+
+    Example:
+        >>> refer_to(Path("churn.csv"), Path(".magical/fit/churn"))
+        '../../../churn.csv'
     """
     here, home = Path.cwd().resolve(), root.resolve()  # of a project that is found, links are resolved
     place = file.parent.resolve() / file.name

@@ -144,7 +144,7 @@ class InferredProject:
 
     @property
     def split(self) -> str:
-        """How the rows are split, in words."""
+        """The way in which the rows are split, in words."""
         times, groups = (self.schema.names_with_role(role) for role in ("time", "group"))
         if self.by_time and groups:
             return f"by {times[0]}, the last rows are test; one {groups[0]} may have rows in several parts"
