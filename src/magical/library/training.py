@@ -84,11 +84,13 @@ class Trainer:
 
         Raises:
             BrokenPromise: the target has a number that the experiment's ``target`` does not take.
-            WiringError: its preprocessing names a column that train lacks, its ``class_weight`` no class, or
-                its ``target`` is for numbers and the task has classes.
+            WiringError: what it needs is missing or does not fit the target, its preprocessing names a column
+                that train lacks, its ``class_weight`` no class, or its ``target`` is for numbers and the task
+                has classes.
         """
         task = data.task
         is_class = bool(task.classes)
+        experiment.check(contract_of(data.train), data.metrics)
         check_target_settings(experiment, task.target, is_class=is_class, choices=task.classes)
         if experiment.target is not None:
             check_scale(experiment.name, experiment.target, task.target, data.y)
