@@ -79,7 +79,9 @@ class Neighbours(Experiment):
 
 @pytest.mark.parametrize("task", TABLES)
 @pytest.mark.parametrize(
-    "experiment", [Linear(trials=5), SMALL, Neighbours(trials=5)], ids=lambda e: str(e.name)
+    "experiment",
+    [Linear(trials=2), SMALL.model_copy(update={"trials": 2}), Neighbours(trials=2)],
+    ids=lambda e: str(e.name),
 )
 def test_a_model_knows_its_task_features_and_score(task: str, experiment: Experiment) -> None:
     model = tuned(task, experiment)
@@ -118,11 +120,7 @@ def test_the_first_trial_has_the_defaults(run: Run) -> None:
     assert trials["num_leaves"].n_unique() > 2
 
 
-@pytest.mark.parametrize(
-    "experiment",
-    [Linear(trials=9), SMALL, Neighbours(trials=6), Neighbours(name="searching", trials=6, search=SEARCH)],
-    ids=lambda e: str(e.name),
-)
+@pytest.mark.parametrize("experiment", [Linear(trials=5), SMALL], ids=lambda e: str(e.name))
 def test_twice_is_the_same_to_the_last_bit(experiment: Experiment) -> None:
     one, other = tuned("binary", experiment), tuned("binary", experiment)
     assert one.chosen == other.chosen
@@ -166,14 +164,7 @@ def count_fits(monkeypatch: pytest.MonkeyPatch, killed_at: int = 0) -> list[int]
 
 @pytest.mark.parametrize(
     ("folds", "killed_at", "torn", "search"),
-    [
-        (1, 1, True, {}),
-        (1, 4, True, {}),
-        (1, 7, False, SEARCH),
-        (3, 1, False, {}),
-        (3, 9, True, {}),
-        (3, 14, False, SEARCH),
-    ],
+    [(1, 1, True, {}), (1, 5, False, SEARCH), (3, 1, False, {}), (3, 9, True, SEARCH)],
 )
 def test_a_killed_study_goes_on_and_gives_the_same_model_to_the_last_bit(
     run: Run,
