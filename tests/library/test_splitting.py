@@ -165,6 +165,7 @@ def test_random_shares_are_near(run: Run) -> None:
     assert abs(len(validation) - 100) < 30
     assert abs(len(test) - 300) < 45
     assert len(train) + len(validation) + len(test) == 1000
+    assert run.lines[0].endswith("; 5 folds")
     assert any(line.startswith("split random: train") for line in run.lines)
 
 
