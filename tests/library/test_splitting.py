@@ -201,6 +201,7 @@ def test_without_an_id_equal_rows_stay_together(kind: Any) -> None:
     parts = split(model_data(rows, Row), SplitSettings(kind=kind))
     seen = [set(p["x"]) for p in parts]
     assert sum(map(len, seen)) == len(set.union(*seen))
+    assert folded(parts).group_by("x").agg(pl.col(FOLD).n_unique())[FOLD].max() == 1
 
 
 def test_rows_without_a_target_are_set_apart_and_counted(run: Run) -> None:
@@ -442,7 +443,7 @@ CLASSES = {
     "only in validation": (
         ["a"] + ["b", "c"] * 50,
         {"kind": "random", "seed": 4},
-        "train has no row of fraud a.",
+        "train has no row of fraud a, so no model can predict it.",
     ),
     "missing from a fold": (
         ["a"] * 6 + ["b"] * 94,
