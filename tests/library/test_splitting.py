@@ -276,7 +276,7 @@ def test_a_group_is_in_one_fold(seed: int, count: int) -> None:
 
 
 @given(st.lists(st.integers(0, 40), min_size=60, max_size=120), st.integers(2, 6))
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_time_folds_are_in_order_and_no_time_is_in_two(days: list[int], count: int) -> None:
     class Visit(Contract):
         id: Id[int]
