@@ -100,7 +100,7 @@ def combine_ranked(ranking: Ranking) -> Model | None:
     return replace(
         ensemble,
         chosen=replace(best, name="ensemble", score=score, params=shares),
-        candidates=(*ranking.candidates, *ranking.failed),
+        candidates=(*ranking.candidates, *ranking.others),
         held_out=rows.fill(_average(joined.predicted, weights), ensemble.threshold),
     )
 

@@ -82,6 +82,7 @@ def write_card(
         f"{_escape_markdown(model.task)}; gate {_escape_markdown(summarize_gate(gate))}.",
         f"## Scores ({scores.rows:,} {_escape_markdown(scores.part)} rows, 95 % intervals)",
         *_markdown_table(("metric", "value", "low", "high"), _score_rows(scores)),
+        *(_escape_markdown(f"Mind: {caution}.") for caution in scores.cautions),
     ]
     candidates = [c for c in (model.chosen, *model.candidates) if c is not None]
     if candidates:
