@@ -12,7 +12,7 @@ from library.folded import Spy, SpyRegressor, cut, marked, remember
 from magical.contracts.model import Candidate, Model
 from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise
-from magical.library import Linear, Metric, select, tune
+from magical.library import Boosting, Linear, Metric, select, tune
 from magical.library.common_rows import CommonRows, find_common_rows
 from magical.library.ensembling import choose_weights, combine_models, predict_cross_fitted
 from magical.library.recipes import EnsembleRecipe, FitRecipe
@@ -252,6 +252,15 @@ def test_models_without_a_recipe_join_no_model_that_can_be_fitted_again() -> Non
     assert set(best.chosen.params) == {"one", "two"}  # type: ignore[union-attr]
     alone = combine_models([replace(m, recipe=None) for m in (one, two, three)])
     assert (alone.chosen.name, alone.recipe) == ("ensemble", None)  # type: ignore[union-attr]
+
+
+def test_a_model_of_a_quantile_is_averaged_with_none() -> None:
+    one, two, three, _ = numbers()
+    of_a_quantile = replace(one.recipe, experiment=Boosting(quantile=0.5))
+    best = combine_models([replace(one, recipe=of_a_quantile), two, three])
+    assert set(best.chosen.params) == {"two", "three"}  # type: ignore[union-attr]
+    alone = combine_models([one, replace(two, recipe=of_a_quantile), three])  # the best one
+    assert alone.chosen.name == "two"  # type: ignore[union-attr]
 
 
 def test_an_ensemble_reads_the_columns_of_all_members_and_keeps_the_threshold() -> None:

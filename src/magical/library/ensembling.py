@@ -44,8 +44,8 @@ def combine_models(models: Sequence[Model], metric: Metric | None = None) -> Mod
     worth. So ``held_out`` of the ensemble is cross-fitted: each fifth of the rows is predicted with weights
     that were chosen on the others.
 
-    Left out of an ensemble: models of quantiles, and models without a recipe if others have one, since the
-    whole could not be fitted again.
+    Left out of an ensemble: models of quantiles, which squared errors do not judge, and models without a
+    recipe if others have one, since the whole could not be fitted again.
 
     Args:
         models: with ``held_out``, of one task; a name that occurs twice gets a number.
