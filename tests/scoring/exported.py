@@ -28,6 +28,10 @@ experiments.linear.trials = 1
 experiments.boosting.trials = 1
 experiments.boosting.rounds = 20
 """
+NEW_QUICK = """
+split.folds = 1
+experiments = [{kind = "linear", trials = 1}, {kind = "boosting", trials = 1, rounds = 20}]
+"""
 
 PREDICTED, REJECTED, DROPPED = "predicted", "rejected", "dropped"
 
@@ -137,7 +141,7 @@ def telco(root: Path) -> Exported:
     table.write_parquet(file)
     small = Small(create_project(str(root), str(file), "Churn").root)
     small.edit("contracts.py", "    payment_method: PaymentMethod", "    payment_method: str")
-    small.write("settings.toml", 'cleaning = [{kind = "Limits", columns = "tenure", le = 72}]\n' + QUICK)
+    small.write("settings.toml", 'cleaning = [{kind = "Limits", columns = "tenure", le = 72}]\n' + NEW_QUICK)
     return Exported(
         small,
         file,
@@ -164,7 +168,9 @@ def metro(root: Path) -> Exported:
     table.with_columns(pl.col("reading").cast(pl.Int64)).write_parquet(file)
     small = Small(create_project(str(root), str(file), "traffic_volume").root)
     small.edit("contracts.py", "    temp: float\n", "    temp: float | None\n")
-    small.write("settings.toml", 'cleaning = [{kind = "Limits", columns = "rain_1h", lt = 1000}]\n' + QUICK)
+    small.write(
+        "settings.toml", 'cleaning = [{kind = "Limits", columns = "rain_1h", lt = 1000}]\n' + NEW_QUICK
+    )
     return Exported(
         small,
         file,
@@ -192,7 +198,7 @@ def digits(root: Path) -> Exported:
     table.head(400).with_row_index("scan", offset=1).write_csv(file)
     small = Small(create_project(str(root), str(file), "digit", options=ProjectOptions(task="classes")).root)
     small.edit("contracts.py", "    pixel_3_3: int =", "    pixel_3_3: int | None =")
-    small.write("settings.toml", QUICK)
+    small.write("settings.toml", NEW_QUICK)
     return Exported(
         small,
         file,
