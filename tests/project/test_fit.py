@@ -58,7 +58,7 @@ def test_a_file_becomes_a_model_that_is_found_again_scores_and_can_be_edited(
     again = fit("shop.csv", "--target", "SOLD", "--budget", "2s").out
     assert again.startswith("Nothing had to run")
     assert "\nshop: roc_auc " in again
-    assert "  registered: shop version 1, alias champion\n" in again
+    assert "  registered: shop version 1, alias champion" in again
     assert first["score"] in again
     assert first["new"] in again
 
