@@ -250,13 +250,14 @@ def test_a_budget_of_seconds_ends_the_search_but_one_trial_always_runs(
 
 
 class Fragile(Neighbours):
-    """Fails for a number of neighbours."""
+    """Fails for a number of neighbours, or of rows."""
 
     bad: int = 0
+    bad_rows: int = -1
     how: str = "ValueError"
 
     def fit(self, estimator: Any, train: Any, validation: Any) -> Any:
-        if self.bad in (-1, estimator.n_neighbors):
+        if self.bad in (-1, estimator.n_neighbors) or len(train.y) == self.bad_rows:
             raise getattr(builtins, self.how)("bad luck")
         return super().fit(estimator, train, validation)
 
@@ -276,6 +277,12 @@ def test_a_fit_that_fails_loses_its_trial_only(run: Run, tmp_path: Path, folds: 
     assert run.warnings == ["fragile, trial 2: ValueError: bad luck"]
     assert "bad luck" in run.kept["failure"]
     assert "in fit\n" in run.kept["failure"]
+
+
+def test_a_fit_on_train_that_fails_after_those_in_folds_is_a_failure_too() -> None:
+    p = parts("regression", 3)
+    failed = tune(p.train, p.validation, transform(p.train), Fragile(trials=1, bad_rows=p.train.height))
+    assert (failed.pipeline, failed.failure) == (None, "ValueError: bad luck")
 
 
 @pytest.mark.parametrize("how", ["MemoryError", "OSError"])
