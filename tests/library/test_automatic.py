@@ -13,6 +13,7 @@ from library.conftest import Run
 from library.tables import houses, people
 from magical import Contract, Id, Model, Parts, Target
 from magical.errors import BrokenPromise, WiringError
+from magical.events import Progress
 from magical.library import (
     Auto,
     Experiment,
@@ -139,6 +140,9 @@ def test_members_beyond_the_budget_are_not_started(run: Run) -> None:
     table = run.kept["members"]
     assert table["outcome"][0] == "fitted"
     assert table["outcome"][-1].startswith("not started: needs ")
+    told = [e for e in run.events if isinstance(e, Progress)]
+    assert (told[0].done, told[0].text) == (0, "linear, 0.3 s left")
+    assert told[1].text.startswith("boosting_extra_trees_small, best rmse ")
 
 
 class Plot(Contract):
