@@ -8,7 +8,6 @@ import pytest
 
 import magical
 from examples.conftest import ROOT
-from examples.test_campaign import child_seconds
 from projects import Small, python
 
 HEAVY = {"lightgbm", "mlflow", "optuna", "pandas", "pyarrow", "scipy", "skops", "skrub", "sklearn"}
@@ -57,13 +56,6 @@ def test_keys_import_nothing_heavy(campaign: Small) -> None:
     found = loaded(graph, campaign.root)
     assert {"polars", "workflow"} <= found
     assert not found & HEAVY
-
-
-@pytest.mark.slow
-def test_drawing_is_quick(campaign: Small) -> None:
-    assert (
-        child_seconds("-c", DRAWN, str(campaign.root)) < child_seconds("-c", "import sklearn, pandas") / 1.5
-    )
 
 
 @pytest.mark.slow
