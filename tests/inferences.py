@@ -13,7 +13,7 @@ from magical.contracts.contract import schema_of
 from magical.contracts.schema import Column, to_snake_case
 from magical.contracts.validation import find_failures
 from magical.inference.codegen import module_source
-from magical.inference.infer import InferredSchema, infer_contract
+from magical.inference.infer import GivenRoles, InferredSchema, infer_contract
 from magical.inference.text_types import infer_text_types
 from magical.library import ingest, model_data
 from magical.reading.casting import cast
@@ -27,7 +27,7 @@ def sample(name: str) -> pl.DataFrame:
     return ingest(InputPath(DATA / name))
 
 
-def infer(raw: pl.DataFrame, target: str = "", name: str = "Row") -> InferredSchema:
+def infer(raw: pl.DataFrame, target: str | GivenRoles = "", name: str = "Row") -> InferredSchema:
     """Infer as `magical new` does."""
     return infer_contract(infer_text_types(raw), name, target)
 

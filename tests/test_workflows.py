@@ -102,6 +102,11 @@ def part_sizes(parts: Parts[Row]) -> int:
     return sum(p.height for p in parts)
 
 
+@step
+def maybe(table: Frame[More] | None = None) -> int:
+    return 0 if table is None else table.height
+
+
 def drawn(function: Any, settings: Settings | None = None) -> Graph:
     return workflow(function).draw(settings)
 
@@ -296,6 +301,12 @@ def test_what_only_the_wanted_contract_asks_is_checked_at_the_border() -> None:
     assert call is not None
     assert str(call.stricter_promises["table"]) == "Frame[Strict]"
     assert drawn(flow_of_structure).by_name["stacked"].call.stricter_promises == {}  # type: ignore[union-attr]
+
+
+def test_a_table_that_may_be_left_out_is_held_to_its_contract_where_it_is_given() -> None:
+    assert names(drawn(lambda: total([maybe(), maybe(wide())]))) == ["maybe[1]", "wide", "maybe[2]", "total"]
+    with pytest.raises(WiringError, match=r"wants table: Frame\[More\], and gets Frame\[Row\]"):
+        drawn(lambda: maybe(rows()))
 
 
 # --- what does not fit ------------------------------------------------------------------------------------------

@@ -265,8 +265,14 @@ def parse_source(function: Callable[..., Any]) -> ast.Module | None:
 
 def _parameter_promise(parameter: inspect.Parameter) -> Promise:
     hint = parameter.annotation
-    several = parameter.kind is inspect.Parameter.VAR_POSITIONAL
-    return promise_of(types.GenericAlias(tuple, (hint, ...)) if several else hint)
+    if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+        return promise_of(types.GenericAlias(tuple, (hint, ...)))
+    members = [h for h in typing.get_args(hint) if h is not type(None)]
+    if typing.get_origin(hint) in (typing.Union, types.UnionType) and len(members) == 1:
+        # ``Frame[C] | None``: a table that is given is held to its contract.
+        given = promise_of(members[0])
+        return given if given.kind != "value" else promise_of(hint)
+    return promise_of(hint)
 
 
 def _pair_promises(wanted: Promise, have: Promise) -> list[tuple[Promise, Promise]]:

@@ -138,10 +138,10 @@ def test_a_verb_that_needs_no_project_takes_none(monkeypatch: pytest.MonkeyPatch
 
 def test_help_lists_the_verbs_in_order(probe: list[SharedOptions]) -> None:
     verbs = cli.list_commands(click.Context(cli))
-    assert verbs[:9] == ["run", "pretend", "plan", "show", "check", "new", "look", "why", "inspect"]
+    assert verbs[:9] == ["run", "pretend", "plan", "show", "check", "new", "fit", "look", "why"]
     assert verbs[-1] == "probe"
     for name in verbs:
-        assert ("--project PATH" in command(name, "--help").out) == (name not in ("new", "look"))
+        assert ("--project PATH" in command(name, "--help").out) == (name not in ("new", "fit", "look"))
 
 
 def test_rows_without_pretence_are_refused(small: Small) -> None:

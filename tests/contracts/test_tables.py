@@ -213,6 +213,29 @@ def test_without_a_contract_classes_are_not_looked_at() -> None:
     assert partition(TABLE, WRONG["one class"][0]).test.height == 1
 
 
+@pytest.mark.parametrize(("in_time", "name"), [(False, "_fold"), (True, "_time_fold")])
+def test_folds_are_a_column_of_train_validation_and_the_assignment(in_time: bool, name: str) -> None:
+    parts = partition(TABLE, SIDES, folds=[0, 1, 1, 0, 7, None], in_time=in_time)
+    assert [p.get_column(name, default=pl.Series()).to_list() for p in parts] == [[0, 1], [1, 0], []]
+    assert parts.assignment[name].to_list() == [0, 1, 1, 0, None, None]
+
+
+@pytest.mark.parametrize(
+    ("folds", "said"),
+    [
+        ([0, 1], "6 rows and 2 folds"),
+        ([0] * 6, "at least two different ones.*got 0"),
+        ([0, 1, None, 0, 0, 0], "got None, 0, 1"),
+        (["a", "b"] * 3, "whole numbers"),
+        ([0.5, 1.0] * 3, "whole numbers"),
+    ],
+)
+def test_what_are_no_folds_is_refused(folds: list[Any], said: str) -> None:
+    with pytest.raises(BrokenPromise, match=said) as caught:
+        partition(TABLE, SIDES, folds=folds)
+    assert caught.value.hint
+
+
 @given(st.lists(st.sampled_from([*PARTS, None]), min_size=3, max_size=30))
 def test_every_row_with_a_part_is_in_that_part_once(sides: list[str | None]) -> None:
     sides = [*PARTS, *sides]

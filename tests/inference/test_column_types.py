@@ -94,33 +94,29 @@ def test_bounds_follow_the_name_if_the_values_keep_them(
 
 
 @pytest.mark.parametrize(
-    ("values", "type", "choices"),
+    ("values", "task", "type", "choices"),
     [
-        ([0, 1], "bool", ()),
-        ([1, 2], "int", (1, 2)),
-        ([1.0, 2.0, 3.0], "int", (1, 2, 3)),
-        (list(range(11)), "int", ()),
-        ([0.5, 1.5], "float", ()),
-        (["a", "b"], "str", ("a", "b")),
-        ([True, False], "bool", ()),
+        ([0, 1], "", "bool", ()),
+        ([0, 1], "classes", "bool", ()),
+        ([0, 1], "number", "int", ()),
+        ([1, 2], "", "int", ()),
+        ([1, 2], "classes", "int", (1, 2)),
+        ([1.0, 2.0, 3.0], "classes", "int", (1, 2, 3)),
+        ([1.0, 2.0, 3.0], "number", "float", ()),
+        (list(range(11)), "classes", "int", tuple(range(11))),
+        ([0.5, 1.5], "", "float", ()),
+        (["a", "b"], "", "str", ("a", "b")),
+        ([True, False], "", "bool", ()),
     ],
 )
-def test_targets(values: list[Any], type: str, choices: tuple[Any, ...]) -> None:
-    found = infer_target_type(column("y", values * 9))
+def test_targets(values: list[Any], task: str, type: str, choices: tuple[Any, ...]) -> None:
+    found = infer_target_type(column("y", values * 9), task=task)
     assert (found.type, found.choices) == (type, choices)
 
 
-def test_the_reason_of_classes_says_how_to_predict_a_number() -> None:
-    assert infer_target_type(column("y", [1, 2])).reason == "2 classes; write int to predict a number"
+def test_the_reason_of_classes_says_how_they_are_read() -> None:
+    assert infer_target_type(column("y", [0, 1])).reason == "0 and 1 are read as False and True"
     assert infer_target_type(column("y", ["a", "b", "c"])).reason == "3 classes"
-
-
-def test_few_rows_for_each_whole_number_are_amounts() -> None:
-    assert infer_target_type(column("y", [1, 2, 3])).choices == ()
-
-
-def test_a_number_of_things_is_a_number_as_a_target() -> None:
-    assert infer_target_type(column("num_kids", [0, 1, 2, 3] * 20)).choices == ()
 
 
 def test_choices_of_numbers_are_the_texts_of_the_source() -> None:

@@ -17,7 +17,7 @@ from magical.contracts.validation import find_failures
 from magical.errors import BrokenPromise, InputError, UsageError
 from magical.inference.codegen import module_source
 from magical.inference.column_stats import ColumnStats, TypedTable
-from magical.inference.infer import infer_contract, infer_contracts
+from magical.inference.infer import GivenRoles, infer_contract, infer_contracts
 from magical.inference.name_vocabulary import class_name
 from magical.inference.role_inference import rank_targets
 from magical.inference.text_types import infer_text_types
@@ -506,8 +506,8 @@ TARGETS: dict[str, tuple[list[Any], str]] = {
     "0 and 1": ([0, 1], "bool"),
     "0.0 and 1.0": ([0.0, 1.0], "bool"),
     "yes and no": (["yes", "no"], "bool"),
-    "1 and 2": ([1, 2], "int[2]"),
-    "few whole numbers": ([3, 4, 5, 6], "int[4]"),
+    "1 and 2": ([1, 2], "int"),
+    "few whole numbers": ([3, 4, 5, 6], "int"),
     "many whole numbers": (list(range(30)), "int"),
     "amounts": ([1.5, 2.5, 9.0], "float"),
     "words": (["low", "high", "<=50K"], "str[3]"),
@@ -521,6 +521,34 @@ def test_targets(case: str) -> None:
     raw = pl.DataFrame({"x": range(N), "result": [values[i % len(values)] for i in range(N)]})
     schema = infer(raw, "result")
     assert kind(schema.column("result")) == f"target {wanted}"
+    check_kept(raw, schema)
+
+
+def test_the_roles_that_an_author_gives_replace_those_that_are_inferred() -> None:
+    days = [dt.date(2020, 1, 1) + dt.timedelta(i) for i in range(N)]
+    raw = pl.DataFrame(
+        {
+            "order_id": range(N),
+            "customer_id": [i % 25 for i in range(N)],
+            "placed": days,
+            "paid": [d + dt.timedelta(3) for d in days],
+            "rooms": [i % 3 + 1 for i in range(N)],
+        }
+    )
+    inferred = {c.name: c.role for c in infer(raw, "rooms").columns}
+    assert inferred == {
+        "order_id": "id",
+        "customer_id": "group",
+        "placed": "time",
+        "paid": "",
+        "rooms": "target",
+    }
+    schema = infer(raw, GivenRoles("rooms", "classes", time="paid", group="order_id"))
+    assert {c.name: c.role for c in schema.columns} == {
+        "order_id": "group", "customer_id": "", "placed": "", "paid": "time", "rooms": "target",
+    }  # fmt: skip
+    assert schema.column("rooms").choices == (1, 2, 3)
+    assert schema.in_order
     check_kept(raw, schema)
 
 

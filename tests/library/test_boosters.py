@@ -67,6 +67,6 @@ def test_where_lightgbm_is_missing_one_line_says_so(run: Run, monkeypatch: pytes
     monkeypatch.setattr(boosters, "_load_lightgbm", lambda: MISSING)
     with log_warnings():
         for _ in range(3):
-            make_booster("binary", {}, 5, 0)
+            make_booster("binary", {}, patience=5, seed=0)
     (line,) = run.warnings
     assert "LightGBM cannot be loaded (libgomp.so.1" in line

@@ -39,11 +39,6 @@ def test_names_say_which_is_which() -> None:
     assert linear(name="ridge").name == "ridge"
 
 
-def test_the_functions_give_the_settings() -> None:
-    assert linear(trials=3, seed=1) == Linear(trials=3, seed=1)
-    assert boosting() == Boosting()
-
-
 @pytest.mark.parametrize("wrong", [{"trials": 0}, {"trials": 10_001}, {"seed": -1}, {"trails": 3}])
 def test_what_is_out_of_bounds_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):

@@ -5,7 +5,6 @@ from typing import Any, Literal
 import polars as pl
 import pytest
 
-from library.conftest import Run
 from library.tables import houses, people, pupils
 from magical import Contract, Target
 from magical.contracts.promises import contract_of
@@ -37,9 +36,30 @@ def test_the_task(hint: Any, values: list[Any], kind: str, classes: tuple[Any, .
     assert infer_task(table_of(hint, values)) == Task(kind, "y", classes)  # type: ignore[arg-type]
 
 
-def test_a_number_with_two_values_is_asked_about(run: Run) -> None:
-    assert infer_task(table_of(int, [0, 1, 1])).kind == "regression"
-    assert "write Target[bool]" in run.warnings[0]
+@pytest.mark.parametrize(
+    ("values", "classes", "number"),
+    [
+        ([0, 1, 1], "Target[bool]", "Target[float]"),
+        ([1, 2] * 9, "Target[Literal[1, 2]]", "Target[float]"),
+        ([2, 0, 1] * 30, "Target[Literal[0, 1, 2]]", "Target[float]"),
+        ([5, None, 4, 3] * 30, "Target[Literal[3, 4, 5] | None]", "Target[float | None]"),
+    ],
+)
+def test_whole_numbers_of_few_values_ask_for_a_decision(values: list[Any], classes: str, number: str) -> None:
+    table = table_of(int | None if None in values else int, values)
+    with pytest.raises(
+        BrokenPromise, match=r"y is Target\[int\] with . values in \d+ rows: .*nothing decides"
+    ) as caught:
+        infer_task(table)
+    assert f"y: {classes} for classes, or {number} for a number, in Row" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("hint", "values"),
+    [(int, [1, 2, 3]), (int, list(range(21)) * 30), (int, [1, 2, 3] * 20), (float, [0, 1])],
+)
+def test_amounts_and_floats_need_no_decision(hint: Any, values: list[int]) -> None:
+    assert infer_task(table_of(hint, values)).kind == "regression"
 
 
 def test_one_class_is_refused() -> None:

@@ -15,16 +15,24 @@ from magical import Contract, Id, Parts, Target, Time
 from magical.contracts.promises import attach_promise, attached_promise, contract_of
 from magical.errors import BrokenPromise, ContractError
 from magical.library import SplitSettings, model_data, split
+from magical.library.folds import FOLD, TIME_FOLD, find_folds
 from magical.settings import to_json
 
 KINDS: list[Any] = ["random", "stratified", "group", "time"]
 seeds = st.integers(0, 2**63 - 1)
 
 
-def parts_of(parts: Parts[Any], by: str = "id") -> dict[Any, str]:
+def parts_of(parts: Parts[Any], by: str = "id") -> dict[Any, tuple[str, int | None]]:
+    """The part and the fold of each row."""
     return {
-        row[by]: name for name in ("train", "validation", "test") for row in getattr(parts, name).to_dicts()
+        row[by]: (name, row.get(FOLD, row.get(TIME_FOLD)))
+        for name in ("train", "validation", "test")
+        for row in getattr(parts, name).to_dicts()
     }
+
+
+def folded(parts: Parts[Any]) -> pl.DataFrame:
+    return pl.concat([parts.train, parts.validation])
 
 
 def like(table: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
@@ -222,6 +230,127 @@ def test_copies_on_two_sides_are_told_and_kept(run: Run) -> None:
     assert any("equal to a row of another part but for their id" in w for w in run.warnings)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_folds_are_over_train_and_validation_and_never_over_test(kind: Any) -> None:
+    parts = split(people(800), SplitSettings(kind=kind, folds=4))
+    name = TIME_FOLD if kind == "time" else FOLD
+    assert name not in parts.test.columns
+    numbers = parts.assignment.select("part", name)
+    assert numbers.filter(pl.col("part") == "test")[name].null_count() == len(parts.test)
+    assert folded(parts)[name].null_count() == 0
+    assert sorted(numbers[name].drop_nulls().unique()) == list(range(5 if kind == "time" else 4))
+    assert len(find_folds(parts.train, parts.validation)) == 4
+    if kind != "time":
+        assert parts.train[name].n_unique() == parts.validation[name].n_unique() == 4
+
+
+@pytest.mark.parametrize(
+    ("folds", "rows", "made"), [(None, 400, 5), (1, 400, 1), (7, 400, 7), (None, 16_000, 1), (3, 16_000, 3)]
+)
+def test_tables_of_fewer_than_10_000_rows_get_five_folds_unless_told_otherwise(
+    folds: Any, rows: int, made: int
+) -> None:
+    parts = split(houses(rows), SplitSettings(folds=folds))
+    assert (FOLD in parts.train.columns) is (FOLD in parts.assignment.columns) is (made > 1)
+    assert len(find_folds(parts.train, parts.validation)) == made
+
+
+@given(seed=seeds, count=st.integers(2, 9))
+@settings(max_examples=10)
+def test_each_fold_has_its_quota_of_each_class(seed: int, count: int) -> None:
+    rows = folded(split(pupils(), SplitSettings(kind="stratified", seed=seed, folds=count)))
+    sizes = rows.group_by("mark", FOLD).len()
+    quota = rows.group_by("mark").len("rows")
+    off = sizes.join(quota, on="mark").select((pl.col("len") - pl.col("rows") / count).abs())
+    assert off.to_series().max() < 1  # type: ignore[operator]
+    assert sizes.height == 3 * count
+
+
+@given(seed=seeds, count=st.integers(2, 9))
+@settings(max_examples=10)
+def test_a_group_is_in_one_fold(seed: int, count: int) -> None:
+    rows = folded(split(people(800), SplitSettings(kind="group", seed=seed, folds=count)))
+    assert rows.group_by("family").agg(pl.col(FOLD).n_unique())[FOLD].max() == 1
+
+
+@given(st.lists(st.integers(0, 40), min_size=60, max_size=120), st.integers(2, 6))
+@settings(max_examples=20)
+def test_time_folds_are_in_order_and_no_time_is_in_two(days: list[int], count: int) -> None:
+    class Visit(Contract):
+        id: Id[int]
+        day: Time[int]
+        y: Target[float]
+
+    table = model_data(pl.DataFrame({"id": range(len(days)), "day": days, "y": days}), Visit)
+    try:
+        parts = split(table, SplitSettings(kind="time", folds=count))
+    except BrokenPromise:
+        return
+    bounds = (
+        folded(parts)
+        .group_by(TIME_FOLD)
+        .agg(pl.min("day").alias("first"), pl.max("day").alias("last"))
+        .sort(TIME_FOLD)
+    )
+    assert bounds[TIME_FOLD].to_list() == list(range(count + 1))
+    assert (bounds["first"][1:] > bounds["last"][:-1]).all()
+
+
+def test_time_folds_are_of_equal_size_where_times_differ() -> None:
+    table = people(400).with_columns(joined=pl.date(2020, 1, 1) + pl.duration(days=pl.int_range(pl.len())))
+    rows = folded(split(like(table, people()), SplitSettings(kind="time")))
+    assert set(rows[TIME_FOLD].value_counts()["count"]) <= {53, 54}
+
+
+@pytest.mark.parametrize("kind", ["random", "stratified", "group"])
+def test_folds_move_with_seed_and_hardly_with_what_cuts_the_parts(kind: Any) -> None:
+    table, base = people(800), {"kind": kind, "seed": 3}
+
+    def moved(**other: Any) -> float:
+        one, two = (folded(split(table, SplitSettings(**how))) for how in (base, {**base, **other}))
+        both = one.join(two, on="id", suffix="_other")
+        return float((both[FOLD] != both[FOLD + "_other"]).mean())  # type: ignore[arg-type]
+
+    assert moved(seed=4) > 0.6
+    assert moved(validation=0.3) == 0
+    assert moved(test_seed=1) <= (0.1 if kind == "stratified" else 0)
+
+
+def test_rows_too_few_for_five_folds_get_fewer_and_a_line_says_so(run: Run) -> None:
+    class Row(Contract):
+        id: Id[int]
+        y: Target[bool]
+
+    table = model_data(pl.DataFrame({"id": range(60), "y": [i < 4 for i in range(60)]}), Row)
+    parts = split(table, SplitSettings())
+    assert len(find_folds(parts.train, parts.validation)) == 3
+    assert any(
+        line.startswith("3 folds in place of 5: fold ") and "no row of y True" in line for line in run.lines
+    )
+    with pytest.raises(
+        BrokenPromise, match=r"4 folds cannot be had: fold . would have no row of y True"
+    ) as caught:
+        split(table, SplitSettings(folds=4))
+    assert caught.value.hint == "set folds=3, or give more rows."
+
+
+def test_a_row_without_a_target_is_in_no_fold() -> None:
+    class Row(Contract):
+        id: Id[int]
+        y: Target[bool | None]
+
+    table = model_data(pl.DataFrame({"id": range(60), "y": [True, False, None] * 20}), Row)
+    assigned = split(table, SplitSettings()).assignment
+    assert assigned[2::3][FOLD].null_count() == 20
+    assert assigned.filter(pl.col("part").is_in(["train", "validation"]))[FOLD].null_count() == 0
+
+
+def test_a_split_of_a_part_has_folds_of_its_own() -> None:
+    train = split(people(800), SplitSettings(folds=5)).train
+    assert FOLD not in split(train, SplitSettings(seed=8, test_seed=9, folds=1)).train.columns
+    assert split(train, SplitSettings(seed=8, test_seed=9, folds=2)).train[FOLD].n_unique() == 2
+
+
 def test_no_copies_no_word(run: Run) -> None:
     split(people(), SplitSettings(kind="random"))
     assert "overlap" not in run.kept
@@ -286,6 +415,17 @@ def test_a_class_of_hardly_any_rows_is_said_before_the_work(run: Run, positives:
     split(model_data(raw, Fraud), SplitSettings())
     text = f"fraud is True in {positives} of 300 rows: too few to learn from, and any score will have a wide interval."
     assert (text in run.warnings) is said
+
+
+def test_a_target_of_whole_numbers_is_decided_before_the_split() -> None:
+    class Flower(Contract):
+        id: Id[int]
+        kind: Target[int]
+
+    table = model_data(pl.DataFrame({"id": range(90), "kind": [0, 1, 2] * 30}), Flower)
+    with pytest.raises(BrokenPromise, match="kind is Target") as caught:
+        split(table, SplitSettings())
+    assert "Target[Literal[0, 1, 2]] for classes, or Target[float] for a number" in caught.value.hint
 
 
 def test_a_number_has_no_rare_class(run: Run) -> None:

@@ -75,6 +75,18 @@ def test_in_a_terminal_a_step_under_way_is_shown_and_overwritten() -> None:
     assert text.count("\n") == 6
 
 
+def test_the_progress_of_a_step_is_shown_in_a_terminal_only_in_one_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    long = Progress(step="tune[auto]", done=2, total=6, text="xts: best log_loss 0.2437, 41 s left")
+    terminal, pipe = Terminal(), io.StringIO()
+    for stream in (terminal, pipe):
+        Console(stream).on(long)
+    assert terminal.getvalue() == ("\r\x1b[2K\x1b[2m…\x1b[0m tune[auto] 2 of 6  xts: best log_loss\r")
+    assert pipe.getvalue() == ""
+
+
 def test_asked_to_be_quiet_in_a_terminal_it_is() -> None:
     stream = Terminal()
     told(stream, show_progress=False)

@@ -16,6 +16,7 @@ from feature_examples import CONTRACT_IMPORTS, ONE_OF_EACH, Shopper, to_toml
 from magical.contracts.contract import schema_of
 from magical.project import Run
 from magical.project.scaffold.create import create_project
+from magical.project.scaffold.project_options import ProjectOptions
 from magical.synthesis.generate import GenerateOptions, generate_table
 from mlflow_databases import database
 from projects import Small
@@ -189,7 +190,7 @@ def digits(root: Path) -> Exported:
     table = pl.from_pandas(pixels).cast(pl.Int64).with_columns(digit=pl.Series(digit.to_numpy()))
     file = root.parent / "digits.csv"
     table.head(400).with_row_index("scan", offset=1).write_csv(file)
-    small = Small(create_project(str(root), str(file), "digit").root)
+    small = Small(create_project(str(root), str(file), "digit", options=ProjectOptions(task="classes")).root)
     small.edit("contracts.py", "    pixel_3_3: int =", "    pixel_3_3: int | None =")
     small.write("settings.toml", QUICK)
     return Exported(

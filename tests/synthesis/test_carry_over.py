@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import polars as pl
 
-from magical import Contract, Field, Id, Key, Target, Time, rule
+from magical import Contract, Field, Id, Key, Target, Time, partition, rule
 from magical.contracts.contract import schema_of
-from magical.contracts.promises import Frame, Lazy, Promise, promise_of
+from magical.contracts.promises import Frame, Lazy, Parts, Promise, promise_of
 from magical.contracts.validation import find_failures
 from magical.synthesis.generate import GenerateOptions, generate_table
 
@@ -224,6 +224,15 @@ def test_lazy_and_raw_tables_and_parts_of_tuples_are_inputs_too() -> None:
     assert made(Slim, (promise_of(Lazy[Customer]), CUSTOMERS.lazy())).equals(expected)
     assert made(Slim, (Promise("table"), CUSTOMERS)).equals(expected)
     assert made(Slim, (promise_of(tuple[int, Frame[Customer]]), (1, CUSTOMERS))).equals(expected)
+
+
+def test_the_folds_of_a_split_are_no_part_of_its_rows() -> None:
+    class Slim(Contract):
+        id: Id[int]
+        age: int
+
+    parts = partition(CUSTOMERS[[0, 1, 2]], ["train", "validation", "test"], folds=[0, 1, None])
+    assert made(Slim, (promise_of(Parts[Customer]), parts)).equals(CUSTOMERS[:3].select("id", "age"))
 
 
 def test_an_empty_input_gives_an_empty_table() -> None:

@@ -380,6 +380,33 @@ def _reading_as_words() -> Iterator[None]:
         raise
 
 
+_MODEL_OPTIONS = (
+    click.option("--target", default="", metavar="COLUMN", help="The column of the file to be predicted."),
+    click.option(
+        "--task",
+        type=click.Choice(["classes", "number"]),
+        help="The kind of the target, where its values leave a choice.",
+    ),
+    click.option("--time", metavar="COLUMN", help="The time of a row: the last rows are test."),
+    click.option("--group", metavar="COLUMN", help="What several rows belong to: they stay together."),
+    click.option("--metric", metavar="NAME", help="The deciding metric, such as roc_auc or mae."),
+    click.option("--budget", metavar="TIME", help="The time to search for a model: 60s, 5m, or seconds."),
+)
+_READING = click.argument("words", nargs=-1, metavar="[KEY=VALUE]...")
+
+
+def _parse_model_options(given: dict[str, Any], words: tuple[str, ...]) -> tuple[Any, ...]:
+    """Build the reading, None if nothing is said of it, and the options of a new project."""
+    from magical.project.scaffold.project_options import ProjectOptions
+
+    reading = None
+    if words:
+        from magical.project.looking import parse_reading
+
+        reading = parse_reading(words)
+    return reading, ProjectOptions(**{name: value for name, value in given.items() if value})
+
+
 @verb(
     click.argument("name"),
     click.option(
@@ -388,14 +415,17 @@ def _reading_as_words() -> Iterator[None]:
         metavar="FILE",
         help="Infer the contracts from these rows; again for each table that they refer to.",
     ),
-    click.option(
-        "--target", default="", metavar="COLUMN", help="The column of the first file to be predicted."
-    ),
-    click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
+    *_MODEL_OPTIONS,
+    _READING,
     project=False,
 )
 def new_command(
-    options: SharedOptions, name: str, data: tuple[str, ...], target: str, words: tuple[str, ...]
+    options: SharedOptions,
+    name: str,
+    data: tuple[str, ...],
+    target: str,
+    words: tuple[str, ...],
+    **given: Any,
 ) -> None:
     """Write a project: from a file to a scored model, or a design whose steps are all unwritten.
 
@@ -403,14 +433,39 @@ def new_command(
     """
     from magical.project.scaffold.create import create_project
 
-    reading = None
-    if words:
-        from magical.project.looking import parse_reading
-
-        reading = parse_reading(words)
     with _reading_as_words():
-        created = create_project(name, data, target, reading)
+        created = create_project(name, data, target, *_parse_model_options(given, words))
     options.print_answer(created.to_json(), lambda: str(created))
+
+
+@verb(
+    click.argument("source", metavar="FILE"),
+    *_MODEL_OPTIONS,
+    click.option(
+        "--name", default="", metavar="NAME", help="The name of the model; that of FILE unless given."
+    ),
+    _READING,
+    project=False,
+)
+def fit_command(
+    options: SharedOptions, source: str, target: str, name: str, words: tuple[str, ...], **given: Any
+) -> None:
+    """Fit, score and register a model of the rows in FILE, without a project.
+
+    KEY=VALUE says how FILE is written, as for `magical look`.
+    """
+    from magical.project.fit import prepare_fit
+    from magical.report.progress import Console
+
+    with _reading_as_words(), contextlib.redirect_stdout(sys.stderr):  # what steps print is no answer
+        fit = prepare_fit(source, target, name, *_parse_model_options(given, words))
+        print(fit.created.review)
+        try:
+            fitted = fit.run((Console(),))
+        except KeyboardInterrupt:
+            text = "Stopped. What is finished is kept; the same command goes on from there."
+            raise KeyboardInterrupt(text) from None
+    options.print_answer(fitted.to_json() if options.as_json else {}, lambda: str(fitted))
 
 
 @verb(

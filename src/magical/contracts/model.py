@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -32,12 +33,36 @@ def format_number(value: float, digits: int = 4) -> str:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An experiment that a selection compared: ``score`` is the value of ``metric`` on validation."""
+    """An experiment that a selection compared.
+
+    Attributes:
+        score: the value of ``metric`` on rows that its fits did not see; NaN if it failed.
+        params: the parameters that were chosen; of an ensemble, the weights of its members by name.
+        scored: which rows: ``on validation`` or ``out of fold``.
+        failure: the reason why it failed; empty otherwise.
+    """
 
     name: str
     score: float
     metric: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    scored: str = "on validation"
+    failure: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name, and the members of an ensemble.
+
+        Example:
+            >>> Candidate("ensemble", 0.3, "log_loss", {"linear": 0.25, "boosting": 0.75}).title
+            'ensemble of linear and boosting'
+        """
+        shares = [w for w in self.params.values() if isinstance(w, float)]
+        is_mean = len(shares) == len(self.params) > 1 and abs(sum(shares) - 1) < 1e-6
+        if self.name != "ensemble" or not is_mean:
+            return self.name
+        *names, last = self.params
+        return f"ensemble of {', '.join(names)} and {last}"
 
 
 @dataclass(frozen=True)
@@ -50,7 +75,7 @@ class Model:
         schema: the input contract: the feature columns, types and nullability, without the target.
         classes: the target's values in order; for ``binary`` the last one is the positive class.
         threshold: at or above this probability the positive class is predicted.
-        chosen: the experiment it came from, with its score on validation.
+        chosen: the experiment it came from, with its score on rows that its fits did not see.
         candidates: the experiments that it beat.
         origin: the pretended or sampled steps that it depends on.
         held_out: predictions of rows by fits that did not see them, of validation or out of fold: the ids
@@ -95,27 +120,30 @@ class Model:
     def feature_names(self) -> list[str]:
         """The names of the numbers that the estimator was fitted on, such as ``education=Master``.
 
-        Empty where scikit-learn cannot tell, because a step of the Pipeline has no ``get_feature_names_out``.
+        Of an ensemble, those of all its members, each once. Empty where scikit-learn cannot tell, because a
+        step of the Pipeline has no ``get_feature_names_out``.
         """
-        steps = getattr(self.pipeline, "steps", [])
-        if len(steps) < 2:
-            return self.features
-        try:
-            return [str(name) for name in self.pipeline[:-1].get_feature_names_out()]
-        except (AttributeError, TypeError, ValueError):
-            return []
+        return _name_features(self.pipeline, self.features)
 
     def __str__(self) -> str:
         return self.summary()
 
     def summary(self) -> str:
-        """Describe the model in one line: experiment and score on validation, else task and target."""
-        text = f"{self.task} model of {self.target}"
-        if self.chosen is not None:
-            text = (
-                f"{self.chosen.name}, {self.chosen.metric} {format_number(self.chosen.score)} on validation"
-            )
+        """Describe the model in one line: experiment and score, or its failure; else task and target."""
+        text, chosen = f"{self.task} model of {self.target}", self.chosen
+        if self.failure:
+            text = f"{chosen.name if chosen else text} failed: {self.failure}"
+        elif chosen is not None:
+            text = f"{chosen.title}, {chosen.metric} {format_number(chosen.score)} {chosen.scored}"
         return mark_not_real(text) if self.origin else text
+
+    def check_fitted(self) -> None:
+        """Raise a BrokenPromise if the experiment failed, so that there is nothing that could predict."""
+        if self.failure:
+            raise BrokenPromise(
+                f"There is no fitted model: {self.summary()}",
+                hint="mend or remove this experiment; select leaves it out where another one succeeds.",
+            )
 
     def probabilities(self, table: Any) -> np.ndarray[Any, Any]:
         """Predict the probability of each class, from polars or pandas rows with the model's features.
@@ -124,10 +152,12 @@ class Model:
             An array of shape (rows, classes), columns in the order of ``classes``.
 
         Raises:
-            BrokenPromise: the model predicts numbers, or a feature is missing or of another type.
+            BrokenPromise: the model predicts numbers, its experiment failed, or a feature is missing or of
+                another type.
         """
         if self.task == "regression":
             raise BrokenPromise("This model predicts numbers, not classes.", hint="use predict(table).")
+        self.check_fitted()
         frame = to_canonical_frame(table, self.schema)
         if frame.empty:  # scikit-learn raises on an empty table
             return np.empty((0, len(self.classes)))
@@ -140,9 +170,10 @@ class Model:
             A table in the same order: ``prediction`` and, for classes, ``probability_CLASS`` for each.
 
         Raises:
-            BrokenPromise: a feature is missing or of another type.
+            BrokenPromise: its experiment failed, or a feature is missing or of another type.
         """
         if self.task == "regression":
+            self.check_fitted()
             frame = to_canonical_frame(table, self.schema)
             values = np.empty(0) if frame.empty else self.pipeline.predict(frame)
             return pl.DataFrame({"prediction": np.asarray(values, dtype=np.float64)})
@@ -155,6 +186,19 @@ class Model:
         columns = {f"probability_{c}": probabilities[:, i] for i, c in enumerate(self.classes)}
         # gather keeps the type of the classes: a boolean target is predicted as booleans.
         return pl.DataFrame({"prediction": classes.gather(pl.Series(places, dtype=pl.UInt32)), **columns})
+
+
+def _name_features(pipeline: Any, inputs: list[str]) -> list[str]:
+    if hasattr(pipeline, "named_members"):
+        members = [member for _, member in pipeline.members]
+        names = [_name_features(m, [*getattr(m, "feature_names_in_", inputs)]) for m in members]
+        return list(dict.fromkeys(chain.from_iterable(names))) if all(names) else []
+    if len(getattr(pipeline, "steps", [])) < 2:
+        return inputs
+    try:
+        return [str(name) for name in pipeline[:-1].get_feature_names_out()]
+    except (AttributeError, TypeError, ValueError):
+        return []
 
 
 LARGEST_NUMBER = float(np.finfo(np.float32).max)

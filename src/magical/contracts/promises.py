@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     import sklearn.pipeline
 
 __all__ = [
+    "FOLD",
     "PARTS",
     "TABLE_KINDS",
+    "TIME_FOLD",
     "Frame",
     "Lazy",
     "Parts",
@@ -52,12 +54,22 @@ _TABLE_HINTS = tuple(zip((Frame, Lazy, PandasFrame), TABLE_KINDS, strict=True))
 
 PARTS = ("train", "validation", "test")
 
+FOLD = "_fold"
+"""The column that ``split`` adds to train and validation: the number of a row's fold, from 0.
+
+No contract can declare a name with a leading underscore, so the column is no feature and hides none."""
+
+TIME_FOLD = "_time_fold"
+"""The same in a split by time: a row is predicted only by fits on the rows of earlier folds."""
+
 _CONTAINERS = (list, tuple, Sequence, Iterable, Collection)
 
 
 @dataclass(frozen=True)
 class Parts(Generic[C]):
     """The three tables that a split returns, and the assignment of rows to them.
+
+    Train and validation may have a column of folds, ``_fold`` or ``_time_fold``; test has none.
 
     Example:
         >>> import polars as pl

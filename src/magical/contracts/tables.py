@@ -8,7 +8,16 @@ import polars as pl
 import polars.selectors as cs
 
 from magical.contracts.dtypes import DTYPES, dtype_kind
-from magical.contracts.promises import PARTS, TABLE_KINDS, Parts, Promise, attach_promise, attached_promise
+from magical.contracts.promises import (
+    FOLD,
+    PARTS,
+    TABLE_KINDS,
+    TIME_FOLD,
+    Parts,
+    Promise,
+    attach_promise,
+    attached_promise,
+)
 from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise, did_you_mean, join_names, shorten
 
@@ -128,22 +137,39 @@ def _is_lossless(series: pl.Series, cast: pl.Series, have: str, wanted: str) -> 
     return bool((series == cast.cast(series.dtype)).all(ignore_nulls=True))
 
 
-def partition(table: pl.DataFrame | pd.DataFrame, assignment: pl.Series | list[str | None]) -> Parts[Any]:
+def partition(
+    table: pl.DataFrame | pd.DataFrame,
+    assignment: pl.Series | list[str | None],
+    folds: pl.Series | list[int | None] | None = None,
+    *,
+    in_time: bool = False,
+) -> Parts[Any]:
     """Cut a table into parts: ``assignment`` has ``train``, ``validation``, ``test`` or null for each row.
+
+    Args:
+        folds: a whole number for each row of train and validation, at least two different ones; those of
+            other rows are ignored. They become the column ``_fold`` of train, validation and the assignment,
+            and ``tune`` predicts the rows of a fold by fits on the others.
+        in_time: name it ``_time_fold``: ``tune`` predicts the rows of a fold by fits on folds of lower
+            numbers only.
 
     Returns:
         The three parts, rows in order, and the assignment: the rows' ids (or row numbers) with ``part``.
 
     Raises:
-        BrokenPromise: a name is unknown, the lengths differ, a part is empty, or has one class only.
+        BrokenPromise: a name is unknown, the lengths differ, a part is empty, or has one class only; or a
+            row of train or validation has no fold, or all have the same.
 
     Example:
         >>> table = pl.DataFrame({"x": [1, 2, 3]})
         >>> train, validation, test = partition(table, ["train", "test", "validation"])
         >>> test["x"].to_list()
         [2]
+        >>> partition(table, ["train", "test", "validation"], folds=[1, None, 2]).train.to_dicts()
+        [{'x': 1, '_fold': 1}]
     """
     promise, table = attached_promise(table), to_polars(table)
+    table = table.drop(FOLD, TIME_FOLD, strict=False)  # those of an earlier split
     part = pl.Series("part", assignment, dtype=pl.String)
     if len(part) != table.height:
         raise BrokenPromise(
@@ -155,8 +181,22 @@ def partition(table: pl.DataFrame | pd.DataFrame, assignment: pl.Series | list[s
             f"partition: unknown part {join_names(sorted(map(repr, unknown)))}.",
             hint=f"use {join_names(PARTS)} or null.",
         )
+    fold = None if folds is None else _check_folds(folds, part, TIME_FOLD if in_time else FOLD)
     cut = {name: table.filter(part == name) for name in PARTS}
     schema = promise.schema if promise else None
+    _check_parts(cut, schema)
+    ids = schema.ids if schema else []
+    rows = table.select(ids) if ids else pl.DataFrame({"row": pl.int_range(table.height, eager=True)})
+    assigned = rows.with_columns(part)
+    if fold is not None:
+        assigned = assigned.with_columns(fold)
+        cut |= {n: cut[n].with_columns(fold.filter(part == n)) for n in PARTS if n != "test"}
+    return Parts(cut["train"], cut["validation"], cut["test"], assigned)
+
+
+def _check_parts(cut: dict[str, pl.DataFrame], schema: Schema | None) -> None:
+    """Raise a BrokenPromise if a part is empty or has one class only."""
+    target = schema.column(schema.target) if schema and schema.target else None
     for name, piece in cut.items():
         if piece.is_empty():
             sizes = ", ".join(f"{n} {r.height:,}" for n, r in cut.items())
@@ -164,16 +204,30 @@ def partition(table: pl.DataFrame | pd.DataFrame, assignment: pl.Series | list[s
                 f"The {name} part of the split is empty ({sizes} rows).",
                 hint="change its share, or give more rows.",
             )
-        target = schema.column(schema.target) if schema and schema.target else None
         if target and target.is_class and piece[target.name].n_unique() < 2:
             raise BrokenPromise(
                 f"The {name} part has one class only: {target.name} is {piece[target.name][0]} "
                 f"in all of its {piece.height:,} rows.",
                 hint="split with kind='stratified', or give more rows.",
             )
-    ids = schema.ids if schema else []
-    rows = table.select(ids) if ids else pl.DataFrame({"row": pl.int_range(table.height, eager=True)})
-    return Parts(cut["train"], cut["validation"], cut["test"], rows.with_columns(part))
+
+
+def _check_folds(folds: pl.Series | list[int | None], part: pl.Series, name: str) -> pl.Series:
+    """Return the folds as a column that is null outside train and validation."""
+    values = pl.Series(name, folds)
+    if len(values) != len(part):
+        raise BrokenPromise(
+            f"partition: {len(part):,} rows and {len(values):,} folds.", hint="give one for each row."
+        )
+    in_fold = part.is_in(["train", "validation"]).fill_null(False)
+    known = values.filter(in_fold)
+    if not values.dtype.is_integer() or known.null_count() or known.n_unique() < 2:
+        raise BrokenPromise(
+            "partition: folds are whole numbers, at least two different ones, one for each row of train and "
+            f"validation; got {join_names((repr(v) for v in known.unique().sort()), 5)}.",
+            hint="number the folds from 0, or leave them out.",
+        )
+    return values.cast(pl.Int64).set(~in_fold, None)
 
 
 def convert_kind(value: Any, wanted: Promise) -> Any:

@@ -12,11 +12,12 @@ from magical.estimators.each_column import EachColumn
 from magical.estimators.hash_encoder import HashEncoder
 from magical.estimators.named_outputs import NamedOutputs
 from magical.estimators.nearest_imputer import NearestImputer
+from magical.estimators.number_crosses import NumberCrosses
 from magical.estimators.polynomial_terms import PolynomialTerms
 from magical.estimators.quantile_bins import QuantileBins
 from magical.estimators.similar_columns import DropSimilarColumns
-from magical.estimators.transformed_target import TransformedTarget
-from magical.estimators.weighted_mean import WeightedMean
+from magical.estimators.transformed_target import TransformedTarget, scale_target
+from magical.estimators.weighted_mean import WeightedMean, mean_of, mean_of_pipelines
 
 __all__ = [
     "ChainedImputer",
@@ -27,8 +28,12 @@ __all__ = [
     "HashEncoder",
     "NamedOutputs",
     "NearestImputer",
+    "NumberCrosses",
     "PolynomialTerms",
     "QuantileBins",
     "TransformedTarget",
     "WeightedMean",
+    "mean_of",
+    "mean_of_pipelines",
+    "scale_target",
 ]

@@ -20,7 +20,6 @@ __all__ = ["InferredType", "infer_target_type", "infer_type", "is_code", "with_t
 
 MAX_CHOICES = 20
 MIN_ROWS_PER_CHOICE = 5  # on average; with fewer rows some choices may not have occurred yet
-MAX_CLASSES = 10  # a target of more different whole numbers is an amount
 MAX_YEAR = 2100
 NAMED_RANGES: tuple[tuple[str, float, float], ...] = (
     ("hour hr", 0, 23),
@@ -76,25 +75,28 @@ def infer_type(stats: ColumnStats, has_ints: bool = False) -> InferredType:
     return _infer_number_type(stats, has_ints)
 
 
-def infer_target_type(stats: ColumnStats, has_ints: bool = False) -> InferredType:
-    """Infer the type of the target: a boolean, classes, or a number; ``has_ints`` as in ``infer_type``.
+def infer_target_type(stats: ColumnStats, has_ints: bool = False, task: str = "") -> InferredType:
+    """Infer the type of the target: a boolean, classes, or a number.
+
+    Args:
+        has_ints: as in ``infer_type``.
+        task: ``classes`` or ``number`` if the author says so; else texts and booleans, such as 0 and 1, are
+            classes.
 
     Example:
         >>> import polars as pl
-        >>> infer_target_type(ColumnStats(pl.Series("grade", [1, 2, 3] * 20))).choices
-        (1, 2, 3)
+        >>> grades = ColumnStats(pl.Series("grade", [1, 2, 3] * 20))
+        >>> infer_target_type(grades, task="classes").choices, infer_target_type(grades).choices
+        ((1, 2, 3), ())
     """
     if stats.kind == "str":
         text = _infer_text_type(stats)
         return InferredType("str", text.choices, reason=f"{stats.unique_count:,} classes")
-    if stats.is_zero_one:
-        return InferredType("bool")
-    is_few = (
-        stats.unique_count <= MAX_CLASSES and len(stats.present) >= MIN_ROWS_PER_CHOICE * stats.unique_count
-    )
-    if stats.is_whole and (stats.unique_count == 2 or (is_few and not has_word_kind(stats.name, "count"))):
-        reason = f"{stats.unique_count} classes; write int to predict a number"
-        return InferredType("int", tuple(int(c) for c in stats.choices), reason=reason)
+    if stats.is_zero_one and task != "number":
+        return InferredType("bool", reason="0 and 1 are read as False and True")
+    if stats.is_whole and task == "classes":
+        classes = tuple(int(c) for c in stats.choices)
+        return InferredType("int", classes, reason=f"{len(classes):,} classes")
     return _infer_number_type(stats, has_ints) if stats.kind in ("int", "float") else InferredType(stats.kind)
 
 

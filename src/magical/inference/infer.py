@@ -27,13 +27,41 @@ from magical.inference.name_vocabulary import (
 )
 from magical.inference.role_inference import Roles, infer_keys, infer_roles, is_running_number
 
-__all__ = ["InferredSchema", "infer_contract", "infer_contracts"]
+__all__ = ["GivenRoles", "InferredSchema", "infer_contract", "infer_contracts"]
 
 _MAX_UNIQUE_SHARE = 0.5
 _FEW_VALUES = 30
 _MIN_ROWS = 10  # in fewer rows the values of any column may all differ by chance
 _MIN_ID_SHARE = 0.8  # of different values among codes
 _MIN_ID_DIGITS = 9  # whole numbers of so many digits, nearly all different, are ids
+
+
+@dataclass(frozen=True)
+class GivenRoles:
+    """Columns whose roles an author gives, by raw name; the roles of the others are inferred.
+
+    Attributes:
+        target: the column to predict; empty for none.
+        task: ``classes`` or ``number``: the kind of the target; empty to infer it.
+        time: the time of the row's event; empty to infer it.
+        group: what several rows belong to; empty to infer it.
+    """
+
+    target: str = ""
+    task: str = ""
+    time: str = ""
+    group: str = ""
+
+    def add_to(self, roles: Roles) -> Roles:
+        """Replace inferred roles by the given ones."""
+        given = {self.time, self.group} - {""}
+        # A part of a composite id identifies nothing.
+        ids = roles.ids if given.isdisjoint(roles.ids) else ()
+        group = self.group or ("" if roles.group == self.time else roles.group)
+        time = self.time or ("" if roles.time == self.group else roles.time)
+        reasons = {name: why for name, why in roles.reasons.items() if name in (*ids, group, time)}
+        reasons |= dict.fromkeys(given, "as you said")
+        return Roles(ids, time, group, reasons, roles.in_order or bool(self.time))
 
 
 @dataclass(frozen=True)
@@ -55,16 +83,18 @@ class InferredSchema(Schema):
     remarks: Mapping[str, str] = field(default_factory=dict)
 
 
-def infer_contract(table: pl.DataFrame | TypedTable, name: str, target: str = "") -> InferredSchema:
+def infer_contract(
+    table: pl.DataFrame | TypedTable, name: str, given: GivenRoles | str = ""
+) -> InferredSchema:
     """Infer the contract of a table, such that ``model_data`` accepts the table without a loss.
 
     Args:
         table: the rows; texts stay texts, unless ``infer_text_types`` cast them before.
         name: the name of the contract.
-        target: the raw name of the column to predict; empty for none.
+        given: the raw name of the column to predict, empty for none; or all roles that the author gives.
 
     Raises:
-        UsageError: the table has no such target.
+        UsageError: the table has no such column.
         BrokenPromise: the target cannot be predicted.
 
     Example:
@@ -74,8 +104,11 @@ def infer_contract(table: pl.DataFrame | TypedTable, name: str, target: str = ""
         (['int', 'float | None'], ['id'], {'kind': "it is 'x' in every row"})
     """
     table, raw, formats, remarks, marks = _to_typed_table(table)
-    if target and target not in table.columns:
-        raise UsageError.unknown("column", target, table.columns)
+    given = GivenRoles(given) if isinstance(given, str) else given
+    target = given.target
+    for column_name in filter(None, (target, given.time, given.group)):
+        if column_name not in table.columns:
+            raise UsageError.unknown("column", column_name, table.columns)
     all_stats = {
         c.name: ColumnStats(c, formats.get(c.name, ""), raw[c.name], marks.get(c.name, ("", "")))
         for c in table.get_columns()
@@ -85,7 +118,7 @@ def infer_contract(table: pl.DataFrame | TypedTable, name: str, target: str = ""
         _check_target(all_stats[target])
     # The target takes no part in the inference of roles: it is never an id, a time or a group.
     others = [s for s in all_stats.values() if not target or s.name != target]
-    roles = infer_roles(others, table)
+    roles = given.add_to(infer_roles(others, table))
     has_ints = any(s.kind == "int" and not s.is_zero_one and s.unique_count > 1 for s in others)
     left_out = {s.name: why for s in others if (why := _exclusion_reason(s, roles, remarks.get(s.name, "")))}
     columns, reasons = [], {}
@@ -93,7 +126,7 @@ def infer_contract(table: pl.DataFrame | TypedTable, name: str, target: str = ""
         if raw_name in left_out:
             continue
         if target and raw_name == target:
-            role, inferred = "target", infer_target_type(stats, has_ints)
+            role, inferred = "target", infer_target_type(stats, has_ints, given.task)
         else:
             role, inferred = _find_role(raw_name, roles), _infer_column_type(stats, roles, has_ints)
         column, missing = _make_column(stats, names, inferred, role)
@@ -107,16 +140,16 @@ def infer_contract(table: pl.DataFrame | TypedTable, name: str, target: str = ""
 
 
 def infer_contracts(
-    tables: Mapping[str, pl.DataFrame | TypedTable], target: str = ""
+    tables: Mapping[str, pl.DataFrame | TypedTable], given: GivenRoles | str = ""
 ) -> dict[str, InferredSchema]:
     """Infer the contracts of several tables (by name), and the keys by which they refer to each other.
 
     Args:
         tables: the tables by the names of their contracts.
-        target: the raw name of the column of the first table to predict; empty for none.
+        given: the roles of columns of the first table, as for ``infer_contract``.
 
     Raises:
-        UsageError: the first table has no such target.
+        UsageError: the first table has no such column.
         BrokenPromise: the target cannot be predicted.
 
     Example:
@@ -128,9 +161,15 @@ def infer_contracts(
         'Shop'
     """
     first = next(iter(tables), "")
-    schemas = {n: infer_contract(t, n, target if n == first else "") for n, t in tables.items()}
+    given = GivenRoles(given) if isinstance(given, str) else given
+    schemas = {n: infer_contract(t, n, given if n == first else "") for n, t in tables.items()}
     typed = {n: _to_typed_table(t).table for n, t in tables.items()}
-    return {n: _with_keys(schema, infer_keys(n, typed, schemas), typed[n]) for n, schema in schemas.items()}
+    taken = {first: (given.time, given.group)}  # a column has one role
+    keys = {
+        n: {raw: key for raw, key in infer_keys(n, typed, schemas).items() if raw not in taken.get(n, ())}
+        for n in schemas
+    }
+    return {n: _with_keys(schema, keys[n], typed[n]) for n, schema in schemas.items()}
 
 
 def _with_keys(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from magical.library.modeling import model_data
     from magical.library.predicting import predict
     from magical.library.preprocessing import transform
+    from magical.library.refitting import refit
     from magical.library.registering import RegisterSettings, register
     from magical.library.search_space import Range
     from magical.library.selecting import select
@@ -61,6 +62,7 @@ _EXPORTS = {
     "modeling": ("model_data",),
     "predicting": ("predict",),
     "preprocessing": ("transform",),
+    "refitting": ("refit",),
     "registering": ("RegisterSettings", "register"),
     "metrics.metric_settings": ("Metric",),
     "metrics.scores": ("Score", "Scores"),
@@ -106,6 +108,7 @@ __all__ = [
     "linear",
     "model_data",
     "predict",
+    "refit",
     "register",
     "select",
     "split",

@@ -1,4 +1,4 @@
-"""Boosting that stops early: by LightGBM, or by histogram boosting where it cannot be loaded."""
+"""Boosting by LightGBM that stops early, or by histogram boosting where LightGBM cannot be loaded."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from magical.library.fitting import fit_rows
+from magical.library.histogram_boosting import drop_unknown_classes, fit_histogram, make_histogram
 
 if TYPE_CHECKING:
     from magical.library.prediction_task import Examples, TaskKind
 
 __all__ = ["fit_early_stopping", "fit_rounds", "make_booster"]
 
-_HISTOGRAM_PATIENCE = 20  # fewer than for LightGBM: histogram boosting also keeps later trees
+# LightGBM's names of the parameters that histogram boosting has, too.
+_HISTOGRAM_NAMES = {
+    "learning_rate": "learning_rate",
+    "num_leaves": "max_leaf_nodes",
+    "min_child_samples": "min_samples_leaf",
+    "colsample_bytree": "max_features",
+    "reg_lambda": "l2_regularization",
+    "n_estimators": "max_iter",
+}
 
 
 @functools.cache
@@ -29,7 +35,9 @@ def _load_lightgbm() -> tuple[Any, str]:
     return lightgbm, ""
 
 
-def make_booster(task: TaskKind, params: Mapping[str, Any], patience: int, seed: int) -> Any:
+def make_booster(
+    task: TaskKind, params: Mapping[str, Any], *, patience: int, seed: int, quantile: float | None = None
+) -> Any:
     """Make an unfitted booster.
 
     Args:
@@ -38,6 +46,7 @@ def make_booster(task: TaskKind, params: Mapping[str, Any], patience: int, seed:
         patience: the number of rounds without a better score on validation after which it stops; at most 20
             for histogram boosting.
         seed: the seed for the sampling of rows and columns.
+        quantile: the quantile of a number to predict; None for its mean.
 
     Example:
         >>> type(make_booster("regression", {"num_leaves": 8}, patience=10, seed=0)).__name__
@@ -45,11 +54,17 @@ def make_booster(task: TaskKind, params: Mapping[str, Any], patience: int, seed:
     """
     lightgbm, reason = _load_lightgbm()
     if lightgbm is None:
-        return _make_histogram_booster(task, params, min(patience, _HISTOGRAM_PATIENCE), seed, reason)
+        warnings.warn(
+            f"LightGBM cannot be loaded ({reason}): scikit-learn's boosting takes its place.", stacklevel=2
+        )
+        renamed = {_HISTOGRAM_NAMES[k]: v for k, v in params.items() if k in _HISTOGRAM_NAMES}
+        return make_histogram(task, renamed, patience=patience, seed=seed, quantile=quantile)
     kind = lightgbm.LGBMRegressor if task == "regression" else lightgbm.LGBMClassifier
+    objective = {} if quantile is None else {"objective": "quantile", "alpha": quantile}
     # One thread and fixed histograms: the order of adding, and so the model, would depend on the machine.
     return kind(
         **params,
+        **objective,
         subsample_freq=1,
         min_child_weight=1e-7,
         random_state=seed,
@@ -62,41 +77,27 @@ def make_booster(task: TaskKind, params: Mapping[str, Any], patience: int, seed:
 
 def fit_early_stopping(estimator: Any, train: Examples, validation: Examples, patience: int) -> Any:
     """Fit a booster of ``make_booster``, stopped early by validation; ``patience`` is for LightGBM only."""
-    # Rows of class -1, which train lacks, are omitted: boosters refuse them.
-    usable = validation.y >= 0 if np.issubdtype(validation.y.dtype, np.integer) else slice(None)
-    X, y = validation.X[usable], validation.y[usable]
     lightgbm, _ = _load_lightgbm()
     if lightgbm is None:
-        return estimator.fit(train.X, train.y, X_val=X, y_val=y)
-    stop = lightgbm.early_stopping(patience, verbose=False)
-    return estimator.fit(train.X, train.y, eval_X=(X,), eval_y=(y,), callbacks=[stop])
+        return fit_histogram(estimator, train, validation)
+    judged = drop_unknown_classes(validation)
+    return estimator.fit(
+        train.X,
+        train.y,
+        sample_weight=train.weight,
+        eval_X=(judged.X,),
+        eval_y=(judged.y,),
+        eval_sample_weight=None if judged.weight is None else [judged.weight],
+        categorical_feature=list(train.categories) or "auto",
+        callbacks=[lightgbm.early_stopping(patience, verbose=False)],
+    )
 
 
 def fit_rounds(estimator: Any, rows: Examples, rounds: int) -> Any:
     """Fit a booster of ``make_booster`` with so many trees (for each class), without early stopping."""
-    name = "n_estimators" if "n_estimators" in estimator.get_params() else "max_iter"
-    estimator.set_params(**{name: max(1, rounds)})
-    if name == "max_iter":
-        estimator.set_params(early_stopping=False)
-    return fit_rows(estimator, rows)
-
-
-def _make_histogram_booster(
-    task: TaskKind, params: Mapping[str, Any], patience: int, seed: int, reason: str
-) -> Any:
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-    warnings.warn(
-        f"LightGBM cannot be loaded ({reason}): scikit-learn's boosting takes its place.", stacklevel=2
+    if "n_estimators" not in estimator.get_params():
+        return fit_histogram(estimator.set_params(max_iter=max(1, rounds)), rows)
+    estimator.set_params(n_estimators=max(1, rounds))
+    return estimator.fit(
+        rows.X, rows.y, sample_weight=rows.weight, categorical_feature=list(rows.categories) or "auto"
     )
-    kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
-    sklearn_names = {
-        "learning_rate": "learning_rate",
-        "num_leaves": "max_leaf_nodes",
-        "min_child_samples": "min_samples_leaf",
-        "colsample_bytree": "max_features",
-        "reg_lambda": "l2_regularization",
-        "n_estimators": "max_iter",
-    }
-    renamed = {sklearn_names[k]: v for k, v in params.items() if k in sklearn_names}
-    return kind(**renamed, early_stopping=True, n_iter_no_change=patience, scoring="loss", random_state=seed)

@@ -18,7 +18,7 @@ from magical.features import INDICATOR_PREFIX, Feature, name_outputs
 
 __all__ = ["TracedFeature", "find_missing_columns", "tabulate_features", "trace_columns", "trace_features"]
 
-_PRODUCT, _POWER = re.compile(" |_x_"), re.compile(r"(\^|_pow)\d+$|_squared$|_cubed$")
+_PRODUCT, _POWER = re.compile(" [-+/] | |_x_"), re.compile(r"(\^|_pow)\d+$|_squared$|_cubed$")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _SEPARATORS = "=_ (^:"  # what follows the name of a column in the name of a feature that is made from it
 

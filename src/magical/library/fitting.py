@@ -1,15 +1,28 @@
-"""One fit of an estimator on weighted rows."""
+"""One fit of an estimator: its rows with their weights, and its target on the scale that it learns."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from magical.errors import WiringError
+import numpy as np
+
+from magical.errors import BrokenPromise, MagicalError, WiringError, join_names, shorten
 
 if TYPE_CHECKING:
     from magical.library.prediction_task import Examples
 
-__all__ = ["fit_rows"]
+__all__ = [
+    "check_class_weight",
+    "check_scale",
+    "describe_failure",
+    "fit_rows",
+    "is_failed_fit",
+    "present_rows",
+    "wrap_fitted",
+]
+
+Array = np.ndarray[Any, Any]
 
 
 def fit_rows(estimator: Any, rows: Examples) -> Any:
@@ -28,3 +41,113 @@ def fit_rows(estimator: Any, rows: Examples) -> Any:
             hint="leave out class_weight and the role Weight, or choose another estimator.",
         )
     return estimator.fit(rows.X, rows.y, sample_weight=rows.weight)
+
+
+def check_class_weight(who: str, weights: Mapping[str, float], classes: tuple[Any, ...]) -> None:
+    """Check that weights of classes name classes, and are numbers above 0.
+
+    Raises:
+        WiringError: a name is none of the classes, or a weight is no weight.
+
+    Example:
+        >>> check_class_weight("linear", {"True": 5.0}, (False, True))
+    """
+    for name, weight in weights.items():
+        if name not in map(str, classes):
+            raise WiringError(
+                f"{who}: class_weight names {name!r}, which is no class.",
+                hint=f"the classes are {join_names(classes)}.",
+            )
+        if not 0 < weight < np.inf:
+            raise WiringError(
+                f"{who}: the class_weight of {name} is {weight:g}.", hint="a weight is a number above 0."
+            )
+
+
+def check_scale(who: str, scale: str, target: str, y: Array) -> None:
+    """Check that a target can be transformed.
+
+    Raises:
+        BrokenPromise: a value is too low: ``log`` needs numbers above 0, the others numbers of at least 0.
+
+    Example:
+        >>> check_scale("linear", "sqrt", "price", np.array([0.0, 4.0]))
+    """
+    low = y <= 0 if scale == "log" else y < 0
+    if low.any():
+        raise BrokenPromise(
+            f"{who} fits the {scale} of {target}, and {low.sum():,} of {len(y):,} rows have "
+            f"{'0 or less' if scale == 'log' else 'less than 0'}, such as {y[low][0]:g}.",
+            hint="log1p takes 0, too; leave target out for negative numbers."
+            if scale == "log"
+            else "leave target out for negative numbers.",
+        )
+
+
+def present_rows(
+    rows: Examples,
+    scale: str | None,
+    class_weight: str | Mapping[str, float] | None,
+    classes: tuple[Any, ...],
+    fitted: Examples,
+) -> Examples:
+    """Return rows as an estimator gets them: the target on its scale, the weights times those of classes.
+
+    Args:
+        rows: rows to fit on, or to stop early by.
+        scale: ``log``, ``log1p`` or ``sqrt`` of a number; None for the number itself.
+        class_weight: ``balanced``, or the weights by the names of the classes, 1 for one that is not there.
+        classes: the classes in order.
+        fitted: the rows of the fit; ``balanced`` counts their classes.
+    """
+    if scale is not None:
+        from magical.estimators import scale_target
+
+        rows = rows._replace(y=scale_target(rows.y, scale))  # type: ignore[arg-type]
+    if class_weight is None:
+        return rows
+    if isinstance(class_weight, str):
+        known = fitted.y >= 0
+        weight = None if fitted.weight is None else fitted.weight[known]
+        sums = np.bincount(fitted.y[known], weight, minlength=len(classes))
+        by_class = sums.sum() / (np.count_nonzero(sums) * np.where(sums > 0, sums, 1))
+    else:
+        by_class = np.array([class_weight.get(str(c), 1.0) for c in classes])
+    weights = np.where(rows.y >= 0, by_class[rows.y], 1.0)
+    return rows._replace(weight=weights if rows.weight is None else weights * rows.weight)
+
+
+def wrap_fitted(estimator: Any, scale: str | None) -> Any:
+    """Return a fitted estimator that predicts on the scale of the target."""
+    if scale is None:
+        return estimator
+    from magical.estimators import TransformedTarget
+
+    return TransformedTarget(estimator, scale)  # type: ignore[arg-type]
+
+
+def is_failed_fit(error: Exception) -> bool:
+    """Return True for an error that ends one experiment, and not the step.
+
+    An estimator, a preprocessing or data may raise what they like. Wrong settings, a metric of the project
+    that raises, and a machine without memory or disk would end the other experiments as well.
+
+    Example:
+        >>> is_failed_fit(ValueError()), is_failed_fit(MemoryError())
+        (True, False)
+    """
+    if isinstance(error, MagicalError):
+        return isinstance(error, BrokenPromise)
+    return not isinstance(error, (MemoryError, OSError))
+
+
+def describe_failure(error: Exception) -> str:
+    """Describe in one line why a fit failed.
+
+    Example:
+        >>> describe_failure(ValueError("no rows"))
+        'ValueError: no rows'
+    """
+    if isinstance(error, MagicalError):
+        return shorten(" ".join(line.strip() for line in error.lines), 240)
+    return shorten(f"{type(error).__name__}: {error}", 240)

@@ -8,15 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from magical.contracts.promises import FOLD, TIME_FOLD
+
 __all__ = ["FOLD", "TIME_FOLD", "Fold", "find_folds"]
-
-FOLD = "_fold"
-"""The column that ``split`` adds to train and validation: the number of a row's fold, from 0.
-
-No contract can declare a name with a leading underscore, so the column is no feature and hides none."""
-
-TIME_FOLD = "_time_fold"
-"""The same in a split by time: a row is predicted only by fits on the rows of earlier folds."""
 
 
 class Fold(NamedTuple):

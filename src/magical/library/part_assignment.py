@@ -1,4 +1,4 @@
-"""Assignment of rows to parts: by hash and share, by quota of each class, or by time."""
+"""Assignment of rows to parts and folds: by hash and share, by quota of each class, or by time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,18 @@ from numpy.typing import NDArray
 from magical.contracts.dtypes import dtype_kind
 from magical.errors import BrokenPromise
 
-__all__ = ["Hashes", "assign_by_quota", "assign_by_share", "assign_by_time", "hash_rows", "scale_hashes"]
+__all__ = [
+    "Hashes",
+    "assign_by_quota",
+    "assign_by_share",
+    "assign_by_time",
+    "fold_by_quota",
+    "fold_by_share",
+    "fold_by_time",
+    "hash_rows",
+    "rehash",
+    "scale_hashes",
+]
 
 Hashes = NDArray[np.uint64]
 
@@ -112,6 +123,49 @@ def assign_by_time(times: pl.Series, validation: float, test: float) -> tuple[ND
     return np.where(in_test, "test", np.where(in_validation_or_test, "validation", "train")), cuts
 
 
+def fold_by_share(hashes: Hashes, count: int) -> NDArray[np.int64]:
+    """Assign each row to one of ``count`` folds by its hash alone.
+
+    Example:
+        >>> fold_by_share(np.array([0, 2**62, 2**63], dtype=np.uint64), 4).tolist()
+        [0, 1, 2]
+    """
+    return (scale_hashes(hashes) * count).astype(np.int64)
+
+
+def fold_by_quota(hashes: Hashes, classes: pl.Series, count: int) -> NDArray[np.int64]:
+    """Assign the rows of each class in the order of their hashes, so that each fold gets its share of it.
+
+    The folds' numbers of rows of a class differ by one at most. Rows with equal hashes stay together.
+
+    Example:
+        >>> folds = fold_by_quota(np.arange(9, dtype=np.uint64), pl.Series(["a"] * 6 + ["b"] * 3), 3)
+        >>> folds.tolist()
+        [0, 0, 1, 1, 2, 2, 1, 2, 0]
+    """
+    texts = classes.cast(pl.String)
+    codes = texts.rank("dense").to_numpy().astype(np.int64) - 1
+    slices = _rank_in_class(hashes, codes) * count // np.bincount(codes)[codes]
+    # Where many classes are small, the first slice of each must not always be the same fold.
+    start = hash_rows(texts.to_frame("class"), ["class"], 0) % np.uint64(count)
+    folds: NDArray[np.int64] = (slices + start.astype(np.int64)) % count
+    return folds
+
+
+def fold_by_time(times: pl.Series, count: int) -> NDArray[np.int64]:
+    """Assign rows to block 0 and ``count`` folds after it, of equal size in the order of time.
+
+    Equal times stay together, so a block may be larger or, where a time has very many rows, empty.
+
+    Example:
+        >>> fold_by_time(pl.Series([5, 1, 2, 3, 4, 4]), 2).tolist()
+        [2, 0, 0, 1, 2, 2]
+    """
+    first, last = (times.rank(method).to_numpy().astype(np.int64) for method in ("min", "max"))
+    middle = (first - 1 + last) / 2  # of the places that the rows of one time take
+    return (middle * (count + 1) / len(times)).astype(np.int64)
+
+
 def _nearest_index(sorted_numbers: NDArray[Any], target: float) -> int:
     return int(np.argmin(np.abs(sorted_numbers - target)))
 
@@ -158,6 +212,16 @@ def scale_hashes(hashes: Hashes) -> NDArray[np.float64]:
     """
     # A float holds 53 bits: more would round, and could round up to 1.
     return (hashes >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def rehash(hashes: Hashes) -> Hashes:
+    """Hash the hashes once more, for an order of the rows that is independent of theirs.
+
+    Example:
+        >>> rehash(np.array([0, 1], dtype=np.uint64)).tolist()
+        [16294208416658607535, 10451216379200822465]
+    """
+    return _splitmix64(hashes)
 
 
 def _splitmix64(numbers: Hashes) -> Hashes:

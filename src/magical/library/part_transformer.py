@@ -1,23 +1,38 @@
-"""Train and validation as numbers, transformed once for each set of parameters of a preprocessing."""
+"""The rows of folds as numbers, transformed once for each preprocessing and each set of its parameters."""
 
-import json
+import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from numpy.typing import NDArray
+
 from magical.contracts.promises import Pipeline
 from magical.errors import BrokenPromise, MagicalError, join_names, shorten
+from magical.library.folds import Fold
 from magical.library.prediction_task import Examples
 from magical.system.tracebacks import author_frames
 
-__all__ = ["PartTransformer", "TransformedParts", "name_failures"]
+__all__ = [
+    "CATEGORIES",
+    "PartTransformer",
+    "TransformedParts",
+    "fit_preprocessing",
+    "hash_pipeline",
+    "name_failures",
+    "set_preprocessing",
+    "take_rows",
+]
+
+CATEGORIES = "categories"
+"""The block of a ColumnTransformer that gives codes of categories, for trees."""
 
 MAX_REMEMBERED_BYTES = 2**29
 
 
 class TransformedParts(NamedTuple):
-    """Both parts as numbers, and the preprocessing that was fitted on train."""
+    """The rows of a fit and those held out of it as numbers, and the preprocessing, fitted on the first."""
 
     preprocessing: Pipeline
     train: Examples
@@ -30,52 +45,104 @@ class TransformedParts(NamedTuple):
 
 
 class PartTransformer:
-    """Fits copies of a preprocessing on train, and transforms train and validation.
+    """Fits copies of preprocessings on the rows of folds, and transforms these and the rows held out.
 
-    What it made is remembered, up to half a gigabyte: a search comes back to the same parameters.
-
-    Args:
-        who: the experiment, for messages.
-        preprocessing: the unfitted Pipeline; it stays unfitted.
-        train: rows to fit on.
-        validation: rows that are transformed only.
-        is_tuned: True if parameters of the preprocessing are searched.
+    What it made is remembered, up to half a gigabyte: experiments have the same preprocessing, and a search
+    comes back to the same parameters.
     """
 
-    def __init__(
-        self, who: str, preprocessing: Pipeline, train: Examples, validation: Examples, *, is_tuned: bool
-    ) -> None:
-        self._who, self._preprocessing, self._is_tuned = who, preprocessing, is_tuned
-        self._parts: tuple[Examples, ...] = (train, validation)
-        self._made: OrderedDict[str, TransformedParts] = OrderedDict()
+    def __init__(self) -> None:
+        self._made: OrderedDict[tuple[str, int], TransformedParts] = OrderedDict()
 
-    def transform(self, params: Mapping[str, Any]) -> TransformedParts:
-        """Transform both parts by a preprocessing with these parameters.
+    def transform(
+        self, preprocessing: Pipeline, number: int, fold: Fold, read: Callable[[], Examples]
+    ) -> TransformedParts:
+        """Transform the rows of a fold by a copy of a preprocessing, fitted on the rows that the fold fits.
 
-        Raises:
-            BrokenPromise: it cannot be fitted.
+        Args:
+            preprocessing: unfitted; it stays unfitted.
+            number: the number of the fold.
+            fold: its rows.
+            read: returns all rows, not yet transformed.
         """
-        key = json.dumps(params, sort_keys=True)
-        if key not in self._made:
-            with name_failures(f"{self._who}: the preprocessing", params):
-                self._made[key] = self._fit(params)
-        self._made.move_to_end(key)
-        if not self._is_tuned:
-            self._parts = ()  # of no more use, and perhaps a gigabyte
-        while len(self._made) > 1 and sum(p.size for p in self._made.values()) > MAX_REMEMBERED_BYTES:
-            self._made.popitem(last=False)
-        return self._made[key]
+        key = hash_pipeline(preprocessing), number
+        if key in self._made:
+            self._made.move_to_end(key)
+            return self._made[key]
+        made = self._made[key] = _fit_parts(preprocessing, read(), fold)
+        self._forget(key)
+        return made
 
-    def _fit(self, params: Mapping[str, Any]) -> TransformedParts:
-        from sklearn.base import clone
+    def _forget(self, newest: tuple[str, int]) -> None:
+        """Forget the oldest of other preprocessings; and, if that is not enough, the newest."""
+        # Not an older fold of the same preprocessing: all its folds are asked for in turn, and each would be
+        # forgotten just before it is asked for again.
+        for key in [*(k for k in self._made if k[0] != newest[0]), newest]:
+            if len(self._made) == 1 or sum(p.size for p in self._made.values()) <= MAX_REMEMBERED_BYTES:
+                return
+            del self._made[key]
 
-        train, validation = self._parts
-        # The input of a step is shared and cached: fit a copy. And keep fit_transform, which is not fit and
-        # transform: it cross-fits the target encoder, so that no row is encoded by its own target.
-        fitted = clone(self._preprocessing).set_params(**params)
-        X = fitted.fit_transform(train.X, train.y)
-        V = fitted.transform(validation.X)
-        return TransformedParts(fitted, Examples(X, train.y), Examples(V, validation.y))
+
+def hash_pipeline(pipeline: Pipeline) -> str:
+    """Compute a text that is equal for unfitted Pipelines with equal steps and parameters."""
+    import cloudpickle
+    import joblib
+
+    try:
+        return str(joblib.hash(pipeline))
+    except Exception:  # joblib cannot pickle a lambda
+        return hashlib.sha256(cloudpickle.dumps(pipeline)).hexdigest()
+
+
+def set_preprocessing(preprocessing: Pipeline, params: Mapping[str, Any]) -> Pipeline:
+    """Return an unfitted copy with these parameters; without any, the preprocessing itself."""
+    from sklearn.base import clone
+
+    return clone(preprocessing).set_params(**params) if params else preprocessing
+
+
+def fit_preprocessing(preprocessing: Pipeline, rows: Examples) -> tuple[Pipeline, Examples]:
+    """Fit a copy of a preprocessing on rows; return it, and the rows as numbers."""
+    from sklearn.base import clone
+
+    # The input of a step is shared and cached: fit a copy. And keep fit_transform, which is not fit and
+    # transform: it cross-fits the target encoder, so that no row is encoded by its own target.
+    fitted = clone(preprocessing)
+    X = fitted.fit_transform(rows.X, rows.y)
+    return fitted, rows._replace(X=X, categories=_find_categories(fitted))
+
+
+def _fit_parts(preprocessing: Pipeline, rows: Examples, fold: Fold) -> TransformedParts:
+    fitted, train = fit_preprocessing(preprocessing, take_rows(rows, fold.fit))
+    held_out = take_rows(rows, fold.held_out)
+    validation = held_out._replace(X=fitted.transform(held_out.X), categories=train.categories)
+    return TransformedParts(fitted, train, validation)
+
+
+def take_rows(rows: Examples, places: NDArray[Any]) -> Examples:
+    """Return the rows at these places, in ascending order."""
+    at: Any = places
+    if len(places) and places[-1] - places[0] + 1 == len(places):
+        at = slice(int(places[0]), int(places[-1]) + 1)  # a view: a large table is not copied
+    X = rows.X.iloc[at] if hasattr(rows.X, "iloc") else rows.X[at]
+    return Examples(X, rows.y[at], None if rows.weight is None else rows.weight[at], rows.categories)
+
+
+def _find_categories(fitted: Pipeline) -> tuple[int, ...]:
+    """Find the places of the block ``categories`` of a fitted ColumnTransformer in what comes out at last."""
+    from sklearn.preprocessing import FunctionTransformer
+
+    places: list[int] = []
+    for _, part in fitted.steps:
+        if hasattr(part, "output_indices_"):
+            block = part.output_indices_.get(CATEGORIES, slice(0, 0))
+            places = list(range(block.start, block.stop))
+        elif places and hasattr(part, "get_support"):
+            kept = {int(old): new for new, old in enumerate(part.get_support(indices=True))}
+            places = [kept[place] for place in places if place in kept]
+        elif not isinstance(part, FunctionTransformer):  # of another step nothing is known
+            places = []
+    return tuple(places)
 
 
 @contextmanager
@@ -94,7 +161,7 @@ def name_failures(who: str, params: Mapping[str, Any]) -> Iterator[None]:
     except MagicalError:
         raise
     except Exception as error:
-        if author_frames(error) or isinstance(error, MemoryError):
+        if author_frames(error) or isinstance(error, (MemoryError, OSError)):
             raise
         given = join_names(f"{name} = {shorten(repr(value), 30)}" for name, value in params.items())
         reason = next(iter(str(error).strip().splitlines()), "no message")

@@ -1,58 +1,72 @@
-"""The step ``select``: choose the best of several models on validation."""
+"""The step ``select``: choose the best of several models, or an ensemble of them."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
+
+import polars as pl
 
 from magical.contracts.contract import Contract
-from magical.contracts.model import Candidate, Model, format_number
-from magical.contracts.promises import Frame
+from magical.contracts.model import Model, format_number
+from magical.contracts.promises import Frame, contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, join_names
 from magical.events import emit
 from magical.library.candidate_table import keep_candidates
+from magical.library.common_rows import name_model
+from magical.library.ensembling import combine_ranked
 from magical.library.metrics.metric_settings import Metric, check_metrics, find_deciding
-from magical.library.prediction_task import Task
-from magical.library.training import compute_model_score
+from magical.library.model_ranking import check_models, rank_models
 from magical.steps import step
+from magical.synthesis.stub_models import is_stub
 
 __all__ = ["select"]
 
 C = TypeVar("C", bound=Contract)
 
-TIE_TOLERANCE = 1e-9  # a smaller relative difference of losses may be rounding
 
-
-def _check_selection(models: object, validation: Schema | None, metrics: Sequence[Metric]) -> None:
+def _check_selection(
+    models: object, validation: Schema | None, metrics: Sequence[Metric], ensemble: bool
+) -> None:
     """Check the metrics while the workflow is drawn."""
     check_metrics(metrics, validation)
 
 
 @step(promises=_check_selection)
-def select(models: list[Model], validation: Frame[C], metrics: tuple[Metric, ...] = ()) -> Model:
-    """Choose the model with the best score on validation; of equally good models, the simplest.
+def select(
+    models: list[Model],
+    validation: Frame[C] | None = None,
+    metrics: tuple[Metric, ...] = (),
+    ensemble: bool = True,
+) -> Model:
+    """Choose the model with the best score on held-out rows, or an ensemble of models where that is better.
 
-    Every model is scored on these rows, by the first of ``metrics``; without one by log loss for classes, by
-    the root mean squared error for numbers. A linear model is simpler than any other; among equally simple
-    models, the first in the list wins.
+    Only predictions of rows that a fit had not seen are read: those that ``tune`` and ``train`` have put into
+    ``Model.held_out``. The rows that all models have are scored by the first of ``metrics``; without one by
+    log loss for classes, by the root mean squared error for numbers. Of equally good models the simplest
+    wins: a linear model is simpler than any other; among equally simple models, the first in the list.
+
+    The ensemble is the weighted mean of the predictions of its members. Its weights minimise log loss or
+    squared error, and it must win by the deciding metric on rows that its weights were not chosen on:
+    ``magical.library.ensembling.combine_models`` says how.
 
     Args:
-        models: fitted models of the same target.
-        validation: rows that no model was fitted on.
+        models: fitted models of the same target. Those whose experiment failed are left out, with a warning.
+        validation: rows that no model was fitted on, for models of a step of the project, which have no
+            held-out predictions.
         metrics: the metrics of the settings; the first decides.
+        ensemble: False to choose one model always.
 
     Returns:
-        The winner, with the other candidates and their scores, which are also kept as ``candidates``.
+        The winner, with all other candidates and their scores, which are also kept as ``candidates``.
 
     Raises:
-        BrokenPromise: ``models`` is empty, the models predict different targets, or the metric is undefined
-            for all of them.
+        BrokenPromise: ``models`` is empty, all failed, the models predict different targets, have no held-out
+            row in common or none at all, or the metric is undefined for all of them.
         StepError: the function of the metric raises, or returns no number.
         WiringError: a metric does not fit the target. Found while drawing, if the contract tells.
 
     Example:
-        >>> import polars as pl
         >>> from magical import Target
         >>> from magical.library import linear, model_data, train, transform
         >>> class Customer(Contract):
@@ -65,49 +79,51 @@ def select(models: list[Model], validation: Frame[C], metrics: tuple[Metric, ...
         >>> best.chosen.name, [c.name for c in best.candidates]
         ('one', ['other'])
     """
-    if not models:
-        raise BrokenPromise("select was given no models.", hint="give a list of one model at least.")
-    tasks = {(m.task, m.target) for m in models}
-    if len(tasks) > 1:
-        raise BrokenPromise(
-            "select was given models of different tasks: "
-            f"{join_names(' of '.join(t) for t in sorted(tasks))}.",
-            hint="compare models of one target only.",
-        )
-    # Score all again here: models may have been tuned on different rows, so their own scores do not compare.
+    check_models(models)
     deciding = find_deciding(metrics)
-    scores = [compute_model_score(m, validation, deciding) for m in models]
-    losses = _to_losses(scores, deciding)
-    order = sorted(range(len(models)), key=lambda i: (losses[i], not _is_linear(models[i]), i))
-    near = [i for i in order if losses[i] - losses[order[0]] <= TIE_TOLERANCE * abs(losses[order[0]])]
-    winner = min(near, key=lambda i: (not _is_linear(models[i]), i))
-    scored = [_make_candidate(m, score, deciding) for m, score in zip(models, scores, strict=True)]
-    beaten = tuple(scored[i] for i in order if i != winner)
-    emit(
-        f"{scored[winner].name} is best: " + join_names(f"{c.name} {format_number(c.score)}" for c in scored)
-    )
-    return keep_candidates(replace(models[winner], chosen=scored[winner], candidates=beaten))
+    known = _hold_out(models, validation, deciding)
+    if stubs := [m for m in known if is_stub(m) and m.held_out is None]:
+        return stubs[0]  # a pretended model has predicted nothing that could be compared
+    ranking = rank_models(known, deciding)
+    best = (combine_ranked(ranking) if ensemble else None) or ranking.best
+    assert best.chosen is not None, "a ranking names its candidates"
+    scores = join_names(f"{c.name} {format_number(c.score)}" for c in ranking.candidates)
+    emit(f"{best.chosen.title} is best: {scores}")
+    if best.recipe is None and best.chosen.name == "ensemble":
+        emit("steps of the project fitted its members: refit cannot fit it again")
+    return keep_candidates(best, len(ranking.rows.truth))
 
 
-def _to_losses(scores: list[float], metric: Metric | None) -> list[float]:
-    """Turn scores into numbers that are better when they are lower; an undefined score is the worst."""
-    if metric is None:
-        return scores
-    if not any(map(math.isfinite, scores)):
+def _hold_out(
+    models: Sequence[Model], validation: pl.DataFrame | None, deciding: Metric | None
+) -> list[Model]:
+    """Add predictions of validation as held-out rows to the models of the project's own."""
+    own = [m for m in models if m.held_out is None and not m.failure]
+    if validation is None or not own:
+        return list(models)
+    ids, target = contract_of(validation).ids, own[0].target
+    if target not in validation.columns:
         raise BrokenPromise(
-            f"select: {metric.name} is {scores[0]} for all {len(scores)} models.",
-            hint="look at the rows of validation, or choose another metric.",
+            f"select: validation has no {target}, which {name_model(own[0])} predicts.",
+            hint="give the part validation of split.",
         )
-    return [metric.to_loss(s) if math.isfinite(s) else math.inf for s in scores]
-
-
-def _is_linear(model: Model) -> bool:
-    steps: Any = getattr(model.pipeline, "steps", None)
-    return bool(steps) and hasattr(steps[-1][1], "coef_")
-
-
-def _make_candidate(model: Model, score: float, deciding: Metric | None) -> Candidate:
-    """Describe a model with its score on validation as a candidate."""
-    metric = deciding.name if deciding else Task(model.task, model.target).metric  # type: ignore[arg-type]
-    chosen = model.chosen or Candidate("model", score, metric)  # a project's own model may have none
-    return Candidate(chosen.name, score, metric, chosen.params)
+    if not ids and len(own) < len(models):
+        raise BrokenPromise(
+            f"select cannot match the predictions of {name_model(own[0])} with those of the others: "
+            "the rows have no Id.",
+            hint="mark an Id[...] in the contract.",
+        )
+    rows = validation.filter(pl.col(target).is_not_null())
+    keys = rows.select(ids) if ids else pl.DataFrame({"row": range(rows.height)})
+    weights = [deciding.weights] if deciding and deciding.weights in rows.columns else []
+    return [
+        replace(
+            m,
+            held_out=pl.concat(
+                [keys, rows.select(target), m.predict(rows), rows.select(weights)], how="horizontal"
+            ),
+        )
+        if m.held_out is None and not m.failure
+        else m
+        for m in models
+    ]

@@ -17,17 +17,27 @@ from magical.library.part_assignment import (
     assign_by_quota,
     assign_by_share,
     assign_by_time,
+    fold_by_quota,
+    fold_by_share,
+    fold_by_time,
     hash_rows,
+    rehash,
     scale_hashes,
 )
+from magical.library.prediction_task import require_target_kind
 from magical.library.rare_classes import describe_rare_class
 from magical.library.remarks import warn
 from magical.settings import Settings
 from magical.steps import step
 
-__all__ = ["SplitSettings", "choose_split_kind", "split"]
+__all__ = ["DEFAULT_FOLDS", "FOLDS_BELOW", "SplitSettings", "choose_split_kind", "split"]
 
 C = TypeVar("C", bound=Contract)
+
+DEFAULT_FOLDS = 5
+
+FOLDS_BELOW = 10_000
+"""With fewer rows in train and validation, they get folds by default: one validation part is too noisy."""
 
 _SEEDS = 2**63  # added to ``seed``, so that equal seeds cut validation independently of test
 
@@ -44,10 +54,15 @@ class SplitSettings(Settings):
         seed: another seed gives another validation part; test stays as it is.
         test_seed: another one gives another test part. Leave it, so that models of different runs are
             compared on rows that none of them has seen. A split by time ignores both seeds.
+        folds: the number of folds over train and validation together, of the same kind as the split: each
+            row is predicted by a fit on the other folds (by time: on earlier rows only, so there is one more
+            block of rows than folds). 1 is none: ``tune`` fits on train and judges on validation. By default
+            5 where the two have fewer than 10,000 rows (fewer where a class, the groups or the times are too
+            few), else none.
 
     Example:
         >>> SplitSettings(validation=0.2, test=0.2, seed=7)
-        SplitSettings(kind=None, validation=0.2, test=0.2, seed=7, test_seed=0)
+        SplitSettings(kind=None, validation=0.2, test=0.2, seed=7, test_seed=0, folds=None)
     """
 
     kind: Literal["random", "stratified", "group", "time"] | None = None
@@ -55,6 +70,7 @@ class SplitSettings(Settings):
     test: float = Field(default=0.2, gt=0, lt=1)
     seed: int = Field(default=0, ge=0, lt=2**63)
     test_seed: int = Field(default=0, ge=0, lt=2**63)
+    folds: int | None = Field(default=None, ge=1, le=50)
 
     @model_validator(mode="after")
     def _check_shares(self) -> Self:
@@ -78,15 +94,21 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
     in different parts that differ only in their ``Id`` are counted and kept as ``overlap``. A class of fewer
     than 30 rows causes a warning.
 
+    Train and validation get a column ``_fold`` (by time ``_time_fold``): the number of the row's fold. A fold
+    depends on the same as a part, and on ``seed``; test is in none.
+
     Args:
         table: rows with a contract, and a target in it.
         how: the kind of split and its shares.
 
     Returns:
-        The three parts, with rows in the order of the table, and the assignment of each row to its part.
+        The three parts, with rows in the order of the table, and the assignment of each row to its part and
+        fold.
 
     Raises:
-        BrokenPromise: a part would be empty or have one class only, or a needed column is missing.
+        BrokenPromise: a part would be empty or have one class only, a needed column is missing, the rows are
+            too few for the folds that the settings ask for, or the target is an ``int`` of few values, which
+            may be classes as well as a number.
 
     Example:
         >>> from magical import Id, Target
@@ -98,22 +120,34 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
         >>> train, validation, test = split(model_data(raw, Customer), SplitSettings())
         >>> len(train), len(validation), len(test)
         (6, 2, 2)
+        >>> sorted(train["_fold"].to_list() + validation["_fold"].to_list())
+        [0, 0, 1, 1, 2, 2, 3, 3]
     """
     schema = contract_of(table)
     kind = choose_split_kind(schema, how)
+    if schema.target:
+        require_target_kind(table[schema.target], schema)
     assignable = _mark_assignable(table, schema, kind)
     rows = table.filter(assignable) if not assignable.all() else table
     _check_classes(rows, schema, kind)
     if schema.target and _has_class_target(schema) and (text := describe_rare_class(rows[schema.target])):
         warn(text)
     parts = _assign(rows, schema, kind, how)
+    folds = _assign_folds(rows.filter(parts != "test"), schema, kind, how)
     # One entry for every row of the table: the engine repeats a split from this, row by row.
     assignment = np.full(table.height, None, dtype=object)
     assignment[assignable.to_numpy()] = parts
+    numbers = np.full(table.height, -1)
+    numbers[np.flatnonzero(assignable.to_numpy())[parts != "test"]] = 0 if folds is None else folds
     emit(f"split {kind}: " + ", ".join(f"{p} {int((parts == p).sum()):,}" for p in PARTS))
     _report_overlap(rows, schema, parts)
     try:
-        return partition(table, pl.Series(assignment.tolist(), dtype=pl.String))
+        return partition(
+            table,
+            pl.Series(assignment.tolist(), dtype=pl.String),
+            None if folds is None else pl.Series(numbers),
+            in_time=kind == "time",
+        )
     except BrokenPromise as error:
         if kind != "stratified":
             raise
@@ -199,6 +233,64 @@ def _hash_units(rows: pl.DataFrame, schema: Schema, group: str, seed: int) -> Ha
     # Rows without a group are groups of one, or they would all land in the same part.
     ungrouped = rows.get_column(group).is_null().to_numpy()
     return np.where(ungrouped, hashes, hash_rows(rows, [group], seed))
+
+
+def _assign_folds(
+    rows: pl.DataFrame, schema: Schema, kind: str, how: SplitSettings
+) -> np.ndarray[Any, Any] | None:
+    """Return the fold of each row of train and validation; None for no folds."""
+    wanted = how.folds or (DEFAULT_FOLDS if rows.height < FOLDS_BELOW else 1)
+    if wanted == 1:
+        return None
+    count, folds, reason = wanted, None, ""
+    while count > 1:
+        folds = _number_folds(rows, schema, kind, how.seed, count)
+        problem = _find_fold_problem(folds, count, rows, schema, kind)
+        if not problem:
+            break
+        count, folds, reason = count - 1, None, reason or problem
+    if reason and how.folds:
+        raise BrokenPromise(
+            f"{wanted} folds cannot be had: {reason} ({rows.height:,} rows in train and validation).",
+            hint=f"set folds={count}, or give more rows.",
+        )
+    if reason:
+        emit(f"{f'{count} folds' if folds is not None else 'no folds'} in place of {wanted}: {reason}.")
+    return folds
+
+
+def _number_folds(
+    rows: pl.DataFrame, schema: Schema, kind: str, seed: int, count: int
+) -> np.ndarray[Any, Any]:
+    if kind == "time":
+        return fold_by_time(rows.get_column(_require_role_column(schema, "time")), count)
+    group = _require_role_column(schema, "group") if kind == "group" else ""
+    # Hashed once more: in the order that cut validation, a fold would be all in validation or all in train.
+    hashes = rehash(_hash_units(rows, schema, group, seed + _SEEDS))
+    if kind == "stratified":
+        return fold_by_quota(hashes, rows.get_column(str(schema.target)), count)
+    return fold_by_share(hashes, count)
+
+
+def _find_fold_problem(
+    folds: np.ndarray[Any, Any], count: int, rows: pl.DataFrame, schema: Schema, kind: str
+) -> str:
+    """Describe why a fold cannot be fitted or predicted; empty if each can."""
+    first = int(kind == "time")  # the rows of block 0 are only fitted on
+    for fold in range(first, first + count):
+        held_out = folds == fold
+        fitted = folds < fold if kind == "time" else ~held_out
+        if not held_out.any() or not fitted.any():
+            return f"fold {fold} would have no row"
+        if schema.target and _has_class_target(schema):
+            classes = rows.get_column(schema.target)
+            # Each fit needs every class; a fold without one can be predicted, but breaks a stratified quota.
+            for part, place in [(fitted, "to fit on")] + [(held_out, "in it")] * (kind == "stratified"):
+                missing = set(classes.unique()) - set(classes.filter(part).unique())
+                if missing:
+                    name = sorted(missing, key=str)[0]
+                    return f"fold {fold} would have no row of {schema.target} {name} {place}"
+    return ""
 
 
 def _report_overlap(rows: pl.DataFrame, schema: Schema, parts: np.ndarray[Any, Any]) -> None:

@@ -1,145 +1,307 @@
-"""The step ``train``: fit an experiment once, with its defaults; and the trainer that ``tune`` shares."""
+"""The step ``train``: fit an experiment with its defaults; and the trainer that ``tune`` shares."""
 
+import math
 import time
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
-import polars as pl
 
 from magical.contracts.contract import Contract
 from magical.contracts.model import Candidate, Model
 from magical.contracts.promises import Frame, Pipeline, contract_of
-from magical.contracts.schema import Schema
-from magical.errors import BrokenPromise, WiringError
+from magical.contracts.schema import Column, Schema
+from magical.errors import MagicalError, WiringError
+from magical.events import keep
 from magical.features import LearnedFeature
 from magical.library.candidate_table import keep_candidates
 from magical.library.column_plan import build_pipeline
 from magical.library.experiments import Experiment
-from magical.library.metrics.metric_settings import Metric, build_misfit_error, check_metrics, find_deciding
-from magical.library.metrics.metric_values import compute_metric, read_weights
-from magical.library.metrics.metrics import Array, loss
-from magical.library.metrics.predicted_rows import PredictedRows
-from magical.library.part_transformer import PartTransformer, name_failures
+from magical.library.fitting import (
+    check_class_weight,
+    check_scale,
+    describe_failure,
+    is_failed_fit,
+    present_rows,
+    wrap_fitted,
+)
+from magical.library.folds import Fold
+from magical.library.metrics.metric_settings import (
+    Metric,
+    check_metrics,
+)
+from magical.library.metrics.metrics import Array
+from magical.library.part_transformer import (
+    name_failures,
+    set_preprocessing,
+)
 from magical.library.pipeline_inputs import find_pipeline_inputs
-from magical.library.prediction_task import Examples, Task, infer_task, make_examples
+from magical.library.prediction_task import (
+    Task,
+)
 from magical.library.preprocessing import plan_pipeline
-from magical.library.remarks import log_warnings
+from magical.library.recipes import FitRecipe
+from magical.library.remarks import log_warnings, warn
 from magical.library.search_space import PREPROCESSING_PREFIX, check_parameter_names, select_preprocessing
+from magical.library.training_data import TrainingData, compute_model_score, predict_examples
+from magical.library.trial_log import FitResult
 from magical.steps import step
+from magical.system.tracebacks import format_trace
 
-__all__ = ["FitResult", "Trainer", "check_training", "compute_model_score", "prepare_trainer", "train"]
+__all__ = [
+    "Trainer",
+    "TrainingData",
+    "check_training",
+    "compute_model_score",
+    "make_estimator",
+    "train",
+]
 
 C = TypeVar("C", bound=Contract)
 
 
 @dataclass(frozen=True)
-class FitResult:
-    """One fitted estimator, with its parameters and its score on validation.
-
-    Attributes:
-        params: the parameters of the estimator and, with a prefix, those of the preprocessing.
-        score: the value of the deciding metric.
-        seconds: the time that the fit and its scoring took.
-        estimator: the fitted estimator; None if the score was read from the log of an earlier attempt.
-        preprocessing: the Pipeline that made its features, fitted; None if there is no estimator.
-        searched: the names of parameters that only the experiment's ``search`` has.
-    """
-
-    params: Mapping[str, Any]
-    score: float
-    seconds: float
-    estimator: Any = None
-    preprocessing: Any = None
-    searched: Collection[str] = ()
-
-
-@dataclass(frozen=True)
 class Trainer:
-    """Fits estimators on parts that are transformed by a preprocessing, which is fitted on train only.
+    """Fits an experiment in the folds of its data.
 
     Attributes:
-        preprocessing: the unfitted Pipeline.
-        metric: the deciding metric; None for ours.
-        weights: its weights of the rows of validation, by column.
+        preprocessing: the unfitted Pipeline of the experiment.
+        inputs: the columns that it reads.
     """
 
-    task: Task
-    inputs: Schema
+    data: TrainingData
+    experiment: Experiment
     preprocessing: Pipeline
-    parts: PartTransformer
-    metric: Metric | None = None
-    weights: Mapping[str, Array] = field(default_factory=dict)
+    inputs: Schema
 
-    @property
-    def metric_name(self) -> str:
-        """The name of the metric that decides."""
-        return self.metric.name if self.metric else self.task.metric
+    @classmethod
+    def prepare(cls, data: TrainingData, experiment: Experiment) -> Self:
+        """Plan the preprocessing of an experiment; nothing is fitted.
+
+        Raises:
+            BrokenPromise: the target has a number that the experiment's ``target`` does not take.
+            WiringError: its preprocessing names a column that train lacks, its ``class_weight`` no class, or
+                its ``target`` is for numbers and the task has classes.
+        """
+        task = data.task
+        is_class = bool(task.classes)
+        check_target_settings(experiment, task.target, is_class=is_class, choices=task.classes)
+        if experiment.target is not None:
+            check_scale(experiment.name, experiment.target, task.target, data.y)
+        if experiment.preprocessing is not None:
+            preprocessing = plan_pipeline(data.train, experiment.preprocessing)
+        else:
+            preprocessing = experiment.prepare(data.preprocessing)
+        inputs = find_pipeline_inputs(preprocessing, contract_of(data.train))
+        return cls(data, experiment, preprocessing, inputs)
 
     @property
     def preprocessing_params(self) -> dict[str, Any]:
         """The present parameters of the preprocessing, by the names that a search has."""
         return {f"{PREPROCESSING_PREFIX}{n}": v for n, v in self.preprocessing.get_params().items()}
 
-    def to_loss(self, fit: FitResult) -> float:
-        """Turn the score of a fit into a number that is better when it is lower."""
-        return self.metric.to_loss(fit.score) if self.metric else fit.score
-
     def fit(
-        self, experiment: Experiment, params: Mapping[str, Any], searched: Collection[str] = ()
+        self, params: Mapping[str, Any], searched: Sequence[str] = (), rival: FitResult | None = None
     ) -> FitResult:
-        """Fit the experiment's estimator with these parameters, and score it on validation.
+        """Fit the experiment's estimator with these parameters in each fold, and score what was held out.
+
+        A fit that fails is a result, too, with the reason; its traceback is kept as ``failure``.
 
         Args:
-            experiment: makes the estimator.
-            params: its parameters; with a prefix, those of the preprocessing.
+            params: the parameters of the estimator; with a prefix, those of the preprocessing.
             searched: the names that ``experiment.estimator`` does not know: they are set on what it made.
+            rival: the best result so far. One that is clearly worse is pruned: see ``is_hopeless``.
 
         Raises:
-            BrokenPromise: the estimator gives no probabilities, or the preprocessing cannot be fitted.
-            WiringError: a parameter that is searched does not exist.
+            StepError: the function of the deciding metric raises, or returns no number.
+            WiringError: a parameter that is searched does not exist, the estimator gives no probabilities,
+                or it takes no weights.
         """
-        added = {name: params[name] for name in searched}
-        with log_warnings():
-            estimator = self._make_estimator(experiment, params, added)
-            parts = self.parts.transform(select_preprocessing(added))
-            start = time.perf_counter()
-            with name_failures(f"{experiment.name}: the estimator", added) if added else nullcontext():
-                fitted = experiment.fit(estimator, parts.train, parts.validation)
-            guess = _predict(fitted, parts.validation, self.task)
-            score = _compute_score(guess, parts.validation, self.task, self.metric, self.weights)
-        seconds = time.perf_counter() - start
-        return FitResult(dict(params), score, seconds, fitted, parts.preprocessing, searched)
+        start = time.perf_counter()
+        try:
+            with log_warnings():
+                result = self._fit_folds(params, tuple(searched), rival)
+        except Exception as error:
+            failure = self._describe(error)
+            result = FitResult(dict(params), math.nan, 0.0, state="failed", failure=failure)
+        return replace(result, seconds=time.perf_counter() - start, searched=tuple(searched))
 
-    def build_model(self, experiment: Experiment, fit: FitResult) -> Model:
-        """Build a Model from a fitted estimator, with the whole Pipeline from features to predictions."""
-        return Model(
-            pipeline=build_pipeline(*fit.preprocessing.steps, ("estimator", fit.estimator)),
-            task=self.task.kind,
-            target=self.task.target,
-            schema=self.inputs,
-            classes=self.task.classes,
-            chosen=Candidate(experiment.name, fit.score, self.metric_name, fit.params),
+    def build_model(self, result: FitResult) -> Model:
+        """Build the model of a result: its Pipeline is fitted on train, its predictions are held out.
+
+        If the result failed, or the fit on train does, the model has the reason in the place of a Pipeline.
+        """
+        if result.state == "complete" and not math.isfinite(result.score):
+            return self.build_failed_model(f"its {self.data.metric_name} is {result.score}")
+        if result.state == "complete" and result.held_out is None:
+            result = self.fit(result.params, result.searched)  # the log has scores, no predictions
+        if result.state == "failed" or result.held_out is None:
+            return self.build_failed_model(result.failure)
+        try:
+            with log_warnings():
+                fitted = result.fitted or self._fit_fold(
+                    len(self.data.folds), self.data.part, result.params, result.searched
+                )
+        except Exception as error:
+            return self.build_failed_model(self._describe(error))
+        examples = np.concatenate([fold.held_out for fold in self.data.folds])
+        return replace(
+            self._describe_model(result.score, result.params),
+            pipeline=build_pipeline(*fitted.preprocessing.steps, ("estimator", fitted.estimator)),
+            held_out=self.data.tabulate_held_out(result.held_out, examples),
+            recipe=self._make_recipe(result),
         )
 
-    def _make_estimator(
-        self, experiment: Experiment, params: Mapping[str, Any], added: Mapping[str, Any]
-    ) -> Any:
-        """Make the unfitted estimator; before anything is fitted, so that a wrong name costs no time."""
-        own = {name: value for name, value in params.items() if name not in added}
-        estimator = experiment.estimator(self.task.kind, own)
-        if self.task.classes and not hasattr(estimator, "predict_proba"):
-            raise BrokenPromise(
-                f"{type(experiment).__name__}: {type(estimator).__name__} gives no probabilities.",
-                hint="choose an estimator with predict_proba, or wrap it in CalibratedClassifierCV.",
+    def _describe(self, error: Exception) -> str:
+        """Keep the traceback of a fit that failed, and describe it; raise an error that ends the step."""
+        if not is_failed_fit(error):
+            raise error
+        keep("failure", format_trace(error))
+        return describe_failure(error).removeprefix(f"{self.experiment.name}: ")
+
+    def build_failed_model(self, failure: str) -> Model:
+        """Build the model of an experiment that failed, and warn."""
+        warn(f"{self.experiment.name} failed: {failure}")
+        return replace(self._describe_model(math.nan, {}), failure=failure)
+
+    def _describe_model(self, score: float, params: Mapping[str, Any]) -> Model:
+        data, task = self.data, self.data.task
+        scored = "out of fold" if data.is_folded else "on validation"
+        chosen = Candidate(self.experiment.name, score, data.metric_name, params, scored)
+        return Model(None, task.kind, task.target, self.inputs, task.classes, chosen=chosen)
+
+    def _make_recipe(self, result: FitResult) -> FitRecipe:
+        own = {n: v for n, v in result.params.items() if not n.startswith(PREPROCESSING_PREFIX)}
+        return FitRecipe(
+            experiment=self.experiment,
+            preprocessing=set_preprocessing(self.preprocessing, select_preprocessing(result.params)),
+            params=own,
+            searched=tuple(n for n in result.searched if n in own),
+            rounds=result.rounds,
+        )
+
+    def _fit_folds(
+        self, params: Mapping[str, Any], searched: tuple[str, ...], rival: FitResult | None
+    ) -> FitResult:
+        data, predicted, scores, rounds = self.data, [], [], []
+        for number, fold in enumerate(data.folds):
+            fitted = self._fit_fold(number, fold, params, searched)
+            predicted.append(fitted.predicted)
+            rounds.append(fitted.rounds)
+            if len(data.folds) == 1:
+                break
+            scores.append(self._score_fold(fitted.predicted, fold))
+            if rival is not None and is_hopeless(
+                *(map(data.to_loss, s) for s in (scores, rival.fold_scores))
+            ):
+                break
+        held_out = np.concatenate(predicted)
+        examples = np.concatenate([fold.held_out for fold in data.folds[: len(predicted)]])
+        return FitResult(
+            params=dict(params),
+            score=data.score(held_out, examples),
+            seconds=0.0,
+            fold_scores=tuple(scores),
+            rounds=None if None in rounds else float(np.mean(np.array(rounds, dtype=float))),
+            state="complete" if len(predicted) == len(data.folds) else "pruned",
+            held_out=held_out,
+            fitted=None if data.is_folded else fitted,
+        )
+
+    def _fit_fold(
+        self, number: int, fold: Fold, params: Mapping[str, Any], searched: tuple[str, ...]
+    ) -> "FittedFold":
+        """Fit the preprocessing and the estimator on the rows of a fold, and predict those held out."""
+        experiment, data = self.experiment, self.data
+        added = {name: params[name] for name in searched}
+        # Before anything is fitted, so that a wrong name costs no time.
+        estimator = make_estimator(experiment, data.task, params, searched, self.preprocessing_params)
+        chosen = select_preprocessing(added)
+        with name_failures(f"{experiment.name}: the preprocessing", chosen):
+            pipeline = set_preprocessing(self.preprocessing, chosen)
+            parts = data.transformer.transform(
+                pipeline, number, fold, lambda: data.read_examples(self.inputs)
             )
-        if added:
-            known = {**estimator.get_params(), **self.preprocessing_params}
-            check_parameter_names(added, known, experiment.name)
-            estimator.set_params(**{n: v for n, v in added.items() if not n.startswith(PREPROCESSING_PREFIX)})
-        return estimator
+        rows, held_out = (
+            present_rows(part, experiment.target, experiment.class_weight, data.task.classes, parts.train)
+            for part in (parts.train, parts.validation)
+        )
+        with name_failures(f"{experiment.name}: the estimator", added):
+            fitted = experiment.fit(estimator, rows, held_out)
+        rounds = experiment.count_rounds(fitted)
+        fitted = wrap_fitted(fitted, experiment.target)
+        return FittedFold(parts.preprocessing, fitted, rounds, predict_examples(fitted, held_out, data.task))
+
+    def _score_fold(self, predicted: Array, fold: Fold) -> float:
+        """Score one fold, to compare trials; NaN where the metric needs more rows than that."""
+        try:
+            return self.data.score(predicted, fold.held_out)
+        except MagicalError:
+            return math.nan
+
+
+class FittedFold(NamedTuple):
+    """The fitted parts of a Pipeline, the rounds of the estimator, and its held-out predictions."""
+
+    preprocessing: Pipeline
+    estimator: Any
+    rounds: int | None
+    predicted: Array
+
+
+def is_hopeless(losses: Iterable[float], best: Iterable[float]) -> bool:
+    """Return True if a trial is clearly worse than the best one in the folds that it was fitted in.
+
+    Clearly: the mean of its losses is above the best one's in the same folds by more than the standard error
+    of that mean, as the best one's losses in all folds scatter.
+
+    Args:
+        losses: of the trial, in the first folds.
+        best: of the best trial, in all folds.
+
+    Example:
+        >>> is_hopeless([0.9], [0.5, 0.7, 0.6]), is_hopeless([0.55], [0.5, 0.7, 0.6])
+        (True, False)
+    """
+    here, there = np.array([*losses]), np.array([*best])
+    gap = here.mean() - there[: len(here)].mean()
+    return bool(gap > there.std(ddof=1) / math.sqrt(len(here)))  # False if one is NaN
+
+
+def make_estimator(
+    experiment: Experiment,
+    task: Task,
+    params: Mapping[str, Any],
+    searched: Collection[str] = (),
+    preprocessing_params: Mapping[str, Any] = MappingProxyType({}),
+) -> Any:
+    """Make the unfitted estimator of an experiment.
+
+    Args:
+        experiment: makes it from the parameters that it knows.
+        task: what is predicted.
+        params: all parameters.
+        searched: the names of those that are set on what it made.
+        preprocessing_params: the parameters of the preprocessing that a search may name.
+
+    Raises:
+        WiringError: a parameter that is searched does not exist, or the estimator gives no probabilities.
+    """
+    own = {n: v for n, v in params.items() if n not in searched and not n.startswith(PREPROCESSING_PREFIX)}
+    estimator = experiment.estimator(task.kind, own)
+    if task.classes and not hasattr(estimator, "predict_proba"):
+        raise WiringError(
+            f"{type(experiment).__name__}: {type(estimator).__name__} gives no probabilities.",
+            hint="choose an estimator with predict_proba, or wrap it in CalibratedClassifierCV.",
+        )
+    if searched:
+        known = {**estimator.get_params(), **preprocessing_params}
+        check_parameter_names(searched, known, experiment.name)
+        added = {n: params[n] for n in searched if not n.startswith(PREPROCESSING_PREFIX)}
+        estimator.set_params(**added)
+    return estimator
 
 
 def check_training(
@@ -149,10 +311,20 @@ def check_training(
     experiment: Experiment,
     metrics: Sequence[Metric],
 ) -> None:
-    """Check the metrics and the preprocessing of a step that fits an experiment, while drawing."""
+    """Check, while drawing, that a step that fits an experiment has a target, and metrics that fit it."""
+    if train is not None and train.target is None:
+        raise WiringError(
+            f"{experiment.name} is to be fitted, and {train.name} has no target.",
+            hint="mark the column to predict Target[...] in its contract.",
+        )
     check_metrics(metrics, validation)
+    experiment.check(train, metrics)
+    if train is None:
+        return
+    target = train.by_name[str(train.target)]
+    check_target_settings(experiment, target.name, is_class=target.is_class, choices=_list_choices(target))
     for feature in experiment.preprocessing or ():
-        if train is None or not isinstance(feature, LearnedFeature):
+        if not isinstance(feature, LearnedFeature):
             continue
         try:
             feature.find_columns(train)
@@ -161,74 +333,31 @@ def check_training(
             raise error.with_message(f"{experiment.name}: {first}", *rest) from None
 
 
-def prepare_trainer(
-    train: pl.DataFrame,
-    validation: pl.DataFrame,
-    preprocessing: Pipeline,
-    experiment: Experiment,
-    metrics: Sequence[Metric] = (),
-) -> Trainer:
-    """Prepare both parts; the preprocessing is fitted by the first fit of an estimator.
+def _list_choices(target: Column) -> tuple[Any, ...]:
+    """List the classes that the contract tells; empty if only the rows do."""
+    return (False, True) if target.type == "bool" else target.choices
+
+
+def check_target_settings(
+    experiment: Experiment, target: str, *, is_class: bool, choices: tuple[Any, ...]
+) -> None:
+    """Check that ``target`` and ``class_weight`` of an experiment fit the target.
 
     Raises:
-        BrokenPromise: the contract has no target, or no row of validation has one.
-        WiringError: a metric does not fit the target, or the experiment's preprocessing names a column that
-            train lacks.
+        WiringError: a scale is for numbers, weights of classes are for classes, and name them.
     """
-    task = infer_task(train)
-    check_metrics(metrics, contract_of(train))
-    for metric in metrics:
-        if not metric.fits([task.kind]):  # the number of classes may be known only now
-            raise build_misfit_error(metric, task.target, f"one of {len(task.classes)} classes", [task.kind])
-    weights = _read_weights(validation, task, metrics)
-    if experiment.preprocessing is not None:
-        preprocessing = plan_pipeline(train, experiment.preprocessing)
-    inputs = find_pipeline_inputs(preprocessing, contract_of(train))
-    fit_on, score_on = (make_examples(part, task, inputs) for part in (train, validation))
-    if not len(score_on.y):
-        raise BrokenPromise(
-            f"validation has no row with a {task.target}, so nothing can be scored.",
-            hint="give split a larger validation share.",
+    if experiment.target is not None and is_class:
+        raise WiringError(
+            f"{experiment.name} fits the {experiment.target} of {target}, which has classes.",
+            hint="leave target out: a scale is for numbers.",
         )
-    is_tuned = any(name.startswith(PREPROCESSING_PREFIX) for name in experiment.search)
-    parts = PartTransformer(experiment.name, preprocessing, fit_on, score_on, is_tuned=is_tuned)
-    return Trainer(task, inputs, preprocessing, parts, find_deciding(metrics), weights)
-
-
-def compute_model_score(model: Model, table: pl.DataFrame, metric: Metric | None = None) -> float:
-    """Compute a metric of a model on the rows of a table that have a target; by default our loss."""
-    task = Task(model.task, model.target, model.classes)  # type: ignore[arg-type]
-    rows = make_examples(table, task, model.schema)
-    weights = _read_weights(table, task, [metric] if metric else [])
-    guess = _predict(model.pipeline, rows, task)
-    return _compute_score(guess, rows, task, metric, weights, model.threshold)
-
-
-def _predict(estimator: Any, rows: Examples, task: Task) -> Array:
-    """Predict numbers, or the probabilities of the classes."""
-    predict = estimator.predict if task.kind == "regression" else estimator.predict_proba
-    return np.asarray(predict(rows.X), dtype=np.float64)
-
-
-def _compute_score(
-    guess: Array,
-    rows: Examples,
-    task: Task,
-    metric: Metric | None,
-    weights: Mapping[str, Array],
-    threshold: float = 0.5,
-) -> float:
-    if metric is None:
-        return loss(guess, rows.y)
-    if task.kind == "regression":
-        return compute_metric(metric, PredictedRows(task.kind, rows.y, guess, weights=weights))
-    classes = (guess[:, 1] >= threshold).astype(int) if task.kind == "binary" else guess.argmax(axis=1)
-    return compute_metric(metric, PredictedRows(task.kind, rows.y, classes, guess, weights))
-
-
-def _read_weights(table: pl.DataFrame, task: Task, metrics: Sequence[Metric]) -> dict[str, Array]:
-    """Read the weights of the deciding metric, for the rows that have a target."""
-    return read_weights(table.filter(pl.col(task.target).is_not_null()), metrics[:1])
+    if experiment.class_weight is not None and not is_class:
+        raise WiringError(
+            f"{experiment.name} has a class_weight, and {target} is a number.",
+            hint="leave it out; for classes declare Target[bool], Target[str] or Target[Literal[...]].",
+        )
+    if isinstance(experiment.class_weight, dict) and choices:
+        check_class_weight(experiment.name, experiment.class_weight, choices)
 
 
 @step(promises=check_training)
@@ -269,6 +398,6 @@ def train(
         >>> train(customers, customers, transform(customers), linear()).chosen.name
         'linear'
     """
-    trainer = prepare_trainer(train, validation, preprocessing, experiment, metrics)
-    fit = trainer.fit(experiment, experiment.defaults(trainer.task.kind))
-    return keep_candidates(trainer.build_model(experiment, fit))
+    data = TrainingData.prepare(train, validation, preprocessing, metrics)
+    trainer = Trainer.prepare(data, experiment)
+    return keep_candidates(trainer.build_model(trainer.fit(experiment.defaults(data.task.kind))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import TextIO
@@ -10,6 +11,7 @@ from magical.errors import strip_control_characters
 from magical.events import (
     Event,
     LogLine,
+    Progress,
     RunStarted,
     StepCached,
     StepFailed,
@@ -51,6 +53,8 @@ class Console:
             case StepStarted() if self._show_progress and self._is_terminal:
                 # Without a line feed: the line of the finished step overwrites it.
                 self._write_line("…", "dim", event.step, "", end="\r")
+            case Progress() if self._show_progress and self._is_terminal:
+                self._write_line("…", "dim", event.step, self._cut(event), end="\r")
             case StepFinished() if self._show_progress and event.step in event.origin:
                 self._write_line("~", "yellow", event.step, f"pretended  {event.summary}")
             case StepFinished() if self._show_progress:
@@ -71,6 +75,11 @@ class Console:
                 self._write_line("│", "dim", event.step, event.text)
             case LogLine() if self._show_progress or event.level not in ("info", "debug"):
                 self._write_line("!" if event.level != "info" else " ", "yellow", event.step, event.text)
+
+    def _cut(self, event: Progress) -> str:
+        """Word the progress of a step; only the last row of a line that wraps would be overwritten."""
+        room = shutil.get_terminal_size().columns - max(self._width, len(event.step)) - 4
+        return f"{event.done} of {event.total}  {event.text}"[: max(room, 0)]
 
     def _write_line(self, mark: str, colour: str, step: str, text: str, end: str = "\n") -> None:
         clear = "\r\x1b[2K" if self._is_terminal else ""

@@ -69,7 +69,7 @@ def collect_input_tables(inputs: Iterable[tuple[Promise, Any]]) -> list[InputTab
             tables.append(InputTable(promise.schema, to_polars(value)))
         elif promise.kind == "parts" and hasattr(value, "assignment"):
             parts = [to_polars(getattr(value, name)) for name in PARTS]
-            tables.append(InputTable(promise.schema, pl.concat(parts, how="vertical_relaxed")))
+            tables.append(InputTable(promise.schema, pl.concat(parts, how="diagonal_relaxed")))
     return tables
 
 

@@ -235,7 +235,7 @@ def test_it_says_what_deserves_a_look(tmp_path: Path) -> None:
         == "contracts.py was inferred from 400 rows of marketing_campaign.csv; look at it, above all at"
     )
     assert said[2:] == [
-        "  the target: response, bool",
+        "  the target: response, bool (0 and 1 are read as False and True)",
         "  the id: id (different in each of 400 rows)",
         "  the time: dt_customer (when the row happened)",
         "  categories: education, marital_status",

@@ -202,6 +202,7 @@ def _candidate_to_json(candidate: Candidate) -> dict[str, Any]:
         "score": float(candidate.score),
         "metric": candidate.metric,
         "params": params,
+        "scored": candidate.scored,
     }
 
 

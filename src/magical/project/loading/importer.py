@@ -60,7 +60,9 @@ def _is_own_file(file: str, root: Path) -> bool:
     if not file.startswith(str(root)):
         return False
     path = Path(file)
-    return path.is_relative_to(root) and not {"site-packages", "dist-packages", ".magical"} & set(path.parts)
+    # Below the root only: the project itself may lie in a `.magical`, where `magical fit` writes it.
+    inside = path.relative_to(root).parts if path.is_relative_to(root) else (".magical",)
+    return not {"site-packages", "dist-packages", ".magical"} & set(inside)
 
 
 def import_workflow(location: Location) -> Workflow[Any, Any]:

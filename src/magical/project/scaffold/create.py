@@ -9,7 +9,8 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -18,20 +19,27 @@ from magical.contracts.schema import to_snake_case
 from magical.errors import UsageError, did_you_mean, join_names, shorten
 from magical.input_files.local_files import is_url
 from magical.masking import mask_uris
+from magical.project.scaffold.project_options import ProjectOptions
 from magical.system.atomic_files import wrap_disk_errors
 
 if TYPE_CHECKING:
     from magical.inference.infer import InferredSchema
     from magical.library import Reading
-    from magical.project.scaffold.infer_project import InferredProject
 
-__all__ = ["CreatedProject", "create_project"]
+__all__ = [
+    "CreatedProject",
+    "create_project",
+    "is_project_name",
+    "render_project",
+    "write_files",
+]
 
+_NO_OPTIONS = ProjectOptions()
 TEMPLATES = Path(__file__).resolve().parents[2] / "template"
 _NAME_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _RESERVED_NAMES = {  # names that a template uses itself
     "evaluate", "featurize", "ingest", "linear", "model_data", "predict", "register", "select", "split",
-    "transform", "tune", "step", "workflow", "clean", "load_customers", "load_orders", "find_habits",
+    "transform", "tune", "auto", "refit", "step", "workflow", "clean", "load_customers", "load_orders", "find_habits",
     "divide", "fit", "assess", "relate", "date", "s", "contracts", "magical", "test", "train", "score",
     "project",
 }  # fmt: skip
@@ -89,24 +97,37 @@ class CreatedProject:
     def __str__(self) -> str:
         return "\n".join(self._lines())
 
+    @property
+    def review(self) -> str:
+        """What was inferred from the data, to be reviewed by its author; empty for a design."""
+        return "\n".join(self._review_lines(os.path.relpath(self.root / "contracts.py")))
+
     def _lines(self) -> Iterator[str]:
         yield f"{self.root.name}: {len(self.files)} files written: {', '.join(self.files)}."
         if self.inferred is None:
             yield "Every step is unwritten: its result is pretended from the contract in its signature."
-        else:
-            yield from self.remarks
-            data = f"{self.inferred.rows:,} rows of {self.source}"
-            yield f"contracts.py was inferred from {data}; look at it, above all at"
-            yield from (f"  {line}" for line in _review_lines(self.inferred))
-            for file, schema in self.further.items():
-                yield f"{schema.name}, from {schema.rows:,} rows of {file}:"
-                yield from (f"  {line}" for line in _review_lines(schema))
-            yield from (f"Warning: {text}" for text in self.warnings)
+        yield from self._review_lines("contracts.py")
         yield f"Next: {self.next_command}"
+
+    def _review_lines(self, contracts: str) -> Iterator[str]:
+        if self.inferred is None:
+            return
+        yield from self.remarks
+        data = f"{self.inferred.rows:,} rows of {self.source}"
+        yield f"{contracts} was inferred from {data}; look at it, above all at"
+        yield from (f"  {line}" for line in _review_lines(self.inferred))
+        for file, schema in self.further.items():
+            yield f"{schema.name}, from {schema.rows:,} rows of {file}:"
+            yield from (f"  {line}" for line in _review_lines(schema))
+        yield from (f"Warning: {text}" for text in self.warnings)
 
 
 def create_project(
-    name: str, data: str | Sequence[str] = (), target: str = "", reading: Reading | None = None
+    name: str,
+    data: str | Sequence[str] = (),
+    target: str = "",
+    reading: Reading | None = None,
+    options: ProjectOptions = _NO_OPTIONS,
 ) -> CreatedProject:
     """Write a project of a few files that runs at once; on an error, no file is left behind.
 
@@ -116,9 +137,10 @@ def create_project(
             design whose steps are all unwritten.
         target: the column of the first file to be predicted.
         reading: what the author says of the first file; it becomes a setting.
+        options: what else the author says of the first file and the model.
 
     Raises:
-        UsageError: the name is invalid or taken, or the data or the target do not exist.
+        UsageError: the name is invalid or taken, or the data, the target or an option do not fit.
         InputError: the data cannot be read.
         BrokenPromise: the target cannot be predicted.
         StoreError: the files cannot be written.
@@ -130,53 +152,101 @@ def create_project(
          'pyproject.toml', 'tests/test_shop.py', 'workflow.py']
     """
     root = _find_free_root(name)
-    given = [d for d in ([data] if isinstance(data, str) else data) if d]
-    if urls := [d for d in given if is_url(d)]:
-        raise UsageError(
-            f"{mask_uris(str(urls[0]))} is elsewhere, and a project has a copy of its data.",
-            hint="download it, and give --data the file.",
-        )
-    files = [Path(d).expanduser() for d in given]
-    if not files and (target or reading):
-        option = f"--target {target}" if target else "KEY=VALUE"
-        raise UsageError(f"{option} needs a data file.", hint="add --data FILE.")
-    plain = to_snake_case(root.name)
+    files = [d for d in ([data] if isinstance(data, str) else data) if d]
+    if files:
+        created, texts = render_project(root, files, target, reading, options)
+        return replace(created, files=write_files(root, texts, partial(_copy_data, files)))
+    if given := [*(["--target"] if target else []), *options.to_words(), *(["KEY=VALUE"] if reading else [])]:
+        raise UsageError(f"{given[0]} needs a data file.", hint="add --data FILE.")
+    title = f"{root.name}: which customers will order again? (An example: design your own.)"
+    texts = _render_templates("design", {**_name_variables(root.name), "title": title})
+    return CreatedProject(root, write_files(root, texts))
+
+
+def render_project(
+    root: Path, data: Sequence[str], target: str, reading: Reading | None, options: ProjectOptions
+) -> tuple[CreatedProject, dict[str, str]]:
+    """Infer a project from data files, and render its files, by their paths in it; nothing is written.
+
+    Args:
+        root: the folder of the project.
+        data: as the other arguments, as for ``create_project``.
+
+    Raises:
+        UsageError: the data, the target or an option do not fit.
+        InputError: the data cannot be read.
+        BrokenPromise: the target cannot be predicted.
+    """
+    files = _find_files(data)
+    from magical.project.scaffold.infer_project import infer_from_files  # late: it imports polars
+
+    said = {"reading": reading} if reading else {}
+    inferred = infer_from_files(files, target, options=options, **said)
+    paths = {f.name: f"data/{f.name}" if options.copies_data else _refer_to(f, root) for f in files}
+    variables = inferred.template_variables(root.name, paths)
+    texts = _render_templates("data", {**_name_variables(root.name), **variables})
+    texts["contracts.py"] = inferred.contracts
+    first, *others = inferred.tables
+    return (
+        CreatedProject(
+            root,
+            tuple(sorted(texts)),
+            first.schema,
+            first.file,
+            inferred.target,
+            {table.file: table.schema for table in others},
+            tuple(remark for table in inferred.tables for remark in table.remarks),
+            inferred.warnings,
+        ),
+        texts,
+    )
+
+
+def _name_variables(name: str) -> dict[str, str]:
+    """Compute the variables of the templates that depend on the project's name only."""
+    plain = to_snake_case(name)
     is_taken = keyword.iskeyword(plain) or plain in _RESERVED_NAMES
-    variables = {
-        "name": root.name,
+    return {
+        "name": name,
         "function": f"{plain}_flow" if is_taken else plain,
         "extras": "prefect",
         "settings": f"{''.join(word.capitalize() for word in plain.split('_'))}Settings",
     }
-    if not files:
-        variables["title"] = f"{root.name}: which customers will order again? (An example: design your own.)"
-        return CreatedProject(root, _write_files(root, _render_templates("design", variables)))
+
+
+def _copy_data(data: Sequence[str], folder: Path) -> None:
+    (folder / "data").mkdir()
+    for file in _find_files(data):
+        copy = shutil.copytree if file.is_dir() else shutil.copyfile  # a folder of files of one schema
+        copy(file, folder / "data" / file.name)
+
+
+def _refer_to(file: Path, root: Path) -> str:
+    """Return the path of a file for the settings of a project that has no copy of it.
+
+    It is relative if both lie below the working folder, so that this folder can be moved; else absolute.
+    """
+    here, home = Path.cwd().resolve(), root.resolve()  # of a project that is found, links are resolved
+    place = file.parent.resolve() / file.name
+    if place.is_relative_to(here) and home.is_relative_to(here):
+        return Path(os.path.relpath(place, home)).as_posix()
+    return str(place)
+
+
+def _find_files(data: Sequence[str]) -> list[Path]:
+    """Return the paths of data files.
+
+    Raises:
+        UsageError: one is a URL, does not exist, or has the name of another.
+    """
+    if urls := [d for d in data if is_url(d)]:
+        raise UsageError(
+            f"{mask_uris(str(urls[0]))} is elsewhere, and a project begins with files of this machine.",
+            hint="download it, and name the file.",
+        )
+    files = [Path(d).expanduser() for d in data]
     _check_data(files)
-    from magical.project.scaffold.infer_project import infer_from_files  # late: it imports polars
-
-    inferred = infer_from_files(files, target, *([reading] if reading else []))
-    return _create_from_data(root, files, inferred, variables)
-
-
-def _create_from_data(
-    root: Path, data: Sequence[Path], inferred: InferredProject, variables: dict[str, str]
-) -> CreatedProject:
-    files = _render_templates("data", {**variables, **inferred.template_variables(root.name)})
-    files["contracts.py"] = inferred.contracts
-
-    def copy_data(folder: Path) -> None:
-        (folder / "data").mkdir()
-        for file in data:
-            copy = shutil.copytree if file.is_dir() else shutil.copyfile  # a folder of files of one schema
-            copy(file, folder / "data" / file.name)
-
-    written = _write_files(root, files, copy_data)
-    first, *others = inferred.tables
-    further = {table.file: table.schema for table in others}
-    remarks = tuple(remark for table in inferred.tables for remark in table.remarks)
-    return CreatedProject(
-        root, written, first.schema, first.file, inferred.target, further, remarks, inferred.warnings
-    )
+    return files
 
 
 def _check_data(data: Sequence[Path]) -> None:
@@ -185,13 +255,23 @@ def _check_data(data: Sequence[Path]) -> None:
         if not file.exists():
             folder = file.parent
             near = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
-            hint = did_you_mean(file.name, near) if near else "give --data a file that exists."
+            hint = did_you_mean(file.name, near) if near else "name a file that exists."
             raise UsageError(f"There is no file {file}.", hint=hint)
         if file.name in [other.name for other in data[:place]]:
             raise UsageError(
                 f"Two data files are called {file.name}.",
                 hint="the project keeps them in one folder: rename one.",
             )
+
+
+def is_project_name(name: str) -> bool:
+    """Return True for a letter, then letters, digits, hyphens and underscores.
+
+    Example:
+        >>> is_project_name("churn_2024"), is_project_name("2024")
+        (True, False)
+    """
+    return _NAME_PATTERN.fullmatch(name) is not None
 
 
 def _find_free_root(name: str) -> Path:
@@ -201,9 +281,9 @@ def _find_free_root(name: str) -> Path:
         UsageError: the name is invalid, or the path exists.
     """
     root = Path(name).expanduser()
-    if not _NAME_PATTERN.fullmatch(root.name):
+    if not is_project_name(root.name):
         likely = to_snake_case(root.name)
-        hint = f"such as {likely}." if _NAME_PATTERN.fullmatch(likely) else "such as churn."
+        hint = f"such as {likely}." if is_project_name(likely) else "such as churn."
         raise UsageError(
             f"A project cannot be called {root.name!r}: a letter, then letters, digits, - and _.", hint=hint
         )
@@ -230,10 +310,19 @@ def _render_templates(kind: str, variables: Mapping[str, str]) -> dict[str, str]
     }
 
 
-def _write_files(
+def write_files(
     root: Path, files: Mapping[str, str], write_more: Callable[[Path], None] | None = None
 ) -> tuple[str, ...]:
-    """Write all files; return their paths in the project."""
+    """Write all files of a new project; return their paths in it.
+
+    Args:
+        root: its folder, which must not exist.
+        files: the texts by their paths in the project.
+        write_more: called with the folder to which it is to write further files.
+
+    Raises:
+        StoreError: a file cannot be written; none is left behind.
+    """
     # Into a staging folder, which is renamed at the end, so that a kill leaves no half-written project.
     with wrap_disk_errors(root), _staging_folder(root) as staging:
         for name, text in files.items():
@@ -265,7 +354,10 @@ def _schema_json(schema: InferredSchema) -> dict[str, Any]:
 def _review_lines(schema: InferredSchema) -> Iterator[str]:
     """Yield a line for each part of an inferred contract that its author should review."""
     if schema.target:
-        yield f"the target: {schema.target}, {schema.column(schema.target).type_text}"
+        target = schema.column(schema.target)
+        reason = schema.reasons.get(target.name, "")
+        rest = "; these are left out" if target.nullable else ""
+        yield f"the target: {target.name}, {target.type_text}{f' ({reason}{rest})' if reason else ''}"
     yield f"the id: {_with_reasons(schema, schema.ids) or 'none was found'}"
     yield f"the time: {_with_reasons(schema, schema.names_with_role('time')) or 'none was found'}"
     if groups := schema.names_with_role("group"):

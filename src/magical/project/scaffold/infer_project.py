@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pydantic import ValidationError
 
-from magical.errors import BrokenPromise, InputError, UsageError, did_you_mean, join_names, shorten
+from magical.errors import BrokenPromise, InputError, MagicalError, UsageError, join_names, shorten
 from magical.inference.codegen import (
     WIDTH,
     module_source,
@@ -17,34 +18,38 @@ from magical.inference.codegen import (
     quote_arguments,
     quote_value,
 )
-from magical.inference.column_stats import ColumnStats, TypedTable
-from magical.inference.infer import InferredSchema, infer_contracts
+from magical.inference.column_stats import TypedTable
+from magical.inference.infer import GivenRoles, InferredSchema, infer_contracts
 from magical.inference.name_vocabulary import class_name, field_names, first_free_name, split_words
-from magical.inference.role_inference import rank_targets
 from magical.inference.text_types import infer_text_types
-from magical.library import Reading
+from magical.library import Metric, Reading, auto
+from magical.library.metrics.metric_settings import check_metrics
 from magical.library.part_assignment import assign_by_time
 from magical.library.rare_classes import describe_rare_class
 from magical.library.sources.raw_table import RawTable
 from magical.library.sources.reader import read_source
+from magical.project.scaffold.given_columns import find_given_roles
+from magical.project.scaffold.project_options import ProjectOptions
 from magical.settings import InputPath
 
 __all__ = ["InferredProject", "InferredTable", "infer_from_files", "short_stems"]
 
 MIN_ROWS = 10
 _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot have
-    "Boosting", "Cleaning", "Contract", "DateParts", "Decimal", "Experiment", "Feature", "Field", "Format",
+    "Cleaning", "Contract", "DateParts", "Decimal", "Experiment", "Feature", "Field", "Format",
     "Frame", "Group", "Metric", "Reading", "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key",
     "Literal", "Orphans", "Scores", "Settings", "Target", "Thousands", "Time", "Annotated", "Any", "Zone",
 )  # fmt: skip
 _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
-    "best", "clean", "cleaning", "contracts", "copy", "dict", "e", "evaluate", "experiments", "featured",
-    "features", "featurize", "ingest", "json", "linear", "metrics", "model_data", "models", "policy",
-    "predict", "predictions", "preprocessing", "register", "registry", "relate", "rows", "s", "schema",
+    "auto", "best", "clean", "cleaning", "contracts", "copy", "dict", "e", "evaluate", "experiments", "featured",
+    "features", "featurize", "ingest", "json", "metrics", "model_data", "models", "policy",
+    "predict", "predictions", "preprocessing", "refit", "register", "registry", "relate", "rows", "s", "schema",
     "scores", "select", "source", "split", "step", "test", "tracking", "train", "transform", "tune",
     "typed", "validation", "workflow",
 }  # fmt: skip
-_NOTHING_SAID = Reading()
+_NOTHING_SAID, _NO_OPTIONS = Reading(), ProjectOptions()
+_BUDGET = "30s"  # an answer within a minute
+_METRIC_HINT = "one of ours, such as roc_auc, log_loss, rmse or mae, or a scorer of scikit-learn."
 _TIME_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}
 
 
@@ -73,34 +78,37 @@ class InferredProject:
         target: the column to be predicted, as the first file spells it.
         contracts: the source of ``contracts.py``.
         by_time: True to split by time, so that the last rows are the test part.
-        classes: the number of classes of the target; 0 if the target is a number.
         warnings: what speaks against a good model.
         reading: what the author said of the first file.
+        options: what else the author said.
     """
 
     tables: tuple[InferredTable, ...]
     target: str
     contracts: str
     by_time: bool
-    classes: int = 0
     warnings: tuple[str, ...] = ()
     reading: Reading = _NOTHING_SAID
+    options: ProjectOptions = _NO_OPTIONS
 
     @property
     def schema(self) -> InferredSchema:
         """The contract of the rows to predict."""
         return self.tables[0].schema
 
-    def template_variables(self, name: str) -> dict[str, str]:
-        """Compute the variables of the templates for a project of this name."""
+    def template_variables(self, name: str, paths: Mapping[str, str]) -> dict[str, str]:
+        """Compute the variables of the templates for a project.
+
+        Args:
+            name: the project's name.
+            paths: the path of each file in the settings, by the file's name.
+        """
         features, first = self._features(), self.tables[0]
         question = f"what will {self.schema.target} be, in rows like those of {_docstring_text(first.file)}?"
         # Parents first: a table's keys are compared with the tables that are typed by then.
         by_name = {t.schema.name: t for t in self.tables[1:]}
         others = [by_name[s.name] for s in order_parents_first([t.schema for t in self.tables[1:]])]
-        sources = (
-            f"    {t.variable}: InputPath = InputPath({quote_value(f'data/{t.file}')})\n" for t in others
-        )
+        sources = (f"    {t.variable}: InputPath = InputPath({quote_value(paths[t.file])})\n" for t in others)
         names = sorted(t.schema.name for t in self.tables)
         return {
             "title": f"{name}: {question}",
@@ -108,7 +116,7 @@ class InferredProject:
                 f"the contract of {_docstring_text(t.file)} ({t.schema.rows:,} rows)" for t in self.tables
             ),
             "contract_imports": _format_call("from contracts import ", "", names, ""),
-            "source": quote_value(f"data/{first.file}"),
+            "source": quote_value(paths[first.file]),
             "reading_import": "    Reading,\n" if self._said else "",
             "further_sources": self._reading_setting() + "".join(sources),
             "core_imports": "Frame, InputPath, Settings, step, workflow"
@@ -119,7 +127,8 @@ class InferredProject:
             "features": f"({features},)" if features else "()",
             "feature_imports": "DateParts, Feature" if features else "Feature",
             **self._split(),
-            **self._budget(),
+            "budget": self.options.budget or _BUDGET,
+            "metrics": f"(Metric({quote_value(self.options.metric)}),)" if self.options.metric else "()",
         }
 
     @property
@@ -132,15 +141,11 @@ class InferredProject:
             return ""
         return _format_call("    reading: Reading = Reading", "(", quote_arguments(self._said), ")") + "\n"
 
-    def _budget(self) -> dict[str, str]:
-        # A fit takes long with many rows, and with many classes, each of which needs its own trees.
-        rows, trees = self.schema.rows, max(2, self.classes)
-        trials = 4 if rows <= 100_000 else 2 if rows <= 300_000 else 1
-        return {"trials": str(trials), "rounds": str(max(40, 600 // trees))}
-
     def _split(self) -> dict[str, str]:
         if self.by_time:
             comment = "The rows follow each other in time: the last ones are test."
+            if groups := self.schema.names_with_role("group"):
+                comment = f"The last rows are test; one {groups[0]} may have rows in several parts."
         elif groups := self.schema.names_with_role("group"):
             comment = f"All rows of one {groups[0]} go to the same part."
         elif self.schema.names_with_role("time"):
@@ -164,16 +169,22 @@ class InferredProject:
         return f"DateParts({quote_value(times[0])}, ({listed}))" if free else ""
 
 
-def infer_from_files(files: Sequence[Path], target: str, reading: Reading = _NOTHING_SAID) -> InferredProject:
+def infer_from_files(
+    files: Sequence[Path],
+    target: str,
+    reading: Reading = _NOTHING_SAID,
+    options: ProjectOptions = _NO_OPTIONS,
+) -> InferredProject:
     """Infer a project from data files.
 
     Args:
         files: files that ``ingest`` can read; the first has the rows to predict.
         target: the column of the first file to be predicted, by its name in the file or in snake case.
         reading: what the author says of the first file.
+        options: what else the author says of the first file and the model.
 
     Raises:
-        UsageError: the column does not exist, or none was named.
+        UsageError: a column does not exist, none was named as the target, or an option does not fit the data.
         InputError: a file cannot be read.
         BrokenPromise: the target cannot be predicted, or there are too few rows.
     """
@@ -185,25 +196,44 @@ def infer_from_files(files: Sequence[Path], target: str, reading: Reading = _NOT
     for stem, raw in zip(stems, raws, strict=True):
         name = class_name(stem, [*_IMPORTED_NAMES, *typed])
         typed[name] = infer_text_types(raw.table, raw.facts.get("delimiter", ""))
-    table = next(iter(typed.values())).table
-    column = _find_column(target, table)
-    schemas = tuple(infer_contracts(typed, column).values())
+    first = next(iter(typed.values()))
+    given = find_given_roles(target, options, first)
+    schemas = tuple(infer_contracts(typed, given).values())
+    _check_model_options(options, schemas[0])
     variables = _variable_names(stems)
     tables = tuple(
         InferredTable(file.name, schema, name, raw.remarks)
         for file, schema, name, raw in zip(files, schemas, variables, raws, strict=True)
     )
-    labelled = table.filter(pl.col(column).is_not_null())
-    _check_rows(tables[0], column, labelled)
+    labelled = first.table.filter(pl.col(given.target).is_not_null())
+    _check_rows(tables[0], given.target, labelled)
     contracts = module_source(
         schemas, "What the tables promise.", {t.schema.name: _describe_rows(t) for t in tables}
     )
-    classes = labelled.get_column(column).n_unique() if _has_classes(schemas[0]) else 0
-    by_time = _is_ordered_in_time(labelled, schemas[0], column)
-    warnings = [describe_rare_class(labelled.get_column(column))] if classes else []
+    rare = describe_rare_class(labelled.get_column(given.target)) if _has_classes(schemas[0]) else ""
+    by_time = _is_by_time(labelled, schemas[0], given)
     return InferredProject(
-        tables, column, contracts, by_time, classes, tuple(filter(None, warnings)), reading
+        tables, given.target, contracts, by_time, (rare,) if rare else (), reading, options
     )
+
+
+def _check_model_options(options: ProjectOptions, schema: InferredSchema) -> None:
+    """Raise a UsageError for a metric that does not exist or does not fit the target, or a wrong budget."""
+    try:
+        if options.metric:
+            check_metrics((Metric(options.metric),), schema)
+    except ValidationError as error:
+        raise UsageError(f"--metric: {_first_message(error)}.", hint=_METRIC_HINT) from None
+    except MagicalError as error:
+        raise UsageError(*error.lines, hint=error.hint) from None
+    try:
+        auto(budget=options.budget or _BUDGET)
+    except ValidationError as error:
+        raise UsageError(f"--budget: {_first_message(error)}.", hint="such as 60s, 5m or 1h.") from None
+
+
+def _first_message(error: ValidationError) -> str:
+    return str(error.errors()[0]["msg"]).removeprefix("Value error, ").rstrip(".")
 
 
 def _read_rows(file: Path, reading: Reading) -> RawTable:
@@ -335,45 +365,40 @@ def _has_classes(schema: InferredSchema) -> bool:
     return bool(column.choices) or column.type in ("bool", "str")
 
 
-def _find_column(target: str, table: pl.DataFrame) -> str:
-    """Find the column that the option ``--target`` names.
+def _is_by_time(table: pl.DataFrame, schema: InferredSchema, given: GivenRoles) -> bool:
+    """Return True to split by time: the author names the time, or the rows are in its order.
 
     Raises:
-        UsageError: none or several match.
+        BrokenPromise: the author names the time, and a part would lack rows or classes.
     """
-    if target in table.columns:
-        return target
-    names = field_names(table.columns)
-    matches = [raw for raw, name in names.items() if target and target.lower() in (raw.lower(), name)]
-    if len(matches) == 1:
-        return matches[0]
-    likely = rank_targets([ColumnStats(c) for c in table.get_columns()])
-    others = [c for c in table.columns if c not in likely]
-    if target:
-        raise UsageError(
-            f"There is no column {target!r} to be the target.", hint=did_you_mean(target, [*likely, *others])
-        )
-    raise UsageError(
-        "What is to be predicted? --target is missing.",
-        hint=f"add --target COLUMN, the likeliest first: {join_names([*likely, *others])}.",
-    )
-
-
-def _is_ordered_in_time(table: pl.DataFrame, schema: InferredSchema, target: str) -> bool:
-    """Return True if rows are in the order of time, and a split by time leaves two classes in each part."""
     times = schema.names_with_role("time")
-    if not times or not schema.in_order:
+    if not times or not schema.in_order or (given.group and not given.time):
         return False
-    raw = next(r for r, name in field_names(table.columns).items() if name == times[0])
-    rows = table.filter(pl.col(raw).is_not_null())
+    raw = given.time or next(r for r, name in field_names(table.columns).items() if name == times[0])
     try:
-        parts, _ = assign_by_time(rows.get_column(raw), 0.2, 0.2)
+        _check_time_parts(table.filter(pl.col(raw).is_not_null()), raw, schema, given.target)
     except BrokenPromise:
+        if given.time:
+            raise
         return False
+    return True
+
+
+def _check_time_parts(rows: pl.DataFrame, time: str, schema: InferredSchema, target: str) -> None:
+    """Raise a BrokenPromise if a split by time would leave a part without rows, or with one class."""
+    parts, _ = assign_by_time(rows.get_column(time), 0.2, 0.2)
     if not _has_classes(schema):
-        return True
+        return
     values = pl.DataFrame({"part": pl.Series(parts.tolist()), "value": rows.get_column(target)})
-    return bool(values.group_by("part").agg(pl.col("value").n_unique())["value"].min() >= 2)  # type: ignore[operator]
+    counts = values.group_by("part", maintain_order=True).agg(
+        pl.col("value").n_unique(), pl.first("value").alias("first")
+    )
+    for part, count, value in counts.iter_rows():
+        if count < 2:
+            raise BrokenPromise(
+                f"Split by {time}, all rows of the {part} part have one class: {target} is {value}.",
+                hint="leave --time off, or give rows of a longer time.",
+            )
 
 
 def _excluded_columns(schema: InferredSchema) -> str:

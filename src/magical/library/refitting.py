@@ -1,0 +1,122 @@
+"""The step ``refit``: fit a chosen model again on train and validation together."""
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from magical.contracts.contract import Contract
+from magical.contracts.model import Model
+from magical.contracts.promises import Frame
+from magical.errors import BrokenPromise
+from magical.library.column_plan import build_pipeline
+from magical.library.fitting import present_rows, wrap_fitted
+from magical.library.part_transformer import fit_preprocessing, hash_pipeline, name_failures, take_rows
+from magical.library.prediction_task import Examples, Task
+from magical.library.recipes import EnsembleRecipe, FitRecipe
+from magical.library.remarks import log_warnings, progress
+from magical.library.training import TrainingData, make_estimator
+from magical.steps import step
+from magical.synthesis.stub_models import is_stub
+
+__all__ = ["refit"]
+
+C = TypeVar("C", bound=Contract)
+
+
+@step
+def refit(model: Model, train: Frame[C], validation: Frame[C]) -> Model:
+    """Fit the winner once more, on the rows of train and validation together.
+
+    An estimator that stopped early gets a tenth more rounds than its fits on fewer rows needed. With
+    ``seeds`` in its settings it is fitted with as many seeds, and predicts their mean. The members of an
+    ensemble are each fitted, and keep their weights; members with equal preprocessings share one fit of it.
+
+    Args:
+        model: of ``tune``, ``train`` or ``select``.
+        train: the rows that it was tuned on.
+        validation: those that judged it.
+
+    Returns:
+        The model with the new fit. Its held-out predictions, scores, candidates and threshold stay those of
+        the fits before: of rows that a fit has seen nothing can be learned about it.
+
+    Raises:
+        BrokenPromise: its experiment failed, a step of the project fitted it, it is of another target, or the
+            fit fails.
+
+    Example:
+        >>> import polars as pl
+        >>> from magical import Target
+        >>> from magical.library import linear, model_data, transform, tune
+        >>> class House(Contract):
+        ...     size: float
+        ...     price: Target[float]
+        >>> rows = model_data(pl.DataFrame({"size": [1.0, 2.0, 4.0], "price": [2.0, 4.0, 8.0]}), House)
+        >>> best = refit(tune(rows, rows, transform(rows), linear(trials=1)), rows, rows)
+        >>> best.chosen.scored
+        'on validation'
+    """
+    if is_stub(model):  # a pretended model predicts without a fit
+        return model
+    model.check_fitted()
+    if not isinstance(model.recipe, (FitRecipe, EnsembleRecipe)):
+        raise BrokenPromise(
+            "refit was given a model that it cannot fit again: it was not fitted by tune or train.",
+            hint="fit it on train and validation in the step that makes it, and leave out refit.",
+        )
+    recipe = model.recipe
+    members = recipe.members if isinstance(recipe, EnsembleRecipe) else (recipe,)
+    weights = recipe.weights if isinstance(recipe, EnsembleRecipe) else (1.0,)
+    data = TrainingData.prepare(train, validation, members[0].preprocessing)
+    if (data.task.kind, data.task.target, data.task.classes) != (model.task, model.target, model.classes):
+        raise BrokenPromise(
+            f"refit was given a {model.task} model of {model.target}, and rows of another task: "
+            f"{data.task.kind} of {data.task.target}.",
+            hint="give it the train and validation that the model was tuned on.",
+        )
+    rows = data.read_examples(model.schema)
+    if data.task.classes:  # rows of a class that train lacks
+        rows = take_rows(rows, (rows.y >= 0).nonzero()[0])
+    with log_warnings():
+        return replace(model, pipeline=_fit_members(members, weights, rows, data.task))
+
+
+def _fit_members(
+    members: tuple[FitRecipe, ...], weights: tuple[float, ...], rows: Examples, task: Task
+) -> Any:
+    """Fit all members; return one Pipeline, or the mean of one for each preprocessing."""
+    groups: dict[str, list[tuple[FitRecipe, float]]] = {}
+    for member, weight in zip(members, weights, strict=True):
+        groups.setdefault(hash_pipeline(member.preprocessing), []).append((member, weight))
+    pipelines, done = [], 0
+    for group in groups.values():
+        name, preprocessing = group[0][0].experiment.name, group[0][0].preprocessing
+        with name_failures(f"{name}: the preprocessing", {}):
+            fitted, numbers = fit_preprocessing(preprocessing, rows)
+        estimators = []
+        for member, _ in group:
+            estimators.append((member.experiment.name, _fit_seeds(member, numbers, task)))
+            progress(done := done + 1, len(members), f"{member.experiment.name} is fitted on all rows")
+        estimator = _average(estimators, [weight for _, weight in group])
+        pipelines.append((name, build_pipeline(*fitted.steps, ("estimator", estimator))))
+    return _average(pipelines, [sum(weight for _, weight in group) for group in groups.values()])
+
+
+def _fit_seeds(recipe: FitRecipe, rows: Examples, task: Task) -> Any:
+    """Fit the estimator of a recipe with each of its seeds."""
+    given = recipe.experiment
+    shown = present_rows(rows, given.target, given.class_weight, task.classes, rows)
+    fitted = []
+    for number in range(given.seeds):
+        experiment = given.model_copy(update={"seed": given.seed + number})
+        estimator = make_estimator(experiment, task, recipe.params, recipe.searched)
+        with name_failures(f"{given.name}: the estimator", recipe.params):
+            estimator = experiment.refit(estimator, shown, recipe.rounds)
+        fitted.append((f"seed {experiment.seed}", wrap_fitted(estimator, given.target)))
+    return _average(fitted, [1.0] * len(fitted))
+
+
+def _average(members: list[tuple[str, Any]], weights: list[float]) -> Any:
+    """Return the weighted mean of fitted estimators; of one, the estimator itself."""
+    from magical.estimators import mean_of
+
+    return members[0][1] if len(members) == 1 else mean_of(members, weights)

@@ -1,0 +1,235 @@
+"""The rows that experiments are fitted on and judged by, prepared once for all of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+
+from magical.contracts.model import Model, to_canonical_frame
+from magical.contracts.promises import Pipeline, contract_of
+from magical.contracts.schema import Schema
+from magical.errors import BrokenPromise
+from magical.library.folds import Fold, find_folds
+from magical.library.metrics.metric_settings import (
+    Metric,
+    build_misfit_error,
+    check_metrics,
+    find_deciding,
+)
+from magical.library.metrics.metric_values import compute_metric, read_weights
+from magical.library.metrics.metrics import Array, loss
+from magical.library.metrics.predicted_rows import PredictedRows
+from magical.library.part_transformer import MAX_REMEMBERED_BYTES, PartTransformer
+from magical.library.pipeline_inputs import find_pipeline_inputs
+from magical.library.prediction_task import (
+    PROBABILITY_PREFIX,
+    Examples,
+    Task,
+    encode_target,
+    infer_task,
+    make_examples,
+)
+
+__all__ = ["TrainingData", "compute_model_score", "predict_examples"]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The rows of train and validation, prepared once for all experiments that are fitted on them.
+
+    A row is an example if it has a target. Examples are numbered from 0: those of train, then those of
+    validation.
+
+    Attributes:
+        train: rows to fit on.
+        validation: rows to stop early by, and to predict.
+        preprocessing: the unfitted Pipeline of the workflow.
+        metrics: those of the settings; the first decides.
+        task: inferred from train.
+        folds: the fits that give held-out predictions, by the numbers of examples.
+        part: the fit on train that validation stops early; the only one of ``folds`` if ``split`` made none.
+        rows: the number of each example's row in train followed by validation.
+        y: the targets of the examples, as numbers.
+        weight: their weights by the role ``weight`` of the contract; None without one.
+        metric_weights: their weights by the columns that the metrics name.
+    """
+
+    train: pl.DataFrame
+    validation: pl.DataFrame
+    preprocessing: Pipeline
+    metrics: tuple[Metric, ...]
+    task: Task
+    folds: tuple[Fold, ...]
+    part: Fold
+    rows: Array
+    y: Array
+    weight: Array | None = None
+    metric_weights: Mapping[str, Array] = field(default_factory=dict)
+    transformer: PartTransformer = field(default_factory=PartTransformer, repr=False)
+    frames: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def prepare(
+        cls,
+        train: pl.DataFrame,
+        validation: pl.DataFrame,
+        preprocessing: Pipeline,
+        metrics: Sequence[Metric] = (),
+    ) -> Self:
+        """Prepare the examples of both parts.
+
+        Raises:
+            BrokenPromise: the contract has no target, no row of validation has one, or a weight is no number
+                of at least 0.
+            WiringError: a metric does not fit the target.
+        """
+        schema, task = contract_of(train), infer_task(train)
+        check_metrics(metrics, schema)
+        for metric in metrics:
+            if not metric.fits([task.kind]):  # the number of classes may be known only now
+                what = f"one of {len(task.classes)} classes"
+                raise build_misfit_error(metric, task.target, what, [task.kind])
+        has_target = [part.get_column(task.target).is_not_null().to_numpy() for part in (train, validation)]
+        rows = np.flatnonzero(np.concatenate(has_target))
+        if not (rows >= train.height).any():
+            raise BrokenPromise(
+                f"validation has no row with a {task.target}, so nothing can be scored.",
+                hint="give split a larger validation share.",
+            )
+        known = [_select_examples(part, task) for part in (train, validation)]
+        y = np.concatenate([encode_target(part.get_column(task.target), task) for part in known])
+        part = Fold(np.arange(train.height), np.arange(train.height, train.height + validation.height))
+        folds = [_number_examples(fold, rows, y, task) for fold in (part, *find_folds(train, validation))]
+        weights = [Metric("rmse", weights=name) for name in schema.names_with_role("weight")]
+        columns = _read_columns(known, [*metrics, *weights])
+        return cls(
+            train=train,
+            validation=validation,
+            preprocessing=preprocessing,
+            metrics=tuple(metrics),
+            task=task,
+            folds=tuple(folds[1:]),
+            part=folds[0],
+            rows=rows,
+            y=y,
+            weight=columns[weights[0].weights] if weights else None,
+            metric_weights={m.weights: columns[m.weights] for m in metrics if m.weights},
+        )
+
+    @property
+    def metric(self) -> Metric | None:
+        """The metric that decides; None for ours."""
+        return find_deciding(self.metrics)
+
+    @property
+    def metric_name(self) -> str:
+        """The name of the metric that decides."""
+        return self.metric.name if self.metric else self.task.metric
+
+    @property
+    def inputs(self) -> list[str]:
+        """The names of the columns that the preprocessing reads."""
+        return find_pipeline_inputs(self.preprocessing, contract_of(self.train)).names
+
+    @property
+    def is_folded(self) -> bool:
+        """True if ``split`` made folds; else validation is held out."""
+        return len(self.folds) > 1 or not np.array_equal(self.folds[0].fit, self.part.fit)
+
+    def read_examples(self, inputs: Schema) -> Examples:
+        """Read these columns of all examples."""
+        key = tuple(inputs.names)
+        if key not in self.frames:
+            import pandas as pd
+
+            parts = [_select_examples(part, self.task) for part in (self.train, self.validation)]
+            frame = pd.concat([to_canonical_frame(part, inputs) for part in parts], ignore_index=True)
+            self.frames.clear()
+            if frame.memory_usage(index=False).sum() > MAX_REMEMBERED_BYTES:
+                return Examples(frame, self.y, self.weight)
+            self.frames[key] = frame
+        return Examples(self.frames[key], self.y, self.weight)
+
+    def score(self, predicted: Array, examples: Array) -> float:
+        """Compute the deciding metric of predictions of examples, by their numbers."""
+        weights = {name: values[examples] for name, values in self.metric_weights.items()}
+        return _compute_score(predicted, self.y[examples], self.task, self.metric, weights)
+
+    def to_loss(self, score: float) -> float:
+        """Turn a value of the deciding metric into a number that is better when it is lower."""
+        return self.metric.to_loss(score) if self.metric else score
+
+    def tabulate_held_out(self, predicted: Array, examples: Array) -> pl.DataFrame:
+        """Tabulate the predictions of examples in the order of their rows: see ``Model.held_out``."""
+        order = np.argsort(examples)
+        examples, predicted = examples[order], predicted[order]
+        ids = contract_of(self.train).ids
+        parts = [part.select(*ids, self.task.target) for part in (self.train, self.validation)]
+        table = pl.concat(parts, how="vertical_relaxed")[self.rows[examples]]
+        if not ids:
+            table = table.insert_column(0, pl.Series("row", self.rows[examples]))
+        columns: dict[str, Any] = {"prediction": predicted}
+        if self.task.classes:
+            places = (predicted[:, 1] >= 0.5).astype(int) if predicted.shape[1] == 2 else predicted.argmax(1)
+            columns = {"prediction": pl.Series(list(self.task.classes)).gather(places)}
+            columns |= {f"{PROBABILITY_PREFIX}{c}": predicted[:, i] for i, c in enumerate(self.task.classes)}
+        columns |= {name: values[examples] for name, values in self.metric_weights.items()}
+        return table.with_columns(**columns)
+
+
+def _select_examples(part: pl.DataFrame, task: Task) -> pl.DataFrame:
+    return part.filter(pl.col(task.target).is_not_null())
+
+
+def _number_examples(fold: Fold, rows: Array, y: Array, task: Task) -> Fold:
+    """Turn the numbers of rows into those of examples; a row of a class that train lacks is not fitted."""
+    fit, held_out = (np.flatnonzero(np.isin(rows, part)) for part in fold)
+    return Fold(fit[y[fit] >= 0] if task.classes else fit, held_out)
+
+
+def _read_columns(parts: Sequence[pl.DataFrame], metrics: Sequence[Metric]) -> dict[str, Array]:
+    """Read the columns of weights that metrics name, of all examples."""
+    names = sorted({m.weights for m in metrics if m.weights and all(m.weights in p.columns for p in parts)})
+    table = pl.concat([part.select(names) for part in parts], how="vertical_relaxed")
+    return read_weights(table, metrics)
+
+
+def compute_model_score(model: Model, table: pl.DataFrame, metric: Metric | None = None) -> float:
+    """Compute a metric of a model on the rows of a table that have a target; by default our loss."""
+    task = Task(model.task, model.target, model.classes)  # type: ignore[arg-type]
+    rows = make_examples(table, task, model.schema)
+    known = table.filter(pl.col(task.target).is_not_null())
+    weights = read_weights(known, [metric] if metric else [])
+    guess = predict_examples(model.pipeline, rows, task)
+    return _compute_score(guess, rows.y, task, metric, weights, model.threshold)
+
+
+def predict_examples(estimator: Any, rows: Examples, task: Task) -> Array:
+    """Predict numbers, or the probabilities of all classes of the task."""
+    if task.kind == "regression":
+        return np.asarray(estimator.predict(rows.X), dtype=np.float64)
+    predicted = np.asarray(estimator.predict_proba(rows.X), dtype=np.float64)
+    if predicted.shape[1] == len(task.classes):
+        return predicted
+    # A fold may lack a rare class: a fit that never saw it gives it no chance.
+    whole = np.zeros((len(predicted), len(task.classes)))
+    whole[:, np.asarray(estimator.classes_, dtype=int)] = predicted
+    return whole
+
+
+def _compute_score(
+    guess: Array,
+    y: Array,
+    task: Task,
+    metric: Metric | None,
+    weights: Mapping[str, Array],
+    threshold: float = 0.5,
+) -> float:
+    if metric is None:
+        return loss(guess, y)
+    if task.kind == "regression":
+        return compute_metric(metric, PredictedRows(task.kind, y, guess, weights=weights))
+    classes = (guess[:, 1] >= threshold).astype(int) if task.kind == "binary" else guess.argmax(axis=1)
+    return compute_metric(metric, PredictedRows(task.kind, y, classes, guess, weights))

@@ -1,0 +1,150 @@
+"""`magical fit`: one file becomes a scored and registered model, without a project to write."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import magical
+from magical.project.fit import prepare_fit
+from magical.project.scaffold.project_options import ProjectOptions
+from projects import Answer, command, is_well_worded, leaving_no_trace
+
+ROWS = 160
+
+
+@pytest.fixture(autouse=True)
+def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pl.DataFrame]:
+    """Work in a folder that has one file only."""
+    sold = [int(i * 7919 % 101 > 50) for i in range(ROWS)]
+    table = pl.DataFrame(
+        {
+            "id": range(ROWS),
+            "shop": [f"S{i % 3}" for i in range(ROWS)],
+            "size": [sold[i] * 4 + i * 31 % 11 for i in range(ROWS)],
+            "stars": [i % 5 + 1 for i in range(ROWS)],
+            "sold": [None if i == 9 else y for i, y in enumerate(sold)],
+        }
+    )
+    table.write_csv(tmp_path / "shop.csv")
+    monkeypatch.chdir(tmp_path)
+    with leaving_no_trace():
+        yield table
+
+
+def fit(*words: str) -> Answer:
+    return command("fit", *words)
+
+
+def follow(answer: Answer, verb: str) -> Answer:
+    """Run the command of this verb that an answer shows, for a file of new rows."""
+    (line,) = [text.strip() for text in answer.out.splitlines() if text.strip().startswith(f"magical {verb}")]
+    return command(*shlex.split(line.replace("NEW.csv", "new.csv"))[1:])
+
+
+def test_a_file_becomes_a_model_that_is_found_again_scores_and_can_be_edited(
+    tmp_path: Path, rows: pl.DataFrame
+) -> None:
+    first = fit("shop.csv", "--target", "sold")
+    assert first.code == 0, first
+    assert (
+        "the target: sold, bool | None (0 and 1 are read as False and True; missing in 1 of 160 rows"
+        in first.err
+    )
+    assert first.out.startswith("shop: roc_auc ")
+    assert "  registered: shop version 1, alias champion\n" in first.out
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".magical", "shop.csv"]
+    root = tmp_path / ".magical" / "fit" / "shop"
+    assert not (root / "data").exists()
+
+    rows.drop("sold").write_csv(tmp_path / "new.csv")
+    scored = follow(first, "score")
+    assert scored.code == 0, scored
+    assert pl.read_csv(tmp_path / "predictions.csv").height == ROWS
+
+    again = fit("shop.csv", "--target", "SOLD", "--json").json
+    assert (again["executed"], again["version"]["version"], again["rows"]) == ([], "1", ROWS)
+    assert again["scores"]["metrics"]["roc_auc"]["value"] > 0.5
+    assert "Nothing had to run" in fit("shop.csv", "--target", "sold").out
+
+    made = follow(first, "new")
+    assert made.code == 0, made
+    assert (tmp_path / "shop" / "contracts.py").read_text() == (root / "contracts.py").read_text()
+    fitted, edited = ((folder / "workflow.py").read_text() for folder in (root, tmp_path / "shop"))
+    assert fitted.replace("../../../shop.csv", "data/shop.csv") == edited
+
+    prepare_fit("shop.csv", "sold", options=ProjectOptions(metric="accuracy"))
+    states = {name: plan.state for name, plan in magical.load(root).plan().items()}
+    assert {n for n, state in states.items() if state == "fresh"} >= {
+        "ingest",
+        "model_data",
+        "clean",
+        "split",
+    }
+    assert not any(state == "fresh" for name, state in states.items() if name.startswith("tune"))
+
+
+def test_a_run_that_fails_names_the_files_by_their_path() -> None:
+    answer = fit("shop.csv", "--target", "sold", "--group", "shop")
+    assert answer.code == 1, answer
+    assert ".magical/fit/shop/workflow.py" in answer.err
+    assert is_well_worded(answer.err[answer.err.index("split (") :].strip()), answer.err
+
+
+REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "no file": (("shops.csv",), ("There is no file shops.csv", "did you mean 'shop.csv'?")),
+    "elsewhere": (("https://h/x.csv",), ("is elsewhere", "download it")),
+    "no target": ((), ("--target is missing",)),
+    "a choice": (("--target", "stars"), ("Is stars a class or an amount?", "--task classes", "--task number")),
+    "no such metric": (("--target", "sold", "--metric", "auc"), ("no metric 'auc'", "did you mean 'roc_auc'?")),
+    "another metric": (("--target", "sold", "--metric", "rmse"), ("rmse is for numbers, and sold is bool",)),
+    "no time": (("--target", "sold", "--time", "size"), ("--time needs dates",)),
+    "no such reading": (("--target", "sold", "decimals=,"), ("decimals", "did you mean 'decimal'?")),
+    "no name": (("--target", "sold", "--name", "a b"), ("'a b' is no name", "add --name NAME.")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_wrong_call_is_refused_before_anything_is_written(tmp_path: Path, case: str) -> None:
+    words, wanted = REFUSED[case]
+    answer = fit(*([] if case in ("no file", "elsewhere") else ["shop.csv"]), *words)
+    assert answer.code == 2, answer
+    assert [w for w in wanted if w not in answer.err] == [], answer.err
+    assert is_well_worded(answer.err.strip()), answer.err
+    assert [p.name for p in tmp_path.iterdir()] == ["shop.csv"]
+
+
+def test_a_split_by_time_that_would_leave_one_class_is_refused(tmp_path: Path, rows: pl.DataFrame) -> None:
+    late = rows.select(
+        day=pl.date(2020, 1, 1) + pl.duration(days=pl.col("id")), size="size", sold=pl.col("id") > 140
+    )
+    late.write_csv(tmp_path / "late.csv")
+    answer = fit("late.csv", "--target", "sold", "--time", "day")
+    assert answer.code == 1
+    assert "Split by day, all rows of the train part have one class: sold is False." in answer.err
+
+
+def test_a_folder_of_the_name_that_fit_did_not_write_is_left_alone(tmp_path: Path) -> None:
+    root = tmp_path / ".magical" / "fit" / "shop"
+    root.mkdir(parents=True)
+    (root / "mine.txt").write_text("mine")
+    answer = fit("shop.csv", "--target", "sold")
+    assert answer.code == 2
+    assert ".magical/fit/shop is there, and magical fit did not write it." in answer.err
+    assert [p.name for p in root.iterdir()] == ["mine.txt"]
+
+
+def test_what_is_written_follows_the_options(tmp_path: Path) -> None:
+    options = ProjectOptions(task="number", metric="mae", group="shop")
+    made = prepare_fit("shop.csv", "stars", name="rated", options=options)
+    text = (made.created.root / "workflow.py").read_text()
+    assert 'metrics: tuple[Metric, ...] = (Metric("mae"),)' in text
+    assert "All rows of one shop go to the same part." in text
+    contracts = (made.created.root / "contracts.py").read_text()
+    assert "shop: Group[str]" in contracts
+    assert "stars: Target[int]" in contracts
+    (tmp_path / "elsewhere").mkdir()
+    absolute = prepare_fit(str(tmp_path / "shop.csv"), "stars", name="again", options=options)
+    assert (absolute.created.root / "contracts.py").read_text() == contracts
