@@ -18,14 +18,6 @@ pytest_plugins = [
     "scored_shop",
     "slow_marks",
 ]
-    "magical.testing",
-    "pytester",
-    "doctest_kinds",
-    "servers",
-    "edits.fixtures",
-    "scored_shop",
-    "slow_marks",
-]
 
 # How long an example takes says something of the machine, not of the code.
 settings.register_profile(

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import magical
-from examples.conftest import QUICK
+from examples.conftest import QUICK, QUICK_SETTINGS
 from magical.integrations.mlflow.client import prepare_mlflow
 from projects import Small, command, python
 
@@ -35,7 +35,7 @@ def test_ends_with_a_registered_champion_its_score_and_where_to_look(campaign: S
 def test_a_second_run_does_nothing_and_imports_nothing(finished: Path) -> None:
     words = ["-m", "magical.cli", "run", "--project", str(finished), *QUICK]
     shown = python("-X", "importtime", *words)
-    assert "nothing had to run; all 15 steps are fresh" in shown.stdout
+    assert "nothing had to run; all 16 steps are fresh" in shown.stdout
     imported = {line.split("|")[-1].strip().split(".")[0] for line in shown.stderr.splitlines()}
     assert not imported & set(HEAVY)
 
@@ -49,19 +49,20 @@ def test_help_imports_nothing_heavy() -> None:
 
 @pytest.mark.slow
 def test_one_worker_and_two_and_plain_calls_give_the_same_scores(finished: Path, campaign: Small) -> None:
-    quick = {"experiments": {"linear": {"trials": 2}, "boosting": {"trials": 2}}}
-    run = magical.load(finished).run(**quick)
+    run = magical.load(finished).run(**QUICK_SETTINGS)
     assert run.executed == []
     assert campaign.process("run", *QUICK, "policy.workers=1", "tracking.enabled=false").returncode == 0
-    alone = campaign.run(**quick)
+    alone = campaign.run(**QUICK_SETTINGS)
     assert alone.executed == []
     assert alone.result == run.result
     assert alone["predict"].equals(run["predict"])
     plain = python(
         "-c",
         "import json, sys; sys.path.insert(0, '.')\n"
-        "from workflow import CampaignSettings, boosting, campaign, linear\n"
-        "settings = CampaignSettings(experiments=(linear(trials=2), boosting(trials=2)))\n"
+        "from workflow import CampaignSettings, SplitSettings, boosting, campaign, linear\n"
+        "split = SplitSettings(kind='stratified', seed=7, folds=1)\n"
+        "experiments = (linear(trials=2), boosting(trials=2, rounds=100))\n"
+        "settings = CampaignSettings(split=split, experiments=experiments)\n"
         "print(campaign(settings).model_dump_json())",
         cwd=str(campaign.root),
     )
@@ -83,7 +84,7 @@ def test_another_setting_runs_what_depends_on_it_and_going_back_runs_nothing(don
 
 
 def _quick(**more: object) -> dict[str, object]:
-    return {"experiments": {"linear": {"trials": 2}, "boosting": {"trials": 2}}, "max_age": 70, **more}
+    return {**QUICK_SETTINGS, "max_age": 70, **more}
 
 
 @pytest.mark.slow
@@ -97,7 +98,7 @@ def test_why_names_the_edited_line(done: Small) -> None:
 
 @pytest.mark.slow
 def test_rejected_rows_are_kept(finished: Path) -> None:
-    run = magical.load(finished).run(experiments={"linear": {"trials": 2}, "boosting": {"trials": 2}})
+    run = magical.load(finished).run(**QUICK_SETTINGS)
     rejected = run.kept("clean")["rejected"]
     assert sorted(rejected["year_birth"].to_list()) == [1893, 1899, 1900, 1977]
     assert rejected["income"].max() == 666_666
@@ -121,7 +122,7 @@ print(json.dumps([list(x["probability_True"]) for x in (one, two, three)] + [sin
 
 @pytest.mark.slow
 def test_the_registered_model_gives_the_numbers_of_the_run_elsewhere(finished: Path, tmp_path: Path) -> None:
-    run = magical.load(finished).run(experiments={"linear": {"trials": 2}, "boosting": {"trials": 2}})
+    run = magical.load(finished).run(**QUICK_SETTINGS)
     predicted = run["predict"]
     typed = run["model_data"].drop("response", "Z_CostContact", "Z_Revenue")
     rows = predicted.select("id").join(typed, on="id", how="left", maintain_order="left")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import magical
-from examples.conftest import QUICK, copy_campaign
+from examples.conftest import QUICK, QUICK_SETTINGS, copy_campaign
 from magical.contracts.model import Model
 
 pytest.importorskip("prefect")
@@ -16,19 +16,20 @@ pytest.importorskip("distributed")
 
 def contents(root: Path) -> dict[str, Any]:
     """Return the content of each table and value, and the predictions of each model."""
-    quick = {"experiments": {"linear": {"trials": 2}, "boosting": {"trials": 2}}}
     project = magical.load(root, trust=True)
-    run = project.run(**quick, tracking={"enabled": False})
+    run = project.run(**QUICK_SETTINGS, tracking={"enabled": False})
     assert run.executed == []
     found: dict[str, Any] = {}
-    for name, plan in project.plan(**quick, tracking={"enabled": False}).items():
+    for name, plan in project.plan(**QUICK_SETTINGS, tracking={"enabled": False}).items():
         assert plan.record is not None, name
         made = plan.record.result
         gave = run[name] if made.kind == "object" else None
         found[name] = made.content
         if isinstance(gave, Model):
             found[name] = gave.predict(run["test"]).to_dicts()
-    assert sum(isinstance(gave, list) for gave in found.values()) == 3  # two experiments, and the best
+    assert (
+        sum(isinstance(gave, list) for gave in found.values()) == 4
+    )  # two experiments, the best, and its refit
     found.pop("register")  # it says where and as which version
     return found
 

@@ -22,12 +22,17 @@ from projects import Small
 pytest.importorskip("prefect")
 pytestmark = pytest.mark.slow
 
-FEW = "experiments.linear.trials = 2\nexperiments.boosting.trials = 2\n"
+FEW = """
+split.folds = 1
+experiments.linear.trials = 2
+experiments.boosting.trials = 2
+experiments.boosting.rounds = 100
+"""
 STEPS = [
     "ingest", "model_data", "clean", "drop_duplicates", "household", "leave_out", "featurize", "split",
-    "transform", "tune[linear]", "tune[boosting]", "select", "predict", "evaluate", "register",
+    "transform", "tune[linear]", "tune[boosting]", "select", "refit", "predict", "evaluate", "register",
 ]  # fmt: skip
-SPLIT = {"kind": "random", "validation": 0.2, "test": 0.2, "seed": 3}
+SPLIT = {"kind": "random", "validation": 0.2, "test": 0.2, "seed": 3, "folds": 1}
 EXPERIMENTS = [{"kind": "Linear", "trials": 2}, {"kind": "Boosting", "trials": 2, "rounds": 50}]
 
 FACTS = f"""

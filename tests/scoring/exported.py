@@ -24,9 +24,8 @@ from projects import Small
 DATA = Path(__file__).parents[1] / "data"
 
 QUICK = """
-experiments.linear.trials = 1
-experiments.boosting.trials = 1
-experiments.boosting.rounds = 20
+split.folds = 1
+experiments = [{kind = "Linear", trials = 1}, {kind = "Boosting", trials = 1, rounds = 20}]
 """
 
 PREDICTED, REJECTED, DROPPED = "predicted", "rejected", "dropped"
@@ -334,9 +333,9 @@ def squash(plan: Pipeline) -> Pipeline:
 def adult(s: AdultSettings) -> Scores:
     people = distinct(grown_up(model_data(ingest(s.source, s.reading), Person), s.least_age))
     featured = featurize(add_figures(people, find_typical(people)), s.features)
-    train, validation, test = split(featured, SplitSettings(kind="stratified", seed=3))
+    train, validation, test = split(featured, SplitSettings(kind="stratified", seed=3, folds=1))
     preprocessing = squash(transform(train, s.features))
-    best = select([tune(train, validation, preprocessing, e) for e in s.experiments], validation)
+    best = select([tune(train, validation, preprocessing, e) for e in s.experiments])
     predictions = predict(best, test)
     scores = evaluate(predictions, test)
     register(best, scores, s.registry)
@@ -412,9 +411,9 @@ def add_spread(shoppers: Frame[Shopper]) -> Frame[Shopper]:
 @workflow
 def shoppers(s: ShopperSettings) -> Scores:
     featured = featurize(add_spread(model_data(ingest(s.source), Shopper)), s.features)
-    train, validation, test = split(featured, SplitSettings(kind="stratified", seed=3))
+    train, validation, test = split(featured, SplitSettings(kind="stratified", seed=3, folds=1))
     preprocessing = transform(train, s.features)
-    best = select([tune(train, validation, preprocessing, e) for e in s.experiments], validation)
+    best = select([tune(train, validation, preprocessing, e) for e in s.experiments])
     predictions = predict(best, test)
     scores = evaluate(predictions, test)
     register(best, scores, s.registry)

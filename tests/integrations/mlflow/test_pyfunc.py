@@ -64,9 +64,9 @@ def distinct(rows: Frame[Rated]) -> Frame[Rated]:
 @workflow
 def houses(s: FlowSettings) -> Receipt:
     rows = distinct(rate(model_data(ingest(s.source), Row)))
-    train, validation, test = split(featurize(rows, s.features), SplitSettings(seed=3))
+    train, validation, test = split(featurize(rows, s.features), SplitSettings(seed=3, folds=1))
     models = [tune(train, validation, transform(train, s.features), e) for e in s.experiments]
-    best = select(models, validation)
+    best = select(models)
     return register(best, evaluate(predict(best, test), test), s.registry)
 """
 
@@ -231,7 +231,8 @@ def test_a_model_takes_the_whole_numbers_of_the_file_it_came_from(
         made.write("contracts.py", BERTHS)
     database(made.root / ".magical")
     run = made.load(register=True).run(
-        experiments={"linear": {"trials": 1}, "boosting": {"trials": 1, "rounds": 2}}
+        split={"folds": 1},
+        experiments=[{"kind": "Linear", "trials": 1}, {"kind": "Boosting", "trials": 1, "rounds": 2}],
     )
     assert run["tune[linear]"].chosen.score < 0.4, "a category, not a number: the log loss of chance is 0.64"
     assert run["register"].text == "berths version 1, alias champion"
@@ -271,7 +272,7 @@ class FlowSettings(Settings):
 @workflow
 def tickets(s: FlowSettings) -> Receipt:
     rows = featurize(model_data(ingest(s.source), Ticket), s.features)
-    train, validation, test = split(rows, SplitSettings(seed=3))
+    train, validation, test = split(rows, SplitSettings(seed=3, folds=1))
     model = tune(train, validation, transform(train, s.features), s.experiment)
     return register(model, evaluate(predict(model, test), test), s.registry)
 """
