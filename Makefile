@@ -9,7 +9,7 @@ PYTEST_FLAGS := -n $(WORKERS) --dist worksteal
 KILLS ?= 100
 DAMAGES ?= 50
 EDITED ?= 300
-EXTRAS := --extra prefect --extra dask --extra remote --extra excel
+EXTRAS := --extra prefect --extra dask --extra remote --extra excel --extra xgboost --extra catboost
 COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml $(EXTRAS) --group dev --universal --python-version 3.11 \
 	--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 

@@ -4,6 +4,7 @@ import atexit
 import functools
 import importlib.util
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -95,6 +96,15 @@ def measure_campaign(folder: Path) -> dict[str, Cost]:
         _expect(0 < len(steps) < len(ran), f"after an edit of one experiment these ran: {steps}")
         costs[f"campaign: after an edit of {experiment['name']}"] = edited
     return costs
+
+
+def measure_fit(folder: Path) -> dict[str, Cost]:
+    """Measure `magical fit` on the customers of a telephone company, with its default budget."""
+    return {
+        "magical fit: telco_churn": measure_command(
+            [MAGICAL, "fit", _find_telco(), "--target", "Churn"], folder
+        )
+    }
 
 
 def measure_cluster(folder: Path) -> dict[str, Cost]:
@@ -261,6 +271,11 @@ def find_tracking_problem(folder: Path) -> str:
     return "" if recorded else f"the listener failed: {cost.err.strip() or 'it recorded nothing'}"
 
 
+def find_fit_problem(folder: Path) -> str:
+    """Return the reason why `magical fit` cannot be measured; empty if it can."""
+    return "" if _find_telco().is_file() else "DATA=FOLDER names no folder with telco_churn.parquet"
+
+
 def find_dataframely_problem(folder: Path) -> str:
     """Return the reason why dataframely cannot be measured; empty if it can."""
     return "" if importlib.util.find_spec("dataframely") else "dataframely is not installed"
@@ -297,6 +312,10 @@ def _measure_nine_steps(folder: Path, title: str, *words: str) -> dict[str, Cost
         f"{title}: unchanged": again,
         f"{title}: after an edit of train": edited,
     }
+
+
+def _find_telco() -> Path:
+    return Path(os.environ.get("DATA", "")).resolve() / "telco_churn.parquet"
 
 
 @functools.cache

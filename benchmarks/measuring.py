@@ -51,6 +51,10 @@ class Measurements:
         """Return the median of the CPU seconds; None if it was not measured."""
         return median(c.cpu for c in self.costs[name]) if self.costs.get(name) else None
 
+    def median_wall(self, name: str) -> float | None:
+        """Return the median of the seconds by the clock; None if it was not measured."""
+        return median(c.wall for c in self.costs[name]) if self.costs.get(name) else None
+
     def median_peak(self, name: str) -> float | None:
         """Return the median of the peak memory, in bytes; None if it was not measured."""
         return median(c.peak for c in self.costs[name]) if self.costs.get(name) else None

@@ -20,17 +20,19 @@ PYTHONS = ("3.11", "3.12", "3.13")
 
 CORE = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
 DEV = [Requirement(text) for text in PROJECT["dependency-groups"]["dev"]]
-LOCKED_EXTRAS = ("prefect", "dask", "remote", "excel")
-EXTRAS = [
+LOCKED_EXTRAS = ("prefect", "dask", "remote", "excel", "xgboost", "catboost")
+LISTED = [
     Requirement(text) for name in LOCKED_EXTRAS for text in PROJECT["project"]["optional-dependencies"][name]
 ]
+EXTRAS = [r for r in LISTED if r.marker is None or r.marker.evaluate({"sys_platform": "linux"})]
+CONDA_NAMES = {"py-xgboost-cpu": "xgboost-cpu"}
 
 
 def conda_requirements() -> dict[str, SpecifierSet]:
     """List the conda packages of env.yaml, without Python and pip."""
     listed = yaml.safe_load((ROOT / "env.yaml").read_text(encoding="utf-8"))["dependencies"]
     split = [entry.split(" ", 1) for entry in listed if isinstance(entry, str) and entry != "pip"]
-    return {canonicalize_name(name): SpecifierSet(bounds) for name, bounds in split}
+    return {canonicalize_name(CONDA_NAMES.get(name, name)): SpecifierSet(bounds) for name, bounds in split}
 
 
 def locked_version(name: str, python: str) -> Version | None:
@@ -39,7 +41,7 @@ def locked_version(name: str, python: str) -> Version | None:
         requirement = Requirement(entry.split(" --hash", 1)[0].strip())
         marker = requirement.marker or Marker("python_version > '0'")
         if canonicalize_name(requirement.name) == canonicalize_name(name) and marker.evaluate(
-            {"python_version": python, "python_full_version": f"{python}.0"}
+            {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": "linux"}
         ):
             return Version(str(requirement.specifier).removeprefix("=="))
     return None

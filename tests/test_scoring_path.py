@@ -5,10 +5,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from magical import Contract, Frame, Id, Lazy, Model, Parts, Receipt, Target, step, workflow
+from magical import Contract, Frame, Id, Lazy, Model, Parts, Receipt, Target, Weight, step, workflow
 from magical.contracts.promises import promise_of
 from magical.refs import Link
-from magical.scoring_path import ScoringPath, derive_scoring_path, drop_target
+from magical.scoring_path import ScoringPath, derive_scoring_path, drop_training_columns
 
 
 class Customer(Contract):
@@ -267,9 +267,18 @@ def test_a_node_without_a_model_has_no_path() -> None:
 
 
 def test_targets_are_dropped_in_every_part_of_a_promise() -> None:
-    promise = drop_target(promise_of(tuple[Frame[Customer], Frame[Order]]))
+    promise = drop_training_columns(promise_of(tuple[Frame[Customer], Frame[Order]]))
     schemas = [p.schema for p in promise.items]
     assert [s.names for s in schemas if s] == [["id", "income"], ["order", "customer"]]
+
+
+def test_a_row_to_be_scored_has_no_weight() -> None:
+    class Weighed(Customer):
+        worth: Weight[float]
+
+    promise = drop_training_columns(promise_of(Frame[Weighed]))
+    assert promise.schema is not None
+    assert promise.schema.names == ["id", "income"]
 
 
 @step

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the same names as in `_HOMES`, for type checkers and editor
         Key,
         Target,
         Time,
+        Weight,
         rule,
     )
     from magical.contracts.model import Model
@@ -47,6 +48,7 @@ _HOMES = {
         "Key",
         "Target",
         "Time",
+        "Weight",
         "rule",
     ),
     "magical.contracts.model": ("Model",),
@@ -97,6 +99,7 @@ __all__ = [
     "Target",
     "Thousands",
     "Time",
+    "Weight",
     "Zone",
     "contract_of",
     "emit",

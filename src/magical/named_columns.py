@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from magical.contracts.promises import Promise
-from magical.contracts.schema import Schema
+from magical.contracts.schema import TRAINING_ROLES, Schema
 from magical.errors import BrokenPromise, WiringError, did_you_mean, join_names
 from magical.graph import Node
 from magical.steps import parse_source
@@ -95,8 +95,8 @@ def _flatten(promise: Promise) -> Iterator[Promise]:
 
 
 def _find_unknown(names: list[str], schemas: list[Schema]) -> list[str]:
-    """List the names that no model can read: of no column, or of a target."""
-    known = {c.name for s in schemas for c in s.columns if c.role != "target"}
+    """List the names that no model can read: of no column, of a target, or of a weight."""
+    known = {c.name for s in schemas for c in s.columns if c.role not in TRAINING_ROLES}
     return [name for name in dict.fromkeys(names) if name not in known]
 
 
@@ -108,6 +108,14 @@ def _raise_unknown(
         raise kind(
             f"{node.step_name} ({node.where}) names {targets[0]} in its ColumnTransformer, the target of "
             f"{owners}: the model would be told the answer.",
+            hint="leave it out.",
+        )
+    if weights := [
+        name for name in unknown if name in {n for s in schemas for n in s.names_with_role("weight")}
+    ]:
+        raise kind(
+            f"{node.step_name} ({node.where}) names {weights[0]} in its ColumnTransformer, the weight of "
+            f"{owners}, which no new row has.",
             hint="leave it out.",
         )
     features = list(dict.fromkeys(c.name for s in schemas for c in s.features))

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from magical.contracts.promises import Promise
-from magical.contracts.schema import Schema
+from magical.contracts.schema import TRAINING_ROLES, Schema
 from magical.errors import join_names
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Wire, find_links, map_links
 
-__all__ = ["PathStep", "RowSource", "ScoringPath", "derive_scoring_path", "drop_target"]
+__all__ = ["PathStep", "RowSource", "ScoringPath", "derive_scoring_path", "drop_training_columns"]
 
 _TABLE_KINDS = ("table", "lazy", "pandas", "parts")
 _NO_LINK = Link("")
@@ -26,7 +26,7 @@ class PathStep:
     Attributes:
         inputs: the wire of each connected parameter when scoring: to the source, an earlier step of the path,
             or a value of the training run.
-        promise: the promise of its result, without targets.
+        promise: the promise of its result, without the target and the weight.
     """
 
     node: Node
@@ -65,8 +65,8 @@ class ScoringPath:
 
     Attributes:
         source: the result with the typed rows.
-        typed: the contract of a row to be scored: that of the source, without the target.
-        targets: the target columns of the source, which a new row does not have.
+        typed: the contract of a row to be scored: that of the source, without the target and the weight.
+        targets: the target and the weight of the source, which a new row does not have.
         rows: where these rows came from in the run.
         steps: in execution order.
         result: the table that the model predicts from.
@@ -100,17 +100,17 @@ def derive_scoring_path(graph: Graph, name: str) -> ScoringPath:
         return ScoringPath(split=tracer.split, refusal=str(refused))
 
 
-def drop_target(promise: Promise) -> Promise:
-    """Remove the target columns from the contracts of a promise.
+def drop_training_columns(promise: Promise) -> Promise:
+    """Remove the columns from the contracts of a promise that only rows to learn from have.
 
     Example:
         >>> from magical.contracts.schema import Column
         >>> row = Schema("Row", (Column("x", "float"), Column("y", "bool", role="target")))
-        >>> drop_target(Promise("table", schema=row)).schema.names
+        >>> drop_training_columns(Promise("table", schema=row)).schema.names
         ['x']
     """
-    schema = promise.schema and promise.schema.without(promise.schema.names_with_role("target"))
-    return replace(promise, schema=schema, items=tuple(map(drop_target, promise.items)))
+    schema = promise.schema and promise.schema.without(promise.schema.names_with_role(*TRAINING_ROLES))
+    return replace(promise, schema=schema, items=tuple(map(drop_training_columns, promise.items)))
 
 
 class _NoScoringPath(Exception):
@@ -141,7 +141,7 @@ class _Tracer:
                 f"its features are made from {len(self.sources)} tables ({join_names(self.sources)})."
             )
         source, schema = next(iter(self.sources.items()))
-        targets = schema.names_with_role("target")
+        targets = schema.names_with_role(*TRAINING_ROLES)
         rows, steps = self._trace_row_source(source), self._sort(self.steps)
         return ScoringPath(
             source,
@@ -217,7 +217,7 @@ class _Tracer:
                 raise _NoScoringPath(f"no step before {node.name} promises typed rows.")
             inputs = {n: map_links(w, self._resolve_input) for n, w in node.inputs.items()}
             self._check_inputs(node, call, inputs)
-            self.steps[node.name] = PathStep(node, call, inputs, drop_target(call.promise))
+            self.steps[node.name] = PathStep(node, call, inputs, drop_training_columns(call.promise))
         return link
 
     def _trace_row_source(self, source: Link) -> RowSource:
@@ -295,8 +295,8 @@ class _Tracer:
             old, new = list(find_links(node.inputs[name])), list(find_links(wire))
             if old == new or not isinstance(wire, Link):
                 continue
-            wanted = drop_target(call.step.parameter_promises[name])
-            if problems := drop_target(self.graph.promise_of(wire)).find_mismatches(wanted):
+            wanted = drop_training_columns(call.step.parameter_promises[name])
+            if problems := drop_training_columns(self.graph.promise_of(wire)).find_mismatches(wanted):
                 why = join_names(problems, 2)
                 raise _NoScoringPath(f"{node.name} needs what {old[0]} adds, which is left out: {why}.")
 

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from magical.contracts.schema import TRAINING_ROLES
 from magical.errors import Finding
 from magical.graph import Graph
 from magical.steps import parse_source
@@ -62,22 +63,22 @@ def _find_test_leaks(graph: Graph) -> Iterator[Finding]:
 
 
 def _find_target_reads(graph: Graph) -> Iterator[Finding]:
-    """Find steps before the split that name the target: scoring repeats these steps on rows without one."""
+    """Find steps before the split that name the target or the weight: rows to be scored have neither."""
     splits = [n for n in graph.nodes if n.is_split]
     for name in graph.ancestors(link.node for n in splits for link in n.links) - {n.name for n in splits}:
         node = graph.by_name[name]
         if node.call is None or node.facts.get("training_only"):
             continue
         schemas = [graph.promise_of(link).schema for link in node.links]
-        for target in sorted({schema.target for schema in schemas if schema and schema.target is not None}):
-            if target in _find_text_constants(node.call.step.function):
-                yield Finding(
-                    "WIRE002",
-                    "warning",
-                    name,
-                    f"names the target {target!r}, which is not there when scoring.",
-                    "move that line behind the split, or mark the step @step(training_only=True).",
-                )
+        unscored = {c.name: c.role for s in schemas if s for c in s.columns if c.role in TRAINING_ROLES}
+        for column in sorted(unscored.keys() & _find_text_constants(node.call.step.function)):
+            yield Finding(
+                "WIRE002",
+                "warning",
+                name,
+                f"names the {unscored[column]} {column!r}, which is not there when scoring.",
+                "move that line behind the split, or mark the step @step(training_only=True).",
+            )
 
 
 def _find_text_constants(function: Callable[..., Any]) -> set[str]:

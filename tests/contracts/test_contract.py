@@ -23,11 +23,13 @@ from magical import (
     Target,
     Thousands,
     Time,
+    Weight,
     Zone,
     rule,
 )
 from magical.contracts.contract import schema_of, source_location
 from magical.contracts.schema import Column
+from magical.contracts.validation import find_failures
 from magical.errors import ContractError
 
 
@@ -194,11 +196,34 @@ def test_a_type_that_no_column_has_is_refused(hint: Any) -> None:
     assert "Literal[...]" in caught.value.hint
 
 
-@pytest.mark.parametrize("role", [Target, Time, Group])
+@pytest.mark.parametrize("role", [Target, Time, Group, Weight])
 def test_a_role_is_given_once(role: Any) -> None:
     hints = {"x": role[int], "y": role[int]}
     with pytest.raises(ContractError, match=r"Odd has 2 \w+ columns: x, y"):
         schema_of(type("Odd", (Contract,), {"__annotations__": hints}))
+
+
+def test_a_weight_is_a_number_of_at_least_0_and_no_feature() -> None:
+    class Row(Contract):
+        id: Id[int]
+        x: float
+        worth: Weight[float]
+
+    schema = schema_of(Row)
+    assert schema.names_with_role("weight") == ["worth"]
+    assert [c.name for c in schema.features] == ["x"]
+    rows = pl.DataFrame({"id": [1, 2, 3], "x": 0.5, "worth": [0.0, -1.0, None]})
+    said = [str(f) for f in find_failures(rows, schema)]
+    assert said == ["worth must not be null (row 2)", "worth must be >= 0, got -1.0 (row 1)"]
+    with pytest.raises(ValueError, match="greater than or equal to 0"):
+        Row(id=1, x=1, worth=-1)
+
+
+@pytest.mark.parametrize("hint", [str, bool, float | None, Literal[1, 2]])
+def test_what_is_no_weight_is_refused(hint: Any) -> None:
+    with pytest.raises(ContractError, match=r"Odd\.x is .*, and a weight is a number") as caught:
+        schema_of(type("Odd", (Contract,), {"__annotations__": {"x": Weight[hint]}}))
+    assert "x: Weight[float]" in caught.value.hint
 
 
 def test_a_column_has_one_role() -> None:

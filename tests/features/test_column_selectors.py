@@ -154,3 +154,13 @@ def test_thousands_of_columns_are_selected_and_added() -> None:
     ]
     schema = with_features(Schema("Wide", (*texts, *numbers)), features)
     assert len(schema.columns) == 3000 + 200 + 2500 + 2500 + 3200 + 5050
+
+
+@pytest.mark.parametrize("selector", ["worth", "role:weight"])
+def test_the_weight_is_never_selected(selector: str) -> None:
+    schema = CUSTOMER.with_columns([Column("worth", "float", role="weight")])
+    assert "worth" not in [c.name for c in select_columns(["type:number", "!worth"], schema, "Log")]
+    with pytest.raises(
+        WiringError, match=r"the weight of Customer, which no new row has|no selector role:weight"
+    ):
+        select_columns([selector], schema, "Log")

@@ -98,7 +98,7 @@ def test_bounds_follow_the_name_if_the_values_keep_them(
     [
         ([0, 1], "", "bool", ()),
         ([0, 1], "classes", "bool", ()),
-        ([0, 1], "number", "int", ()),
+        ([0, 1], "number", "float", ()),
         ([1, 2], "", "int", ()),
         ([1, 2], "classes", "int", (1, 2)),
         ([1.0, 2.0, 3.0], "classes", "int", (1, 2, 3)),

@@ -8,7 +8,9 @@ import polars as pl
 import pytest
 
 from library.conftest import Run
-from magical import Contract, Decimal, Field, Format, Id, Target, Thousands, Zone, contract_of
+from magical import Contract, Decimal, Field, Format, Id, Target, Thousands, Weight, Zone, contract_of
+from magical.contracts.contract import schema_of
+from magical.contracts.validation import validate
 from magical.errors import BrokenPromise, WiringError
 from magical.library import model_data
 from snapshots import check
@@ -209,6 +211,21 @@ def test_rows_whose_target_is_not_known_are_typed_without_it(columns: dict[str, 
     typed = model_data(table, Customer, target=False)
     assert typed.columns == ["id", "income", "education", "enrolled", "Kids"]
     assert contract_of(typed).target is None
+
+
+def test_rows_whose_target_is_not_known_need_no_weight() -> None:
+    class Weighed(Customer):
+        worth: Weight[float] = Field(alias="Worth")
+
+    known = raw().with_columns(Worth=pl.lit("2.5"))
+    assert model_data(known, Weighed)["worth"].to_list() == [2.5] * known.height
+    for table in (known, known.drop("response", "Worth")):
+        assert "worth" not in model_data(table, Weighed, target=False).columns
+    with pytest.raises(BrokenPromise, match="the source lacks Worth"):
+        model_data(raw(), Weighed)
+    owed = model_data(known.with_columns(Worth=pl.lit("-1")), Weighed)
+    with pytest.raises(BrokenPromise, match="worth must be >= 0, got -1"):
+        validate(owed, schema_of(Weighed), label="rows")
 
 
 def test_a_missing_target_is_an_error_that_names_the_way_for_new_rows() -> None:

@@ -455,7 +455,7 @@ READS = {
 @pytest.mark.parametrize("how", READS)
 def test_a_step_that_reads_the_target_of_the_row_is_named_and_blocks_the_alias(desk: Desk, how: str) -> None:
     receipt = desk.register(aged=READS[how])
-    reason = "aged reads answers, the target of the row itself, which a new row does not have."
+    reason = "aged reads answers, the target or weight of the row itself, which a new row does not have."
     assert f"no alias: {reason}" in receipt.text
     assert desk.gate["blind to the target"] == ("no step reads it", "read", False)
     with pytest.raises(RegistryError, match=f"cannot be the champion: {reason}"):

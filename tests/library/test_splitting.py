@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from library.conftest import Run
 from library.tables import Person, houses, people, pupils
-from magical import Contract, Id, Parts, Target, Time
+from magical import Contract, Id, Parts, Target, Time, Weight
 from magical.contracts.promises import attach_promise, attached_promise, contract_of
 from magical.errors import BrokenPromise, ContractError
 from magical.library import SplitSettings, model_data, split
@@ -426,6 +426,17 @@ def test_a_target_of_whole_numbers_is_decided_before_the_split() -> None:
     with pytest.raises(BrokenPromise, match="kind is Target") as caught:
         split(table, SplitSettings())
     assert "Target[Literal[0, 1, 2]] for classes, or Target[float] for a number" in caught.value.hint
+
+
+@pytest.mark.parametrize("weight", [0, float("inf")])
+def test_weights_that_weigh_nothing_are_refused_before_any_work(weight: float) -> None:
+    class Row(Contract):
+        y: Target[float]
+        worth: Weight[float]
+
+    table = model_data(pl.DataFrame({"y": [0.5, 1.5, 2.5], "worth": 1.0}), Row)
+    with pytest.raises(BrokenPromise, match=f"worth add up to {weight},"):
+        split(like(table.with_columns(worth=pl.lit(weight, pl.Float64)), table), SplitSettings())
 
 
 def test_a_number_has_no_rare_class(run: Run) -> None:

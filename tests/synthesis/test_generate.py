@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from pydantic import create_model
 
-from magical import Contract, Field, Group, Id, Key, Target, Time, rule
+from magical import Contract, Field, Group, Id, Key, Target, Time, Weight, rule
 from magical.contracts.contract import schema_of
 from magical.contracts.promises import Frame, Parts, Promise, promise_of
 from magical.contracts.schema import Schema
@@ -523,3 +523,11 @@ def test_the_columns_of_a_table_are_listed_as_often_for_few_columns_as_for_many(
         return len(listed)
 
     assert count_lists(40) == count_lists(10)
+
+
+@pytest.mark.parametrize("hint", [int, float])
+def test_weights_are_positive(hint: Any) -> None:
+    contract = type("Weighed", (Contract,), {"__annotations__": {"id": Id[int], "worth": Weight[hint]}})
+    made = table(contract, rows=3000)
+    assert made["worth"].min() > 0  # type: ignore[operator]
+    assert not find_failures(made, schema_of(contract))

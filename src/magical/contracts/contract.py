@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType, TypeVar
 
@@ -31,6 +31,7 @@ __all__ = [
     "Role",
     "Target",
     "Time",
+    "Weight",
     "extract_bounds",
     "rule",
     "schema_of",
@@ -44,7 +45,7 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role in the metadata of a field's type: ``id``, ``key``, ``time``, ``group`` or ``target``.
+    """A role in the metadata of a field's type, one of ``ROLES``, such as ``id`` or ``target``.
 
     Attributes:
         parent: for a key, the contract (or its name) whose id the column contains.
@@ -70,6 +71,11 @@ if TYPE_CHECKING:
     Target = Annotated[T, Role("target")]
     """The column to predict."""
 
+    Weight = Annotated[T, Role("weight"), Field(ge=0)]
+    """The weight of a row in fits: a number of at least 0; a row of weight 2 counts as two rows.
+
+    It is no feature, and rows to be scored need none. Metrics use it only by ``Metric(weights=...)``."""
+
     class Key(Generic[P]):  # at run time a field of this type would be a nested model
         """A reference to the id of a row of another contract: ``Key[Customer]``."""
 
@@ -78,12 +84,14 @@ else:
     @dataclass(frozen=True)
     class _RoleHint:
         name: str
+        bounds: tuple[FieldInfo, ...] = ()
 
         def __getitem__(self, hint: Any) -> Any:
             choices = get_args(hint) if get_origin(hint) is Literal else ()
-            return Annotated[hint, Role(self.name, choices=choices)]
+            return Annotated[(hint, Role(self.name, choices=choices), *self.bounds)]
 
     Id, Time, Group, Target = map(_RoleHint, ("id", "time", "group", "target"))
+    Weight = _RoleHint("weight", (Field(ge=0),))
 
     class Key:
         """A reference to the id of a row of another contract: ``Key[Customer]``."""
@@ -105,6 +113,8 @@ TYPES: dict[Any, str] = {
     tuple: "list",
     Any: "any",
 }
+
+_NUMBERS = ("int", "float")
 
 _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern")
 
@@ -218,13 +228,21 @@ def _collect_rules(contract: type[BaseModel]) -> Iterator[Rule]:
 
 
 def _check_roles(contract: type[BaseModel], columns: tuple[Column, ...]) -> None:
-    for role in ("target", "time", "group"):
+    for role in ("target", "time", "group", "weight"):
         names = [c.name for c in columns if c.role == role]
         if len(names) > 1:
             raise ContractError(
                 f"{contract.__name__} has {len(names)} {role} columns: "
                 f"{', '.join(names)}{_location_suffix(contract)}.",
                 hint=f"leave {role.capitalize()}[...] on one of them.",
+            )
+
+    for column in columns:
+        if column.role == "weight" and (column.nullable or column.choices or column.type not in _NUMBERS):
+            raise ContractError(
+                f"{contract.__name__}.{column.name} is {column.type_text}, and a weight is a number that is "
+                f"never null{_location_suffix(contract)}.",
+                hint=f"write {column.name}: Weight[float], and fill the missing ones in a step before.",
             )
 
 

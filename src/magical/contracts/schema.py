@@ -12,9 +12,12 @@ from typing import Any, Literal
 
 from magical.errors import ContractError, did_you_mean, join_names
 
-__all__ = ["ROLES", "Column", "Rule", "Schema", "match_keys", "to_snake_case"]
+__all__ = ["ROLES", "TRAINING_ROLES", "Column", "Rule", "Schema", "match_keys", "to_snake_case"]
 
-ROLES = ("id", "key", "time", "group", "target")
+ROLES = ("id", "key", "time", "group", "target", "weight")
+
+TRAINING_ROLES = ("target", "weight")
+"""The roles of columns that only rows to learn from have: a row to be scored needs none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Column:
         name: its name in the typed table.
         type: ``int``, ``float``, ``str``, ``bool``, ``date``, ``datetime``, ``time``, ``duration``, ``list``
             or ``any``.
-        role: ``id``, ``key``, ``time``, ``group``, ``target``, or empty for a feature.
+        role: ``id``, ``key``, ``time``, ``group``, ``target``, ``weight``, or empty for a feature.
         parent: for a key, the name of the contract whose id it contains.
         choices: the closed set of values; empty for an open one.
         bounds: ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of``, ``min_length``, ``max_length``, ``pattern``.
@@ -133,8 +136,8 @@ class Column:
             return f"{self.name} is {self.type_text}, not {wanted.type_text}"
         if self.nullable and not wanted.nullable:
             return f"{self.name} may be null, but {wanted.type_text} is wanted"
-        if wanted.role == "target" and self.role != "target":
-            return f"{self.name} is not a target"
+        if wanted.role in TRAINING_ROLES and self.role != wanted.role:
+            return f"{self.name} is not a {wanted.role}"
         return ""
 
     def is_as_strict_as(self, wanted: Column) -> bool:

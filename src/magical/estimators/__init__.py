@@ -6,6 +6,7 @@ Door: this module.
 """
 
 from magical.estimators.chained_imputer import ChainedImputer
+from magical.estimators.coded_catboost import CodedCatBoostClassifier, CodedCatBoostRegressor
 from magical.estimators.column_scores import ColumnScores
 from magical.estimators.count_encoder import CountEncoder
 from magical.estimators.each_column import EachColumn
@@ -21,6 +22,8 @@ from magical.estimators.weighted_mean import WeightedMean, mean_of, mean_of_pipe
 
 __all__ = [
     "ChainedImputer",
+    "CodedCatBoostClassifier",
+    "CodedCatBoostRegressor",
     "ColumnScores",
     "CountEncoder",
     "DropSimilarColumns",

@@ -6,6 +6,7 @@ Door: this module.
 
 from magical.features.arithmetic import Arithmetic
 from magical.features.binning import Bin
+from magical.features.class_building import build_from_class, name_class
 from magical.features.column_selectors import Columns, select_columns, to_tuple
 from magical.features.crossing import Cross
 from magical.features.date_parts import DateParts
@@ -44,10 +45,12 @@ __all__ = [
     "TargetMeanNames",
     "Text",
     "Transformer",
+    "build_from_class",
     "limit_numbers",
     "make_one_hot",
     "make_target_encoder",
     "name_category",
+    "name_class",
     "name_outputs",
     "select_columns",
     "to_epoch_days",

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from magical.contracts.schema import ROLES, Column, Schema
+from magical.contracts.schema import ROLES, TRAINING_ROLES, Column, Schema
 from magical.errors import WiringError, did_you_mean, join_names
 
 __all__ = ["Columns", "select_columns", "to_tuple"]
@@ -52,7 +52,7 @@ Columns = Annotated[
 ``!`` before a selector leaves out what it selects: ``["mnt_*", "!mnt_wines"]``. A type is one of a contract,
 or ``number``, ``category`` (texts and closed sets) or ``moment`` (dates with and without a time of day).
 Patterns and types select features only; a column with a role is selected by its name or its role, the target
-never.
+and the weight never.
 """
 
 
@@ -67,7 +67,7 @@ def select_columns(selectors: Iterable[str], schema: Schema, asker: object, *typ
 
     Raises:
         WiringError: a selector selects no column, a type or a role does not exist, or a column that is named
-            is missing, of another type, or the target.
+            is missing, of another type, the target, or the weight.
 
     Example:
         >>> schema = Schema("Customer", tuple(Column(n, "int") for n in ("mnt_fish", "mnt_wines", "kids")))
@@ -113,7 +113,9 @@ def _find_columns(selector: str, schema: Schema, asker: object) -> list[Column]:
 
 def _find_left_out(selector: str, schema: Schema, asker: object) -> list[Column]:
     """Return the columns that ``!selector`` leaves out; of a type or a role there need not be any."""
-    if selector == schema.target:  # never selected, so that leaving it out does no harm
+    if selector in schema.names_with_role(
+        *TRAINING_ROLES
+    ):  # never selected, so that leaving it out does no harm
         return []
     if not _is_description(selector):
         return [_find_named(selector, schema, asker)]
@@ -140,7 +142,7 @@ def _find_described(selector: str, schema: Schema, asker: object) -> list[Column
 
 def _no_such_column(selector: str, schema: Schema, asker: object, described: list[Column]) -> WiringError:
     """Word the error about a pattern or type of no feature, perhaps of columns with a role only."""
-    with_role = [c.name for c in described if c.role != "target"]
+    with_role = [c.name for c in described if c.role not in TRAINING_ROLES]
     return WiringError(
         f"{asker!r} reads {selector}, and {schema.name} has no such feature.",
         hint=f"select columns with a role by name: {join_names(with_role)}."
@@ -151,7 +153,7 @@ def _no_such_column(selector: str, schema: Schema, asker: object, described: lis
 
 def _find_test(kind: str, name: str) -> Callable[[Column], bool] | None:
     """Return the test of ``type:NAME`` or ``role:NAME``; None if there is no such selector."""
-    if kind == "role" and name in ROLES and name != "target":
+    if kind == "role" and name in ROLES and name not in TRAINING_ROLES:
         return lambda c: c.role == name
     if kind == "type" and name in _TYPES:
         return _TYPES[name]
@@ -162,19 +164,24 @@ def _find_test(kind: str, name: str) -> Callable[[Column], bool] | None:
 
 def _suggest_selectors(kind: str, name: str) -> str:
     types = [f"type:{t}" for t in (*_TYPES, *_PLAIN_TYPES)]
-    return did_you_mean(f"{kind}:{name}", [*types, *(f"role:{r}" for r in ROLES if r != "target")])
+    return did_you_mean(f"{kind}:{name}", [*types, *(f"role:{r}" for r in ROLES if r not in TRAINING_ROLES)])
 
 
 def _find_named(name: str, schema: Schema, asker: object) -> Column:
     column = schema.by_name.get(name)
     if column is None:
-        usable = [c.name for c in schema.columns if c.role != "target"]
+        usable = [c.name for c in schema.columns if c.role not in TRAINING_ROLES]
         raise WiringError(
             f"{asker!r} reads {name}, which {schema.name} does not have.", hint=did_you_mean(name, usable)
         )
     if column.role == "target":
         raise WiringError(
             f"{asker!r} reads {name}, the target of {schema.name}: the model would be told the answer.",
+            hint="leave it out.",
+        )
+    if column.role == "weight":
+        raise WiringError(
+            f"{asker!r} reads {name}, the weight of {schema.name}, which no new row has.",
             hint="leave it out.",
         )
     return column

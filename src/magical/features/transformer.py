@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, field_validator
 
 from magical.contracts.schema import Column, Schema, to_snake_case
-from magical.errors import WiringError, did_you_mean, safe_text
+from magical.features.class_building import build_from_class, name_class
 from magical.features.column_selectors import Columns
 from magical.features.feature import LearnedFeature, PlanContext, Stage
-from magical.settings import ClassReference, import_string
+from magical.settings import ClassReference
 
 __all__ = ["Transformer"]
 
@@ -58,11 +57,7 @@ class Transformer(LearnedFeature):
     @field_validator("uses", mode="before")
     @classmethod
     def _name_class(cls, uses: Any) -> Any:
-        if not isinstance(uses, type):
-            return uses
-        if "<" in (text := import_string(uses)):  # a class inside a function
-            raise ValueError(f"{text} cannot be found again by its name; write it at the top of a module")
-        return text
+        return name_class(uses)
 
     @property
     def plan_stage(self) -> Stage:
@@ -94,37 +89,5 @@ class Transformer(LearnedFeature):
         return NamedOutputs(made, self.block_name)
 
     def _build(self) -> Any:
-        """Make an object of the class.
-
-        Raises:
-            SettingsError: there is no such class.
-            WiringError: it is no transformer, or does not take the parameters.
-        """
-        cls = self.uses.load()
-        lacking = [name for name in ("fit", "transform") if not callable(getattr(cls, name, None))]
-        if lacking:
-            raise WiringError(
-                f"{self!r} uses {self.uses}, which has no method {lacking[0]}.",
-                hint="name a transformer: a class with fit and transform.",
-            )
-        known = inspect.signature(cls).parameters
-        takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
-        unknown = [n for n in self.params if n not in known and not takes_any]
-        if unknown:
-            raise WiringError(
-                f"{self!r}: {self.uses} has no parameter {unknown[0]}.",
-                hint=did_you_mean(unknown[0], [*known]),
-            )
-        # JSON and TOML have no tuples, and scikit-learn takes no list in the place of one.
-        tuples = {n for n, p in known.items() if isinstance(p.default, tuple)}
-        params = {n: tuple(v) if n in tuples and isinstance(v, list) else v for n, v in self.params.items()}
-        try:
-            made = cls(**params)
-            if hasattr(made, "_parameter_constraints"):  # scikit-learn checks values only in ``fit``
-                made._validate_params()
-        except Exception as error:
-            raise WiringError(
-                f"{self!r}: {self.uses} refuses its params: {safe_text(error)}",
-                hint="mend params.",
-            ) from error
-        return made
+        """Make an object of the class."""
+        return build_from_class(repr(self), self.uses, self.params, ("fit", "transform"), "a transformer")

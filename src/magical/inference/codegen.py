@@ -13,7 +13,7 @@ from magical.inference.name_vocabulary import class_name, first_free_name
 __all__ = ["WIDTH", "contract_source", "module_source", "order_parents_first", "quote_value"]
 
 WIDTH = 110
-_ROLES = {"id": "Id", "time": "Time", "group": "Group", "target": "Target"}
+_ROLES = {"id": "Id", "time": "Time", "group": "Group", "target": "Target", "weight": "Weight"}
 _DATE_TYPES = ("date", "datetime", "time", "timedelta")
 _DATE_CLASSES = (dt.date, dt.time, dt.timedelta)  # a datetime is a date
 # Names that a module of contracts may import, which its own names must not hide.
@@ -31,6 +31,7 @@ _IMPORTED = (
     "Target",
     "Thousands",
     "Time",
+    "Weight",
     "Zone",
 )
 

@@ -97,7 +97,11 @@ def infer_target_type(stats: ColumnStats, has_ints: bool = False, task: str = ""
     if stats.is_whole and task == "classes":
         classes = tuple(int(c) for c in stats.choices)
         return InferredType("int", classes, reason=f"{len(classes):,} classes")
-    return _infer_number_type(stats, has_ints) if stats.kind in ("int", "float") else InferredType(stats.kind)
+    if stats.kind not in ("int", "float"):
+        return InferredType(stats.kind)
+    number = _infer_number_type(stats, has_ints)
+    # An `int` of few values would leave open in the workflow what the author has said.
+    return replace(number, type="float") if task == "number" else number
 
 
 def with_text_choices(stats: ColumnStats, inferred_type: InferredType) -> InferredType:

@@ -1,7 +1,8 @@
 """The steps of the standard workflow, from a raw file to a registered model.
 
 Names are imported when first used, so a project pays only for the steps that it calls.
-Door: this module, `part_assignment`, `rare_classes`, `scorer`, `scoring`, `sources`.
+Door: this module, `metrics`, `part_assignment`, `prediction_task`, `rare_classes`, `scorer`, `scoring`,
+`sources`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from magical.library.automatic import Auto, auto
     from magical.library.cleaning import (
         Check,
         Cleaning,
@@ -24,7 +26,25 @@ if TYPE_CHECKING:
         leave_out,
     )
     from magical.library.evaluating import evaluate
-    from magical.library.experiments import Boosting, Experiment, Linear, boosting, linear
+    from magical.library.experiments import (
+        Boosting,
+        CatBoost,
+        Dummy,
+        Estimator,
+        Experiment,
+        Forest,
+        Histogram,
+        Linear,
+        XGBoost,
+        boosting,
+        catboost,
+        dummy,
+        estimator,
+        forest,
+        histogram,
+        linear,
+        xgboost,
+    )
     from magical.library.featurizing import featurize
     from magical.library.ingesting import ingest, ingest_sql
     from magical.library.metrics.metric_settings import Metric
@@ -43,6 +63,8 @@ if TYPE_CHECKING:
     from magical.library.tuning import tune
 
 _EXPORTS = {
+    # With Experiment come all its kinds, so that settings may name them: `automatic` imports the others.
+    "automatic": ("Auto", "Experiment", "auto"),
     "cleaning": (
         "Check",
         "Cleaning",
@@ -57,7 +79,24 @@ _EXPORTS = {
         "leave_out",
     ),
     "evaluating": ("evaluate",),
-    "experiments": ("Boosting", "Experiment", "Linear", "boosting", "linear"),
+    "experiments": (
+        "Boosting",
+        "CatBoost",
+        "Dummy",
+        "Estimator",
+        "Forest",
+        "Histogram",
+        "Linear",
+        "XGBoost",
+        "boosting",
+        "catboost",
+        "dummy",
+        "estimator",
+        "forest",
+        "histogram",
+        "linear",
+        "xgboost",
+    ),
     "featurizing": ("featurize",),
     "modeling": ("model_data",),
     "predicting": ("predict",),
@@ -78,14 +117,20 @@ _EXPORTS = {
 _EXPORT_MODULES = {name: f"magical.library.{module}" for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [
+    "Auto",
     "Boosting",
+    "CatBoost",
     "Check",
     "Cleaning",
     "Compare",
     "Convert",
     "Database",
+    "Dummy",
+    "Estimator",
     "Experiment",
+    "Forest",
     "Harmonise",
+    "Histogram",
     "Limits",
     "Linear",
     "Metric",
@@ -96,12 +141,19 @@ __all__ = [
     "Score",
     "Scores",
     "SplitSettings",
+    "XGBoost",
+    "auto",
     "boosting",
+    "catboost",
     "clean",
     "drop_duplicates",
     "drop_outliers",
+    "dummy",
+    "estimator",
     "evaluate",
     "featurize",
+    "forest",
+    "histogram",
     "ingest",
     "ingest_sql",
     "leave_out",
@@ -115,6 +167,7 @@ __all__ = [
     "train",
     "transform",
     "tune",
+    "xgboost",
 ]
 
 

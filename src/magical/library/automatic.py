@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec  # `importlib` itself would tie the key of the step to all modules
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from magical.errors import BrokenPromise, join_names
+from magical.errors import BrokenPromise, WiringError, join_names
 from magical.library.experiments import Boosting, CatBoost, Experiment, Linear, XGBoost
 from magical.library.member_costs import MemberGate, Work, format_seconds
 
@@ -162,6 +162,17 @@ class Auto(Experiment):
             )
         return self
 
+    def estimator(self, task: TaskKind, params: Mapping[str, Any]) -> Any:
+        """Refuse: it has no estimator of its own.
+
+        Raises:
+            WiringError: always.
+        """
+        raise WiringError(
+            f"{self.name} is more than one estimator, so it cannot be trained once.",
+            hint="call tune in the place of train.",
+        )
+
     def tune(self, data: TuningData) -> Model:
         """Fit the members, and combine the best of them.
 
@@ -258,10 +269,10 @@ class _MemberRun:
         start = time.monotonic()
         trainer = self._prepare_trainer(member)
         model = trainer.build_model(trainer.fit(trainer.experiment.defaults(self.data.task.kind)))
-        row["seconds"] = time.monotonic() - start
+        row["seconds"] = seconds = time.monotonic() - start
         score = model.chosen.score if model.chosen else math.nan
         loss = math.inf if model.failure else self.data.to_loss(score)
-        self.gate.note(member.kind, work, row["seconds"], loss)
+        self.gate.note(member.kind, work, seconds, loss)
         self.models.append(model)
         self.losses[member.name] = loss
         row |= {self.data.metric_name: score}
@@ -297,9 +308,12 @@ class _MemberRun:
 
     def _plan_work(self, member: Member) -> Work:
         """Count the rows of the fits and refits of a member."""
+        from magical.contracts.promises import contract_of
+        from magical.library.pipeline_inputs import find_pipeline_inputs
+
         data, task = self.data, self.data.task
         folds = [*data.folds, data.part] if data.is_folded else data.folds
-        inputs = len(data.inputs)
+        inputs = len(find_pipeline_inputs(data.preprocessing, contract_of(data.train)).names)
         crosses = 3 * math.comb(min(inputs, CROSSED_COLUMNS), 2) if member.crosses else 0
         return Work(
             fits=tuple(len(fold.fit) for fold in folds),
@@ -347,7 +361,7 @@ class _MemberRun:
 
 def has_package(name: str) -> bool:
     """Return True if a package is installed; it is not imported."""
-    return importlib.util.find_spec(name) is not None
+    return find_spec(name) is not None
 
 
 def _is_log_worth(data: TuningData) -> bool:

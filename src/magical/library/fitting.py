@@ -78,9 +78,7 @@ def check_scale(who: str, scale: str, target: str, y: Array) -> None:
         raise BrokenPromise(
             f"{who} fits the {scale} of {target}, and {low.sum():,} of {len(y):,} rows have "
             f"{'0 or less' if scale == 'log' else 'less than 0'}, such as {y[low][0]:g}.",
-            hint="log1p takes 0, too; leave target out for negative numbers."
-            if scale == "log"
-            else "leave target out for negative numbers.",
+            hint=f"{'log1p takes 0, too; ' if scale == 'log' else ''}leave target out for negative numbers.",
         )
 
 
@@ -98,8 +96,10 @@ def present_rows(
         scale: ``log``, ``log1p`` or ``sqrt`` of a number; None for the number itself.
         class_weight: ``balanced``, or the weights by the names of the classes, 1 for one that is not there.
         classes: the classes in order.
-        fitted: the rows of the fit; ``balanced`` counts their classes.
+        fitted: the rows of the fit. ``balanced`` counts their classes, and others count as unknown.
     """
+    if classes and not (seen := np.isin(rows.y, fitted.y)).all():
+        rows = rows._replace(y=np.where(seen, rows.y, -1))  # boosters refuse to stop early by such a class
     if scale is not None:
         from magical.estimators import scale_target
 
@@ -107,9 +107,7 @@ def present_rows(
     if class_weight is None:
         return rows
     if isinstance(class_weight, str):
-        known = fitted.y >= 0
-        weight = None if fitted.weight is None else fitted.weight[known]
-        sums = np.bincount(fitted.y[known], weight, minlength=len(classes))
+        sums = np.bincount(fitted.y, fitted.weight, minlength=len(classes))
         by_class = sums.sum() / (np.count_nonzero(sums) * np.where(sums > 0, sums, 1))
     else:
         by_class = np.array([class_weight.get(str(c), 1.0) for c in classes])

@@ -11,7 +11,7 @@ import polars as pl
 
 from magical.contracts.contract import Contract, schema_of
 from magical.contracts.promises import Frame, contract_of
-from magical.contracts.schema import Column, Schema
+from magical.contracts.schema import TRAINING_ROLES, Column, Schema
 from magical.contracts.tables import to_polars
 from magical.contracts.validation import MAX_EXAMPLES, Failure
 from magical.errors import BrokenPromise, WiringError, join_names, shorten
@@ -47,7 +47,7 @@ def _promise_rows(
         )
     schema = schema_of(contract)
     find_relations(schema, parents)
-    return schema if target else schema.without(schema.names_with_role("target"))
+    return schema if target else schema.without(schema.names_with_role(*TRAINING_ROLES))
 
 
 @step(promises=_promise_rows)
@@ -68,8 +68,8 @@ def model_data(
         contract: the contract of each row.
         parents: typed tables that keys of the contract refer to. A row whose key is no id of its parent is an
             orphan: an error, unless the key allows some by ``Orphans(share)`` (kept as ``orphans``).
-        target: False for rows whose target is not known: the result then has no target column, and that of
-            the source, if there is one, is left out.
+        target: False for rows whose target is not known: the result then has no target and no weight, and
+            those of the source, if there are any, are left out.
         max_uncastable: the largest share of a column's values that may become null; two always may.
 
     Returns:
@@ -95,7 +95,7 @@ def model_data(
     promised = _promise_rows(raw, contract, known, target, max_uncastable)
     table, schema = to_polars(raw), with_key_types(promised, known)
     if not target:
-        table = _drop_columns(table, schema_of(contract), "target")
+        table = _drop_columns(table, schema_of(contract), *TRAINING_ROLES)
     evidence, matches = TableEvidence(table), _match_columns(table, schema)
     sources = {name: table.get_column(raw_name) for name, raw_name in matches.items()}
     casts = {c.name: cast(sources[c.name], c, evidence) for c in schema.columns}
@@ -113,9 +113,9 @@ def model_data(
     return typed
 
 
-def _drop_columns(table: pl.DataFrame, schema: Schema, role: str) -> pl.DataFrame:
-    """Drop the raw columns that the schema's columns of a role mean."""
-    columns = tuple(schema.column(name) for name in schema.names_with_role(role))
+def _drop_columns(table: pl.DataFrame, schema: Schema, *roles: str) -> pl.DataFrame:
+    """Drop the raw columns that the schema's columns of some roles mean."""
+    columns = tuple(schema.column(name) for name in schema.names_with_role(*roles))
     matches, _ = match_columns(table.columns, replace(schema, columns=columns), label="model_data")
     return table.drop(matches.values())
 
@@ -127,7 +127,7 @@ def _match_columns(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
         names = [c.alias or c.name for c in missing]
         unused = [n for n in table.columns if n not in matches.values()]
         hint = suggest_alias(names, table.columns, unused, f"{schema.name}{_format_source(schema)}")
-        if all(c.role == "target" for c in missing):
+        if all(c.role in TRAINING_ROLES for c in missing):
             hint += f" Rows whose target is not known: model_data(raw, {schema.name}, target=False)."
         raise BrokenPromise(
             f"model_data promised Frame[{schema.name}], and the source lacks {join_names(names, 6)}.",

@@ -83,22 +83,23 @@ def refit(model: Model, train: Frame[C], validation: Frame[C]) -> Model:
 def _fit_members(
     members: tuple[FitRecipe, ...], weights: tuple[float, ...], rows: Examples, task: Task
 ) -> Any:
-    """Fit all members; return one Pipeline, or the mean of one for each preprocessing."""
-    groups: dict[str, list[tuple[FitRecipe, float]]] = {}
-    for member, weight in zip(members, weights, strict=True):
-        groups.setdefault(hash_pipeline(member.preprocessing), []).append((member, weight))
-    pipelines, done = [], 0
-    for group in groups.values():
-        name, preprocessing = group[0][0].experiment.name, group[0][0].preprocessing
-        with name_failures(f"{name}: the preprocessing", {}):
-            fitted, numbers = fit_preprocessing(preprocessing, rows)
-        estimators = []
-        for member, _ in group:
-            estimators.append((member.experiment.name, _fit_seeds(member, numbers, task)))
-            progress(done := done + 1, len(members), f"{member.experiment.name} is fitted on all rows")
-        estimator = _average(estimators, [weight for _, weight in group])
-        pipelines.append((name, build_pipeline(*fitted.steps, ("estimator", estimator))))
-    return _average(pipelines, [sum(weight for _, weight in group) for group in groups.values()])
+    """Fit all members, each distinct preprocessing once; return their mean, or the only one's Pipeline."""
+    from magical.estimators import mean_of_pipelines
+
+    groups: dict[str, list[int]] = {}
+    for place, member in enumerate(members):
+        groups.setdefault(hash_pipeline(member.preprocessing), []).append(place)
+    pipelines: dict[int, Any] = {}
+    for places in groups.values():
+        first = members[places[0]]
+        with name_failures(f"{first.experiment.name}: the preprocessing", {}):
+            fitted, numbers = fit_preprocessing(first.preprocessing, rows)
+        for place in places:
+            progress(len(pipelines), len(members), f"{members[place].experiment.name} on all rows")
+            estimator = _fit_seeds(members[place], numbers, task)
+            pipelines[place] = build_pipeline(*fitted.steps, ("estimator", estimator))
+    named = [(member.experiment.name, pipelines[place]) for place, member in enumerate(members)]
+    return mean_of_pipelines(named, weights)
 
 
 def _fit_seeds(recipe: FitRecipe, rows: Examples, task: Task) -> Any:
@@ -112,11 +113,8 @@ def _fit_seeds(recipe: FitRecipe, rows: Examples, task: Task) -> Any:
         with name_failures(f"{given.name}: the estimator", recipe.params):
             estimator = experiment.refit(estimator, shown, recipe.rounds)
         fitted.append((f"seed {experiment.seed}", wrap_fitted(estimator, given.target)))
-    return _average(fitted, [1.0] * len(fitted))
-
-
-def _average(members: list[tuple[str, Any]], weights: list[float]) -> Any:
-    """Return the weighted mean of fitted estimators; of one, the estimator itself."""
+    if len(fitted) == 1:
+        return fitted[0][1]
     from magical.estimators import mean_of
 
-    return members[0][1] if len(members) == 1 else mean_of(members, weights)
+    return mean_of(fitted, [1.0] * len(fitted))

@@ -116,14 +116,13 @@ def _hold_out(
     rows = validation.filter(pl.col(target).is_not_null())
     keys = rows.select(ids) if ids else pl.DataFrame({"row": range(rows.height)})
     weights = [deciding.weights] if deciding and deciding.weights in rows.columns else []
-    return [
-        replace(
-            m,
-            held_out=pl.concat(
-                [keys, rows.select(target), m.predict(rows), rows.select(weights)], how="horizontal"
-            ),
-        )
-        if m.held_out is None and not m.failure
-        else m
-        for m in models
-    ]
+    added = [rows.select(target), *([rows.select(weights)] if weights else [])]
+
+    def judge(model: Model) -> Model:
+        if model.held_out is not None or model.failure:
+            return model
+        held_out = pl.concat([keys, added[0], model.predict(rows), *added[1:]], how="horizontal")
+        chosen = model.chosen and replace(model.chosen, scored="on validation")
+        return replace(model, held_out=held_out, chosen=chosen)
+
+    return [judge(model) for model in models]

@@ -132,6 +132,7 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
     _check_classes(rows, schema, kind)
     if schema.target and _has_class_target(schema) and (text := describe_rare_class(rows[schema.target])):
         warn(text)
+    _check_weights(rows, schema)
     parts = _assign(rows, schema, kind, how)
     folds = _assign_folds(rows.filter(parts != "test"), schema, kind, how)
     # One entry for every row of the table: the engine repeats a split from this, row by row.
@@ -206,6 +207,16 @@ def _check_classes(rows: pl.DataFrame, schema: Schema, kind: str) -> None:
             f"The target has one class only: {schema.target} {seen}.",
             hint="give rows of at least two classes; look at the steps before the split.",
         )
+
+
+def _check_weights(rows: pl.DataFrame, schema: Schema) -> None:
+    for name in schema.names_with_role("weight"):
+        total = rows.get_column(name).cast(pl.Float64).sum()
+        if not 0 < total < np.inf:
+            raise BrokenPromise(
+                f"The weights {name} add up to {total:g}, so they weigh no row against another.",
+                hint="give each row a finite weight of at least 0, and some rows more than 0.",
+            )
 
 
 def _assign(rows: pl.DataFrame, schema: Schema, kind: str, how: SplitSettings) -> np.ndarray[Any, Any]:

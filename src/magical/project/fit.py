@@ -135,6 +135,7 @@ class FittedFile:
             "target": self.fit.created.target,
             "executed": list(self.result.executed),
             "seconds": self.result.seconds,
+            "model": self.result.records["refit"].result.summary,
             "scores": self.scores.model_dump(mode="json"),
             "version": self.version,
             "score": self.score_command if self.version else "",
@@ -148,6 +149,7 @@ class FittedFile:
         if not self.result.executed:
             yield "Nothing had to run: this file was fitted with these options before."
         yield f"{self.fit.created.root.name}: {self.scores}"
+        yield f"  model: {self.result.records['refit'].result.summary}"
         if self.version:
             yield f"  registered: {self.run['register'].text}"
             yield "Score new rows:"

@@ -60,6 +60,14 @@ class Settings(BaseModel):
         for name, field in cls.model_fields.items():
             reject_pydantic_secrets(cls.__name__, name, field.annotation)
 
+    def __getstate__(self) -> dict[Any, Any]:
+        """Return what is pickled, with the set of given fields in order: equal settings give equal bytes."""
+        state = super().__getstate__()
+        return {**state, "__pydantic_fields_set__": dict.fromkeys(sorted(state["__pydantic_fields_set__"]))}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__({**state, "__pydantic_fields_set__": {*state["__pydantic_fields_set__"]}})
+
     def model_post_init(self, context: Any) -> None:
         """Resolve relative paths in defaults against the folder of the class's project."""
         # Through `__dict__`, since the model is frozen.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -189,9 +189,11 @@ class _TableBuilder:
         return generate
 
     def _generate_values(self, column: Column, rng: SeededRandom, size: int) -> pl.Series:
-        """Draw values from the contract; a group column has few distinct values, each in several rows."""
+        """Draw values from the contract: a group has few distinct ones, and a weight is positive."""
         if column.role == "group" and find_listed_values(column) is None and column.type != "list":
             return pick_values(generate_unique(column, max(1, min(_MAX_GROUPS, size // 5))), rng, size)
+        if column.role == "weight":  # a row of weight 0 would be no row to a fit
+            column = replace(column, bounds={**column.bounds, "gt": 0})
         return generate_values(column, rng, size)
 
     def _generate_first(self, group: _ColumnGroup, size: int) -> pl.DataFrame:

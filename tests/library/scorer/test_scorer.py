@@ -217,11 +217,27 @@ def test_a_step_that_raises_for_most_rows_fails(tmp_path: Path) -> None:
         played.scorer().score(many)
 
 
+def test_rows_to_be_scored_need_no_weight_and_may_have_one(tmp_path: Path) -> None:
+    weighed = WORKFLOW.replace("answers: Target[bool]", "answers: Target[bool]\n    worth: Weight[float]")
+    weighed = weighed.replace("Target, Time", "Target, Time, Weight").replace(
+        '"answers": rng.random(rows)', '"worth": income - income.min(),\n        "answers": rng.random(rows)'
+    )
+    played = play(write(tmp_path / "project", workflow=weighed))
+    wanted, rows = run_and_rows(played)
+    assert "worth" in rows.columns
+    scorer = read_back(played, tmp_path / "out", "a1")
+    assert "worth" not in scorer.row_schema.names
+    for given in (rows, rows.drop("worth", "answers"), rows.with_columns(worth=pl.lit("n/a"))):
+        assert_frame_equal(scorer.predict(given), wanted, check_exact=True)
+
+
 def test_a_step_that_needs_what_is_not_there_says_so(tmp_path: Path) -> None:
     needs = "table.with_columns(pl.col('richness') + pl.col('answers').mean())"
     played = changed(tmp_path, aged=needs)
     _, rows = run_and_rows(played)
-    with pytest.raises(StepError, match="aged reads answers, the target of the row itself") as caught:
+    with pytest.raises(
+        StepError, match="aged reads answers, the target or weight of the row itself"
+    ) as caught:
         played.scorer().predict(rows)
     assert "training_only=True" in caught.value.hint
 

@@ -55,7 +55,7 @@ def test_these_need_no_further_word(target: str, task: str) -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
-    "no target": ({"target": ""}, ("--target is missing", "the likeliest first: price, sold,")),
+    "no target": ({"target": ""}, ("--target is missing", "the likeliest first: price, letter, sold,")),
     "unknown target": ({"target": "star"}, ("no column 'star' to be the target", "did you mean 'stars'?")),
     "unknown time": ({"time": "orderdate"}, ("to be the time", "did you mean 'Order Date'?")),
     "unknown group": ({"group": "custmer"}, ("to be the group", "did you mean 'customer'?")),

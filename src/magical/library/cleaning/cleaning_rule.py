@@ -8,7 +8,7 @@ from typing import Annotated
 import polars as pl
 from pydantic import Field
 
-from magical.contracts.schema import Column, Schema
+from magical.contracts.schema import TRAINING_ROLES, Column, Schema
 from magical.contracts.validation import Check
 from magical.errors import WiringError
 from magical.features import select_columns
@@ -67,12 +67,13 @@ class Cleaning(PositionalFields, TaggedSettings):
             names: names, or selectors as in `Columns`.
 
         Raises:
-            WiringError: a column does not exist, is of another type, or is the target.
+            WiringError: a column does not exist, is of another type, or is the target or the weight.
         """
         names = list(names)
-        if schema.target in names:
+        for name in {*names} & {*schema.names_with_role(*TRAINING_ROLES)}:
             raise WiringError(
-                f"{self!r} reads {schema.target}, the target of {schema.name}, which no new row has.",
+                f"{self!r} reads {name}, the {schema.column(name).role} of {schema.name}, which no new row "
+                "has.",
                 hint="clean it in a step of your own with @step(training_only=True).",
             )
         return select_columns(names, schema, self, *types)

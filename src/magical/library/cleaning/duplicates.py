@@ -7,7 +7,7 @@ import polars as pl
 
 from magical.contracts.contract import Contract
 from magical.contracts.promises import Frame, contract_of, require_schema
-from magical.contracts.schema import Column, Schema
+from magical.contracts.schema import TRAINING_ROLES, Column, Schema
 from magical.errors import WiringError, did_you_mean, join_names
 from magical.events import emit
 from magical.features import Columns, select_columns
@@ -23,15 +23,16 @@ _ROW, _FIRST, _LAST = "__row", "__first", "__last"  # no names that a table is l
 
 
 def select_with_target(selectors: Iterable[str], schema: Schema, asker: str) -> list[Column]:
-    """Return the columns that selectors select; the target may be named, since scoring leaves the step out.
+    """Return the columns that selectors select; the target and the weight, too: scoring leaves the step out.
 
     Raises:
         WiringError: a selector selects no column.
     """
     names = list(selectors)
-    others = [name for name in names if name != schema.target]
+    unscored = [name for name in schema.names_with_role(*TRAINING_ROLES) if name in names]
+    others = [name for name in names if name not in unscored]
     selected = select_columns(others, schema, asker) if others else []
-    return [*selected, schema.column(str(schema.target))] if len(others) < len(names) else selected
+    return [*selected, *map(schema.column, unscored)]
 
 
 def _find_facts(table: Schema | None, columns: Columns, keep: str) -> list[str]:

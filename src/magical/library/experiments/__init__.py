@@ -5,10 +5,29 @@ Door: this module.
 """
 
 from magical.library.experiments.experiment import Experiment
-from magical.library.experiments.gradient_boosting import Boosting
-from magical.library.experiments.simple_models import Linear
+from magical.library.experiments.gradient_boosting import Boosting, CatBoost, Histogram, XGBoost
+from magical.library.experiments.imported_estimator import Estimator
+from magical.library.experiments.simple_models import Dummy, Forest, Linear
 
-linear = Linear
-boosting = Boosting
+boosting, xgboost, catboost, histogram = Boosting, XGBoost, CatBoost, Histogram
+linear, forest, dummy, estimator = Linear, Forest, Dummy, Estimator
 
-__all__ = ["Boosting", "Experiment", "Linear", "boosting", "linear"]
+__all__ = [
+    "Boosting",
+    "CatBoost",
+    "Dummy",
+    "Estimator",
+    "Experiment",
+    "Forest",
+    "Histogram",
+    "Linear",
+    "XGBoost",
+    "boosting",
+    "catboost",
+    "dummy",
+    "estimator",
+    "forest",
+    "histogram",
+    "linear",
+    "xgboost",
+]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from magical.library.prediction_task import TaskKind
 
-__all__ = ["BOOSTING_PRESETS", "Preset"]
+__all__ = ["BOOSTING_PRESETS", "CATBOOST_PRESETS", "HISTOGRAM", "XGBOOST_PRESETS", "Preset"]
 
 
 class Preset(NamedTuple):
@@ -81,3 +81,34 @@ BOOSTING_PRESETS = {
     "extra_trees_small": _make_preset(0.05, (12, 31), (20, 4), 0.5, 0.8, 3.0, extra_trees=True),
 }
 """Of LightGBM, by name."""
+
+_XGBOOST = {"learning_rate": 0.04, "max_depth": 3, "min_child_weight": 3.0, "reg_lambda": 3.0}
+
+XGBOOST_PRESETS = {
+    "small": Preset({**_XGBOOST, "colsample_bynode": 0.4, "subsample": 0.7}, {"max_depth": 5}),
+    "mid": Preset(
+        {**_XGBOOST, "learning_rate": 0.06, "max_depth": 6, "colsample_bynode": 0.5, "subsample": 0.8},
+        {"max_depth": 7},
+    ),
+}
+"""Of XGBoost, by name."""
+
+_CATBOOST = {"learning_rate": 0.06, "depth": 5, "l2_leaf_reg": 3.0, "rsm": 0.6, "subsample": 0.9}
+_CATBOOST_FIXED = {"leaf_estimation_iterations": 1, "one_hot_max_size": 15}
+
+CATBOOST_PRESETS = {
+    "small": Preset(_CATBOOST, {"depth": 6}, _CATBOOST_FIXED),
+    "mid": Preset({**_CATBOOST, "learning_rate": 0.1, "depth": 6}, {}, _CATBOOST_FIXED),
+}
+"""Of CatBoost, by name."""
+
+HISTOGRAM = Preset(
+    {
+        "learning_rate": 0.05,
+        "max_leaf_nodes": 16,
+        "min_samples_leaf": 20,
+        "max_features": 0.5,
+        "l2_regularization": 1.0,
+    }
+)
+"""Of scikit-learn's histogram boosting."""

@@ -98,6 +98,7 @@ class Experiment(TaggedSettings):
             "target": self.target is not None,
             "class_weight": self.class_weight is not None,
             "preprocessing": self.preprocessing is not None,
+            "quantile": getattr(self, "quantile", None) is not None,
             "search": bool(self.search),
         }
         yield from ((name, value) for name, value in super().__repr_args__() if shown.get(str(name), True))

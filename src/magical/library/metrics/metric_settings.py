@@ -14,7 +14,10 @@ from magical.library.metrics.metrics import LOWER_IS_BETTER, METRICS_BY_TASK
 from magical.library.metrics.scorer_names import SCORER_TASKS, UNFIT_SCORERS
 from magical.settings import FunctionReference, Settings, import_string
 
-__all__ = ["Metric", "build_misfit_error", "check_metrics", "find_deciding", "list_tasks"]
+__all__ = ["PINBALL", "Metric", "build_misfit_error", "check_metrics", "find_deciding", "list_tasks"]
+
+PINBALL = "pinball"
+"""The metric of quantiles; `evaluate` computes it only where the settings ask for it."""
 
 _OURS = tuple(dict.fromkeys(name for names in METRICS_BY_TASK.values() for name in names))
 
@@ -38,6 +41,8 @@ class Metric(Settings):
         greater_is_better: False for a function whose value is better when it is lower, such as a cost.
         needs: for a function: ``prediction`` or ``probability``; by default probabilities for classes.
         weights: a column of the table with a weight for each row; a function gets it as ``sample_weight``.
+            A metric uses no weights unless it names them here, the column ``Weight[...]`` of fits included.
+        quantile: for ``pinball``, the loss of predictions of a quantile: which one, such as 0.9.
 
     Example:
         >>> Metric("profit", function="workflow:profit").direction
@@ -51,6 +56,7 @@ class Metric(Settings):
     greater_is_better: bool | None = None
     needs: Literal["", "prediction", "probability"] = ""
     weights: str = ""
+    quantile: float | None = Field(default=None, gt=0, lt=1)
 
     if TYPE_CHECKING:
 
@@ -62,6 +68,7 @@ class Metric(Settings):
             greater_is_better: bool | None = None,
             needs: Literal["", "prediction", "probability"] = "",
             weights: str = "",
+            quantile: float | None = None,
         ) -> None: ...
 
     else:
@@ -86,7 +93,9 @@ class Metric(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Metric:
-        known = self.name in _OURS or self.name in SCORER_TASKS
+        known = self.name in _OURS or self.name in SCORER_TASKS or self.name == PINBALL
+        if (self.name == PINBALL) != (self.quantile is not None):
+            raise ValueError(f"{PINBALL} has a quantile, such as 0.9, and no other metric has one")
         if self.function:
             if known:
                 raise ValueError(f"{self.name} is a metric already; give the function another name")
@@ -95,7 +104,7 @@ class Metric(Settings):
                 f"{self.name} compares {UNFIT_SCORERS[self.name]}, not predictions of one target"
             )
         elif not known and not _is_new_scorer(self.name):
-            names = [*_OURS, *SCORER_TASKS]
+            names = [*_OURS, PINBALL, *SCORER_TASKS]
             raise ValueError(f"there is no metric {self.name!r}; {did_you_mean(self.name, names)}")
         elif self.needs or self.greater_is_better is not None:
             raise ValueError(
@@ -131,9 +140,19 @@ class Metric(Settings):
             (False, True)
         """
         ours = (task for task, names in METRICS_BY_TASK.items() if self.name in names)
-        fitting = {*ours, *SCORER_TASKS.get(self.name, ())}
+        fitting = {*ours, *SCORER_TASKS.get(self.name, ())} or ({"regression"} if self.quantile else set())
         # Of a function nothing is known, nor of a scorer that a newer scikit-learn has.
         return bool(self.function) or not fitting or not fitting.isdisjoint(tasks)
+
+    def judges_quantile(self, quantile: float) -> bool:
+        """Return True if the metric is best for this quantile; of a function nothing is known.
+
+        Example:
+            >>> Metric("pinball", quantile=0.9).judges_quantile(0.9), Metric("rmse").judges_quantile(0.9)
+            (True, False)
+        """
+        is_median = self.name in ("mae", "neg_mean_absolute_error", "neg_median_absolute_error")
+        return bool(self.function) or self.quantile == quantile or (is_median and quantile == 0.5)
 
 
 def find_deciding(metrics: Sequence[Metric]) -> Metric | None:

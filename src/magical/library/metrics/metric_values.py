@@ -144,6 +144,11 @@ def _call_scorer(metric: Metric, predicted: PredictedRows) -> float:
 
     is_ours = metric.name in _SCORERS
     more = {"sample_weight": predicted.weights[metric.weights]} if metric.weights else {}
+    if metric.quantile is not None:
+        from sklearn.metrics import mean_pinball_loss
+
+        loss = mean_pinball_loss(predicted.truth, predicted.prediction, alpha=metric.quantile, **more)
+        return float(loss)
     name = _SCORERS.get(metric.name, metric.name)
     value = score_stored(name, predicted.truth, predicted.prediction, predicted.probability, **more)
     return -value if is_ours else value

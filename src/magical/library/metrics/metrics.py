@@ -25,7 +25,7 @@ Array = np.ndarray[Any, Any]
 PRIMARY = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 """The metric that is shown first, for each task."""
 
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae"})
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae", "pinball"})
 """Metrics that improve when they fall; all others improve when they rise."""
 
 METRICS_BY_TASK = {

@@ -113,8 +113,8 @@ class Scores(Contract):
 
         Example:
             >>> scores = Scores(task="binary", target="y", part="test", rows=9, metrics={})
-            >>> scores.find_metric("roc_auc"), scores.find_metric("lift")
-            (Metric(name='roc_auc', function='', greater_is_better=None, needs='', weights=''), None)
+            >>> scores.find_metric("roc_auc") == Metric("roc_auc"), scores.find_metric("lift")
+            (True, None)
         """
         listed = {m.name: m for m in self.project_metrics}
         ours = any(name in names for names in METRICS_BY_TASK.values())

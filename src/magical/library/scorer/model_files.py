@@ -30,7 +30,9 @@ __all__ = [
     "wire_to_json",
 ]
 
-_TRUSTED_PACKAGES = ("collections", "lightgbm", "magical", "numpy", "pandas", "scipy", "sklearn", "skrub")
+_TRUSTED_PACKAGES = (
+    "collections", "lightgbm", "magical", "numpy", "pandas", "scipy", "sklearn", "skrub", "xgboost",
+)  # fmt: skip
 _SKOPS, _PICKLE = "pipeline.skops", "pipeline.pkl"
 _RANGE_BOUNDS = ("ge", "gt", "le", "lt")
 # JSON has no dates: bounds of these types are stored as texts or seconds.

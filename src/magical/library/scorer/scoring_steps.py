@@ -80,7 +80,7 @@ class ScoringChain:
         steps: the steps, in order of execution.
         result: the link of the table that the model predicts from.
         frozen: values of the training run that steps take.
-        targets: the target columns that the rows of the run had.
+        targets: the target and the weight that the rows of the run had.
     """
 
     row_schema: Schema
@@ -242,12 +242,13 @@ def _call_step(step: ScoringStep, arguments: dict[str, Any], chain: ScoringChain
     except Exception as error:
         if (name := _find_missing_column(error)) in chain.targets:
             raise TargetRead(
-                f"{step.name} reads {name}, the target of the row itself, which a new row does not have.",
+                f"{step.name} reads {name}, the target or weight of the row itself, which a new row does "
+                "not have.",
                 hint="leave it out of the step; @step(training_only=True) leaves the step out when scoring.",
             ) from error
         text = f"{step.name} raised {type(error).__name__} while scoring: {shorten(error, 160)}"
         if isinstance(error, ColumnNotFoundError):
-            columns = f"the columns of {chain.row_schema.name} without the target"
+            columns = f"the columns of {chain.row_schema.name} without its target and weight"
             raise StepError(text, hint=f"when scoring there are {columns}, and no others.") from error
         raised = StepRaised(text, hint="it must work on any rows that keep its contract, one row included.")
         raised.step = step.name

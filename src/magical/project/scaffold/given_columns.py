@@ -10,6 +10,7 @@ from magical.inference.column_stats import ColumnStats, TypedTable
 from magical.inference.infer import GivenRoles
 from magical.inference.name_vocabulary import field_names
 from magical.inference.role_inference import rank_targets
+from magical.library.prediction_task import list_possible_classes
 from magical.project.scaffold.project_options import ProjectOptions
 
 __all__ = ["find_given_roles"]
@@ -19,9 +20,6 @@ MAX_CLASSES = 50
 
 MIN_CLASS_ROWS = 3
 """Rows of a class, on average; with fewer a target of texts is asked about."""
-
-FEW_VALUES = 20
-"""So many different whole numbers may be classes as well as amounts."""
 
 
 def find_given_roles(target: str, options: ProjectOptions, typed: TypedTable) -> GivenRoles:
@@ -125,8 +123,9 @@ def _decide_task(stats: ColumnStats, task: str) -> str:
     if stats.kind == "str" or task == "classes":
         _check_classes(stats, task)
     elif not task and _is_undecided(stats):
+        listed = _format_examples(stats, stats.unique_count)
         raise UsageError(
-            f"Is {name} a class or an amount? It is {_format_examples(stats, FEW_VALUES)}, in {known}.",
+            f"Is {name} a class or an amount? It is {listed}, in {known}.",
             "  --task classes  predicts which of these values it is, with a probability for each",
             "  --task number   predicts an amount, which may lie between them",
             hint="add one of the two.",
@@ -135,10 +134,8 @@ def _decide_task(stats: ColumnStats, task: str) -> str:
 
 
 def _is_undecided(stats: ColumnStats) -> bool:
-    """Return True for whole numbers that may be classes as well as amounts: few, that repeat, not 0 and 1."""
-    if not stats.is_whole or stats.is_zero_one or stats.unique_count > FEW_VALUES:
-        return False
-    return len(stats.present) >= MIN_CLASS_ROWS * stats.unique_count
+    """Return True for whole numbers that may be classes as well as amounts; 0 and 1 are False and True."""
+    return stats.is_whole and not stats.is_zero_one and bool(list_possible_classes(stats.present))
 
 
 def _check_classes(stats: ColumnStats, task: str) -> None:
