@@ -31,6 +31,8 @@ from projects import NO_TRACKING, Small
 WORKFLOW = '''\
 """A regression, as the template of Recipes has it: ingest, split, transform, train, evaluate, register."""
 
+from typing import TypeVar
+
 import polars as pl
 
 from magical import Contract, Field, Frame, Id, InputPath, Settings, Target, step, workflow
@@ -39,6 +41,8 @@ from magical.library import (
     Experiment, Metric, RegisterSettings, Scores, SplitSettings, evaluate, featurize, ingest, linear, model_data,
     predict, register, split, train, transform,
 )
+
+C = TypeVar("C", bound=Contract)
 
 
 class Ride(Contract):
@@ -64,7 +68,7 @@ def long_enough(rides: Frame[Ride], shortest: float) -> Frame[Ride]:
 
 
 @step(training_only=True)
-def usual(rides: Frame[Ride]) -> Frame[Ride]:
+def usual(rides: Frame[C]) -> Frame[C]:
     """What the model learns from: no ride of a kind that is too rare to learn anything from."""
     return rides.filter(pl.col("miles") < 8)
 
@@ -176,7 +180,7 @@ def test_a_regression_keeps_the_names_of_its_features(ran: Run) -> None:
         ('[experiment]\nclass_weight = "balanced"', "class_weight"),
         ("[split]\nfolds = 0", "split.folds"),
         ('metrics = [{name = "rmsee"}]', "rmse"),
-        ('metrics = [{name = "roc_auc"}]', "roc_auc is for classes"),
+        ('metrics = [{name = "roc_auc"}]', "The metric roc_auc is for"),
         ('features = [{kind = "log", columns = "mile"}]', "miles"),
     ],
 )
