@@ -53,13 +53,13 @@ class MetricExtractor:
                     yield f"{label}.{bound}", float(score[bound])
 
     def extract_candidates(self, step: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
-        """Extract the validation scores of experiments, under ``validation.METRIC.CANDIDATE``.
+        """Extract the scores of experiments, under ``validation.METRIC.CANDIDATE`` or ``out_of_fold....``.
 
         A selection scores the models that it is given again, on the same rows; its scores then count.
 
         Args:
             step: the node that compared them.
-            rows: with ``candidate``, ``metric`` and ``score``.
+            rows: with ``candidate``, ``metric``, ``score`` and ``scored``.
 
         Example:
             >>> rows = [{"candidate": "linear", "metric": "log_loss", "score": 0.28, "chosen": True}]
@@ -69,7 +69,8 @@ class MetricExtractor:
         for row in rows:
             if not _is_number(row.get("score")) or not math.isfinite(row["score"]):
                 continue
-            label = _make_label(f"validation.{row.get('metric')}.{row.get('candidate')}")
+            part = str(row.get("scored") or "validation").removeprefix("on ").replace(" ", "_")
+            label = _make_label(f"{part}.{row.get('metric')}.{row.get('candidate')}")
             owner = self._candidates.setdefault(label, step)
             # Two nodes of one step compare different things, such as models of two targets.
             if owner != step and owner.partition("[")[0] == step.partition("[")[0]:

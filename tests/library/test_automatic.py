@@ -18,6 +18,8 @@ from magical.library import (
     Experiment,
     SplitSettings,
     auto,
+    linear,
+    select,
     split,
     train,
     transform,
@@ -141,3 +143,16 @@ def test_it_is_tuned_and_not_trained() -> None:
     p = parts(people())
     with pytest.raises(WiringError, match="cannot be trained once"):
         train(p.train, p.validation, transform(p.train), auto())
+
+
+def test_select_compares_it_with_other_experiments_and_names_all_its_members() -> None:
+    p = parts(people())
+    planned = transform(p.train)
+    own = tune(p.train, p.validation, planned, auto(trials=2))
+    other = tune(p.train, p.validation, planned, linear(name="other", trials=1))
+    assert own.chosen is not None
+    for best in (select([own]), select([own, other])):
+        assert best.chosen is not None
+        named = {best.chosen.name, *(c.name for c in best.candidates)}
+        assert named >= {own.chosen.name, *(c.name for c in own.candidates)}
+    assert "other" in named

@@ -8,12 +8,13 @@ import polars as pl
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
+from library.folded import Spy, SpyRegressor, cut, marked, remember
 from magical.contracts.model import Candidate, Model
 from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise
-from magical.library import Linear, Metric
+from magical.library import Linear, Metric, select, tune
 from magical.library.common_rows import CommonRows, find_common_rows
-from magical.library.ensembling import choose_weights, combine_models
+from magical.library.ensembling import choose_weights, combine_models, predict_cross_fitted
 from magical.library.recipes import EnsembleRecipe, FitRecipe
 
 ROWS = 400
@@ -266,3 +267,42 @@ def test_the_score_of_an_ensemble_is_not_that_of_weights_that_saw_the_row() -> N
     best = combine_models(models)
     assert best.chosen is not None
     assert best.chosen.name != "ensemble" or best.chosen.score > rows.score(optimistic)
+
+
+SCORED: list[Any] = []
+
+
+def remembered(truth: Any, chance: Any) -> float:
+    """A log loss that remembers what it was given."""
+    SCORED.append(chance)
+    return -float(np.log(np.where(truth, chance, 1 - chance)).mean())
+
+
+@pytest.mark.parametrize("name", ["", "_fold", "_time_fold"])
+def test_nothing_chosen_or_weighted_reads_a_prediction_of_a_row_that_the_fit_had_seen(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The spies predict 1 for a row that they were fitted on; else 0.2 or 0.5, and a third of the rows is true."""
+    first, second, _ = cut(marked(900, classes=True), name)
+    levels: dict[str, Any] = {"low": 0.2, "high": 0.5}
+    spies = [Spy(name=n, trials=1, search={"level": (level,)}) for n, level in levels.items()]
+    models = [tune(first, second, remember(), spy) for spy in spies]
+    monkeypatch.setattr(SpyRegressor, "predict", Unfit.predict)  # the fits see validation as unseen rows, too
+    for metric in (None, Metric("remembered", function=remembered, greater_is_better=False)):
+        SCORED.clear()
+        best = select(models, metrics=() if metric is None else (metric,))
+        assert best.chosen is not None
+        assert set(best.chosen.params) == {"low", "high"}
+        assert best.held_out is not None
+        assert 0.2 < best.held_out["probability_True"].min() <= best.held_out["probability_True"].max() < 0.5  # type: ignore[operator]
+        assert bool(SCORED) == (metric is not None)
+        assert all(guess.max() <= 0.5 for guess in SCORED)
+
+
+def test_a_part_is_judged_by_weights_that_did_not_see_its_truth() -> None:
+    rows = find_common_rows(numbers()[:3])
+    before = predict_cross_fitted(rows)
+    part = np.random.default_rng(0).permutation(ROWS) % 5 == 2
+    after = predict_cross_fitted(replace(rows, truth=np.where(part, rows.truth + 50, rows.truth)))
+    assert np.array_equal(after[part], before[part])
+    assert not np.allclose(after[~part], before[~part])

@@ -203,3 +203,23 @@ def test_few_rows_of_a_class_are_called_wide(run: Run, positives: int) -> None:
     said = f"the intervals are wide: {positives} of 300 test rows are of the rarest class."
     assert (said in run.warnings) is is_wide
     assert (f", wide: {positives} of the rarest class" in scores.summary()) is is_wide
+
+
+class Grade(Contract):
+    grade: Target[str]
+
+
+def test_a_class_without_a_row_is_said_and_counts_as_the_rarest(run: Run) -> None:
+    truth = ["a", "b"] * 40
+    table = model_data(pl.DataFrame({"grade": truth}), Grade)
+    given = {"prediction": truth, **{f"probability_{c}": [1 / 3] * 80 for c in "abc"}}
+    scores = evaluate(pl.DataFrame(given), table, part="test")
+    assert (scores.rarest, scores.absent) == (0, ("c",))
+    assert "no test row is of grade c, so nothing judges it." in run.warnings
+
+
+def test_a_class_of_less_than_one_percent_is_said(run: Run) -> None:
+    truth = [i < 40 for i in range(5000)]
+    given = {"prediction": truth, "probability_False": [0.5] * 5000, "probability_True": [0.5] * 5000}
+    evaluate(pl.DataFrame(given), model_data(pl.DataFrame({"fraud": truth}), Fraud), part="test")
+    assert "accuracy says little: 40 of 5,000 test rows (0.80%) are of the rarest class." in run.warnings

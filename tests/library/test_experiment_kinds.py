@@ -20,6 +20,7 @@ from magical.library.experiments import Boosting, CatBoost, XGBoost
 from magical.library.pipeline_inputs import find_pipeline_inputs
 from magical.library.prediction_task import Examples, infer_task, make_examples
 from magical.library.scorer.model_files import load_model, save_model
+from magical.library.thread_limits import limit_threads
 from magical.library.tree_preprocessing import find_categories
 
 TABLES = {"binary": people, "multiclass": pupils, "regression": houses}
@@ -41,9 +42,14 @@ KINDS: dict[str, Experiment] = {
     "median_catboost": CatBoost(quantile=0.5, **ROUNDS),
     "median_histogram": Histogram(quantile=0.5, **ROUNDS),
     "median_linear": Linear(quantile=0.5),
-    "median_dummy": Dummy(quantile=0.5),
 }
-ONLY = {"bayes": ("binary", "multiclass"), "knn": ("regression",)}
+ONLY = {
+    "extra_trees": ("multiclass",),
+    "more_forest": ("binary",),
+    "dummy": ("regression",),
+    "bayes": ("multiclass",),
+    "knn": ("regression",),
+}
 UNWEIGHTED = ("knn",)
 CASES = [
     (name, task)
@@ -70,19 +76,20 @@ def fit(
     coded = find_categories(prepared)
     estimator = experiment.estimator(task.kind, experiment.defaults(task.kind))
     train = Examples(X, rows.y, weight, coded)
-    if refit:
-        fitted = experiment.refit(estimator, train, 5.0)
-    else:
-        judged = Examples(
-            prepared.transform(others.X), others.y, None if weight is None else np.ones(50), coded
-        )
-        fitted = experiment.fit(estimator, train, judged)
+    judged = Examples(prepared.transform(others.X), others.y, None if weight is None else np.ones(50), coded)
+    with limit_threads():
+        if refit:
+            fitted = experiment.refit(estimator, train, 5.0)
+        else:
+            fitted = experiment.fit(estimator, train, judged)
     pipeline = build_pipeline(*prepared.steps, ("estimator", fitted))
     return Model(pipeline, task.kind, task.target, inputs, task.classes)
 
 
 def values(model: Model, table: pl.DataFrame) -> np.ndarray[Any, Any]:
-    return model.predict(table).select(pl.exclude("prediction") if model.classes else pl.all()).to_numpy()
+    with limit_threads():  # threads for a few rows wait for each other
+        predicted = model.predict(table)
+    return predicted.select(pl.exclude("prediction") if model.classes else pl.all()).to_numpy()
 
 
 @pytest.mark.slow_except(
@@ -115,10 +122,9 @@ def test_it_fits_repeats_and_serves(name: str, task: str, tmp_path: Path) -> Non
     assert np.array_equal(values(loaded, odd), batch)
     # scikit-learn's histogram boosting has a partial function, which skops does not load.
     assert [p.suffix for p in tmp_path.iterdir()] == [".pkl" if "histogram" in name else ".skops"]
-    assert np.array_equal(values(cloudpickle.loads(cloudpickle.dumps(model)), odd), batch)
 
     weight = np.where(np.arange(150) % 3, 1.0, 20.0)
-    for refit in (False, True) if name not in UNWEIGHTED else ():
+    for refit in (False, True)[: 0 if name in UNWEIGHTED else 2]:
         equal, other = (fit(experiment, table, planned, w, refit) for w in (np.ones(150), weight))
         assert not np.array_equal(values(equal, table), values(other, table))
         rounds = experiment.count_rounds(equal.pipeline.named_steps["estimator"])

@@ -1,5 +1,6 @@
 """Experiments: settings that survive JSON, bounded spaces, and the seam for a project's own."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -7,21 +8,29 @@ import optuna
 import pytest
 from pydantic import ValidationError
 
-from magical import Settings
+from magical import Contract, Settings, Target
+from magical.contracts.contract import schema_of
+from magical.errors import MagicalError, WiringError
 from magical.features import LearnedFeature, Select
 from magical.library import (
     Boosting,
     CatBoost,
+    Estimator,
     Experiment,
     Forest,
     Histogram,
     Linear,
+    Metric,
     Range,
     XGBoost,
     boosting,
     linear,
 )
+from magical.library.experiments import gradient_boosting
+from magical.library.metrics.metric_values import compute_metric
+from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.prediction_task import Examples
+from magical.library.training import check_training
 from magical.settings import to_json
 
 TASKS: list[Any] = ["binary", "multiclass", "regression"]
@@ -123,3 +132,102 @@ def test_features_of_rows_are_no_preprocessing() -> None:
         Linear(preprocessing=features)
     with pytest.raises(ValidationError, match="there is no Feature 'trimm'; did you mean 'trim'"):
         Linear.model_validate({"preprocessing": ["trimm"]})
+
+
+class Customer(Contract):
+    age: int
+    response: Target[bool]
+
+
+class House(Contract):
+    size: float
+    price: Target[float]
+
+
+CUSTOMER, HOUSE = schema_of(Customer), schema_of(House)
+PINBALL = Metric("pinball", quantile=0.9)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "schema", "metrics", "message"),
+    [
+        (Boosting(quantile=0.9), HOUSE, (), "boosting predicts the quantile 0.9, which the metric rmse does not judge.\nHint: let the first of the metrics be {name = \"pinball\", quantile = 0.9}."),
+        (Linear(quantile=0.5), HOUSE, (PINBALL,), "linear predicts the quantile 0.5, which the metric pinball does not judge."),
+        (Boosting(quantile=0.9), CUSTOMER, (), "boosting predicts the quantile 0.9, and the target has classes."),
+        (Estimator(uses="sklearn.svm:SVX"), HOUSE, (), "There is no class sklearn.svm:SVX.\nHint: did you mean 'SVR'?"),
+        (Estimator(uses="sklearn.svmm:SVR"), HOUSE, (), "The class sklearn.svmm:SVR cannot be imported"),
+        (Estimator(uses="fractions:Fraction"), HOUSE, (), "fraction uses fractions:Fraction, which has no method fit.\nHint: name an estimator"),
+        (Estimator(uses="sklearn.svm:SVR", params={"c": 1}), HOUSE, (), "svr: sklearn.svm:SVR has no parameter c.\nHint: did you mean 'C'?"),
+        (Estimator(uses="sklearn.svm:SVR", params={"C": -1}), HOUSE, (), "svr: sklearn.svm:SVR refuses its params: The 'C' parameter of SVR must be"),
+        (Estimator(uses="sklearn.svm:SVR", search={"c": (1, 2)}), HOUSE, (), "svr searches c, and neither its estimator nor its preprocessing has such a parameter"),
+        (Estimator(uses="sklearn.svm:LinearSVC"), CUSTOMER, (), "linear_svc: sklearn.svm:LinearSVC gives no probabilities of classes."),
+        (Estimator(uses="sklearn.svm:SVR"), CUSTOMER, (), "svr: sklearn.svm:SVR predicts numbers, and the target has classes."),
+        (Estimator(uses="sklearn.naive_bayes:GaussianNB"), HOUSE, (), "gaussian_nb: sklearn.naive_bayes:GaussianNB predicts classes, and the target is a number."),
+        (Estimator(uses="sklearn.neighbors:KNeighborsClassifier", class_weight="balanced"), CUSTOMER, (), "k_neighbors_classifier: sklearn.neighbors:KNeighborsClassifier takes no weights of rows."),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_said_while_drawing(
+    experiment: Experiment, schema: Any, metrics: tuple[Metric, ...], message: str
+) -> None:
+    with pytest.raises(MagicalError) as caught:
+        check_training(schema, schema, None, experiment, metrics)
+    assert str(caught.value).startswith(message)
+
+
+def test_what_fits_is_taken() -> None:
+    check_training(HOUSE, HOUSE, None, Boosting(quantile=0.9), (PINBALL,))
+    check_training(HOUSE, HOUSE, None, Boosting(quantile=0.5), (Metric("mae"),))
+    check_training(CUSTOMER, CUSTOMER, None, Estimator(uses=Mine), ())
+    check_training(None, None, None, Estimator(uses="sklearn.svm:SVR"), ())
+
+
+class Mine:
+    """An estimator that is none of scikit-learn's: it has neither parameters nor tags."""
+
+    def fit(self, X: Any, y: Any) -> "Mine":
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return np.zeros(len(X))
+
+    def predict_proba(self, X: Any) -> Any:
+        return np.full((len(X), 2), 0.5)
+
+
+@pytest.mark.parametrize("kind", [XGBoost, CatBoost])
+def test_a_missing_extra_is_said_while_drawing(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradient_boosting, "find_spec", lambda name: None)
+    name = kind.extra
+    with pytest.raises(WiringError) as caught:
+        check_training(CUSTOMER, CUSTOMER, None, kind(), ())
+    assert str(caught.value) == (
+        f"{name} needs the package {name}, which is not installed.\nHint: pip install 'magical-thinking[{name}]'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ({"kind": "XGBoost", "preset": "smal"}, "Input should be 'small' or 'mid'"),
+        ({"kind": "xgbost"}, "there is no Experiment 'xgbost'; did you mean 'xg_boost'"),
+        ({"kind": "Estimator"}, 'Estimator needs more: {kind = "Estimator", uses = ...}'),
+        ({"kind": "Histogram", "quantile": 1.5}, "Input should be less than 1"),
+    ],
+)
+def test_settings_name_kinds_and_presets(written: Any, message: str) -> None:
+    choice = Choice.model_validate(
+        {"experiments": [{"kind": "XGBoost", "preset": "mid"}, "catboost", "forest"]}
+    )
+    assert choice.experiments == (XGBoost(preset="mid"), CatBoost(), Forest())
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        Choice.model_validate({"experiments": [written]})
+
+
+def test_pinball_needs_its_quantile() -> None:
+    truth, guess = np.array([1.0, 2.0]), np.array([2.0, 0.0])
+    loss = compute_metric(PINBALL, PredictedRows("regression", truth, guess))
+    assert loss == pytest.approx((0.1 * 1 + 0.9 * 2) / 2)
+    assert (PINBALL.direction, PINBALL.fits(["binary"])) == ("minimize", False)
+    for wrong in ({"name": "pinball"}, {"name": "rmse", "quantile": 0.5}):
+        with pytest.raises(ValidationError, match="pinball has a quantile, such as"):
+            Metric(**wrong)

@@ -47,7 +47,7 @@ def test_rounds_are_the_mean_of_the_fits_that_stopped_early() -> None:
     assert refit(before, *parts[:2]).pipeline.named_steps["estimator"].rounds_ == 32
     table = people()
     first, second, _ = cut(table, "_fold")
-    model = tune(first, second, transform(first), Boosting(trials=1, rounds=60, patience=3))
+    model = tune(first, second, transform(first), Boosting(trials=1, seeds=1, rounds=60, patience=3))
     booster = refit(model, first, second).pipeline.named_steps["estimator"]
     assert model.recipe.rounds < 55
     assert booster.n_estimators == round(model.recipe.rounds * 1.1)

@@ -24,6 +24,9 @@ from memory_registry import MemoryRegistry
 POOR = {"imports": "from sklearn.dummy import DummyClassifier", "estimator": "DummyClassifier()"}
 
 
+WIDE = "; the intervals are wide: 27 of 59 test rows are of the rarest class"
+
+
 class Desk:
     """Registers variants of the small project into one registry."""
 
@@ -65,7 +68,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 def test_the_first_model_that_passes_is_the_champion(desk: Desk) -> None:
     receipt = desk.register(how="require={'roc_auc': 0.7, 'log_loss': 0.69}")
-    assert receipt.text == "campaign version 1, alias champion"
+    assert receipt.text == "campaign version 1, alias champion" + WIDE
     assert (receipt.done, desk.champion()) == (True, "1")
     assert {k: receipt.details[k] for k in ("name", "version", "alias")} == {
         "name": "campaign",
@@ -157,7 +160,7 @@ def test_scores_of_another_part_do_not_open_the_gate(desk: Desk) -> None:
 def test_the_champion_changes_for_a_better_model_only(desk: Desk) -> None:
     desk.register("a1", **POOR)
     assert desk.champion() == "1"
-    assert desk.register("a2").text == "campaign version 2, alias champion"
+    assert desk.register("a2").text == "campaign version 2, alias champion" + WIDE
     receipt = desk.register("a3", **POOR)
     assert (
         "no alias: worse than version 2: roc_auc 0.5 against 0.7951 on 59 units that neither has"
@@ -169,7 +172,7 @@ def test_the_champion_changes_for_a_better_model_only(desk: Desk) -> None:
         "on 59 units that neither has seen, gain 0 (0 to 0)"
     )
     assert (desk.champion(), len(desk.registry.versions())) == ("2", 4)
-    assert desk.register("a5", how="replace_equal=True").text == "campaign version 5, alias champion"
+    assert desk.register("a5", how="replace_equal=True").text == "campaign version 5, alias champion" + WIDE
     assert desk.gate["better than the champion"][0] == "roc_auc at least equal to version 2"
     receipt = desk.register("a6", **POOR, how="replace_equal=True")
     assert "no alias: worse than version 5" in receipt.text
@@ -248,7 +251,7 @@ def test_the_champion_is_measured_with_its_own_steps(desk: Desk) -> None:
 
 def test_registering_again_finds_the_version(desk: Desk) -> None:
     first, again = desk.register(), desk.register()
-    assert first.text == again.text == "campaign version 1, alias champion"
+    assert first.text == again.text == "campaign version 1, alias champion" + WIDE
     assert desk.gate["better than the champion"] == ("roc_auc", "it is the champion", True)
     assert len(desk.registry.versions()) == 1
 
@@ -259,7 +262,7 @@ def test_after_a_kill_before_the_alias_the_gate_is_completed(desk: Desk) -> None
         desk.register()
     assert (len(desk.registry.versions()), desk.champion()) == (1, "")
     desk.registry.down = set()
-    assert desk.register().text == "campaign version 1, alias champion"
+    assert desk.register().text == "campaign version 1, alias champion" + WIDE
     assert len(desk.registry.versions()) == 1
 
 
@@ -382,7 +385,7 @@ def test_a_champion_that_cannot_be_had_now_is_no_verdict_on_the_model(desk: Desk
         desk.register("a2")
     assert len(desk.registry.versions()) == 1
     desk.registry.down = set()
-    assert desk.register("a2").text == "campaign version 2, alias champion"
+    assert desk.register("a2").text == "campaign version 2, alias champion" + WIDE
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from magical.errors import BrokenPromise
 from magical.events import LogLine, current_sink
 from magical.library import Boosting, Linear, Metric, SplitSettings, select, split, train, transform
 from magical.library.training import compute_model_score
+from magical.synthesis.stub_models import StubModel, pretending_run
 
 PEOPLE = split(people(), SplitSettings(seed=1))
 
@@ -191,3 +192,14 @@ def test_a_model_of_ones_own_is_judged_beside_others_on_the_rows_of_validation(l
     numbered = replace(known, held_out=known.held_out.rename({"id": "row"}))  # type: ignore[union-attr]
     with pytest.raises(BrokenPromise, match="named by id, those of perfect by row"):
         select([shown(linear, name="own"), numbered], PEOPLE.validation)
+
+
+def test_a_pretended_model_is_chosen_where_nothing_can_be_compared_and_is_never_a_member(
+    linear: Model,
+) -> None:
+    stubs = [replace(shown(linear, name=n), pipeline=StubModel(n, 2), recipe=None) for n in ("one", "two")]
+    assert select([linear, *stubs]) is stubs[0]
+    with pretending_run():
+        best = select([shown(linear, name="real"), *stubs, *stubs], PEOPLE.validation)
+    assert best.chosen.name != "ensemble"  # type: ignore[union-attr]
+    assert len(best.candidates) == 4

@@ -16,9 +16,9 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.preprocessing import StandardScaler
 
 from library.conftest import Run
-from library.tables import Person, houses, people
+from library.tables import House, Person, houses, people
 from library.test_splitting import like
-from magical import InputPath, Settings, workflow
+from magical import Contract, Frame, Id, InputPath, Pipeline, Settings, step, workflow
 from magical.errors import BrokenPromise, WiringError
 from magical.features import LearnedFeature
 from magical.library import (
@@ -82,6 +82,10 @@ class Ridges(Experiment):
         return {"alpha": trial.suggest_float("alpha", 1.0, 2.0)}
 
 
+@step
+def wish_pipeline(train: Frame[Any]) -> Pipeline: ...
+
+
 def chosen_params(model: Any) -> dict[str, Any]:
     return dict(model.chosen.params)
 
@@ -120,6 +124,37 @@ def test_a_column_that_does_not_exist_is_found_while_drawing() -> None:
         flow.draw(Choice(experiments=(linear(preprocessing=(Narrow("city"),)),)))
 
 
+class Nothing(Contract):
+    """Nothing to predict."""
+
+    id: Id[int]
+    income: float | None
+
+
+@pytest.mark.parametrize(
+    ("contract", "experiment", "text"),
+    [
+        (Nothing, linear(), "linear is to be fitted, and Nothing has no target(.|\n)*Target"),
+        (Person, linear(target="log"), "linear fits the log of bought, which has classes"),
+        (Person, linear(class_weight={"yes": 2.0}), "names 'yes', which is no class"),
+        (House, linear(class_weight="balanced"), "has a class_weight, and price is a number"),
+    ],
+)
+def test_an_experiment_that_does_not_fit_the_target_is_found_while_drawing(
+    contract: Any, experiment: Any, text: str
+) -> None:
+    class Choice(Settings):
+        source: InputPath = InputPath("nowhere.csv")
+
+    @workflow
+    def flow(s: Choice) -> Any:
+        parts = split(model_data(ingest(s.source), contract), SplitSettings(kind="random"))
+        return tune(parts.train, parts.validation, wish_pipeline(parts.train), experiment)
+
+    with pytest.raises(WiringError, match=text):
+        flow.draw(Choice())
+
+
 def test_the_preprocessing_is_fitted_on_train_once_for_each_set_of_parameters(fitted: Any) -> None:
     rows = houses(200)
     first, second = (like(part, rows) for part in (rows[:140], rows[140:]))
@@ -129,7 +164,7 @@ def test_the_preprocessing_is_fitted_on_train_once_for_each_set_of_parameters(fi
     assert {rows for _, rows in fitted} == {140}
     shift = chosen_params(model)["preprocessing__watch__shift"]
     assert model.pipeline.named_steps["watch"].shift == shift
-    assert set(chosen_params(model)) == {"alpha", "preprocessing__watch__shift"}
+    assert set(chosen_params(model)) == {"preprocessing__watch__shift"}
 
 
 def test_without_a_search_it_is_fitted_once(fitted: Any) -> None:
@@ -252,9 +287,9 @@ def test_an_error_of_the_authors_own_transformer_is_kept_with_its_place(run: Run
     rows = houses()
     columns = ColumnTransformer([("numbers", Broken(), ["size"])])
     failed = tune(rows, rows, build_pipeline(("columns", columns)), linear(trials=2))
-    assert failed.failure == "none of 2 trials gave a finite rmse: RuntimeError: of the author"
+    assert failed.failure == "none of 1 trials gave a finite rmse: RuntimeError: of the author"
     assert "in transform\n" in run.kept["failure"]
-    assert run.kept["trials"]["failure"].to_list() == ["RuntimeError: of the author"] * 2
+    assert run.kept["trials"]["failure"].to_list() == ["RuntimeError: of the author"]
 
 
 def test_more_columns_than_there_are_are_all() -> None:
@@ -269,7 +304,7 @@ import polars as pl
 from magical import Contract, Id, InputPath, Model, Settings, Target, workflow
 from magical.features import Feature
 from magical.library import (
-    Experiment, SplitSettings, boosting, ingest, linear, model_data, select, split, transform, tune
+    Experiment, SplitSettings, boosting, ingest, linear, model_data, refit, select, split, transform, tune
 )
 
 class Customer(Contract):
@@ -288,7 +323,8 @@ class Choice(Settings):
 def flow(s: Choice) -> Model:
     train, validation, test = split(model_data(ingest(s.source), Customer), SplitSettings(kind="random"))
     preprocessing = transform(train, s.features)
-    return select([tune(train, validation, preprocessing, e) for e in s.experiments], validation)
+    best = select([tune(train, validation, preprocessing, e) for e in s.experiments])
+    return refit(best, train, validation)
 """
 EXPERIMENT = """
 [[experiments]]
@@ -303,20 +339,32 @@ kind = "linear"
 """
 
 
-@pytest.mark.slow
-def test_settings_alone_give_an_experiment_a_preprocessing_that_is_tuned(tmp_path: Path) -> None:
-    small = Small(tmp_path / "customers")
+def customers(root: Path, workers: int) -> Small:
+    """A project whose experiments come from its settings."""
+    small = Small(root)
     small.write("workflow.py", WORKFLOW)
-    small.write("settings.toml", EXPERIMENT + NO_TRACKING)
+    small.write("settings.toml", EXPERIMENT + NO_TRACKING + f"[policy]\nworkers = {workers}\n")
     table = people().select("id", "city", "bought", pl.col("income", "age").fill_null(30))
     small.write("customers.csv", table.with_columns(pl.col("city").fill_null("Rome")).write_csv())
+    return small
 
+
+@pytest.mark.slow
+def test_settings_alone_give_an_experiment_a_preprocessing_that_is_tuned(tmp_path: Path) -> None:
+    small = customers(tmp_path / "customers", workers=1)
     own, plain = (small.run()[f"tune[{name}]"] for name in ("own", "linear"))
     assert own.pipeline.named_steps["select"].k == own.chosen.params["preprocessing__select__k"] in (2, 900)
     assert 0.1 <= own.chosen.params["C"] <= 10
     assert "city" in {str(n) for n in own.pipeline[:-2].get_feature_names_out()}
     assert "select" not in plain.pipeline.named_steps
     assert plain.pipeline[:-1].get_feature_names_out().size == 5
+
+    # Another folder, process, order of sets and number of workers: every model has the same bytes.
+    other = customers(tmp_path / "other" / "clone", workers=2)
+    assert other.process("run", PYTHONHASHSEED="7").returncode == 0
+    models = [{p.name for p in (s.root / ".magical" / "store").rglob("*.pkl")} for s in (small, other)]
+    assert len(models[0]) >= 4
+    assert models[0] == models[1]
 
     fewer = small.run(**{"experiments": {"own": {"search": {"preprocessing__select__k": [1]}}}})["tune[own]"]
     assert fewer.pipeline[:-1].get_feature_names_out().size == 1
@@ -329,5 +377,7 @@ def test_settings_alone_give_an_experiment_a_preprocessing_that_is_tuned(tmp_pat
     ):
         answer = small.command("check", f"experiments.own.preprocessing={wrong}")
         assert text in answer.out + answer.err
+    answer = small.command("check", "--hard")
+    assert answer.code == 0, answer
     answer = small.command("run", "experiments.own.search.preprocessing__slect__k=[1]")
     assert "did you mean 'preprocessing__select__k'" in answer.out + answer.err

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import polars as pl
 import pytest
@@ -141,3 +142,14 @@ def test_weights_that_are_none_are_refused_before_any_fit() -> None:
     second = like(second.with_columns(w=pl.lit(1)), second)
     with pytest.raises(BrokenPromise, match="weights of the metric mae are w, and 36 of 48 are -1"):
         tune(first, second, remember(), Spy(), (Metric("mae", weights="w"),))
+
+
+def test_a_stored_model_has_its_held_out_predictions_and_no_features() -> None:
+    table = marked(50_000, classes=True)
+    first, second, _ = cut(table, "_fold")
+    model = train(first, second, transform(first), Linear())
+    assert model.held_out is not None
+    assert model.held_out.height == 40_000
+    numbers = [d for n, d in model.held_out.schema.items() if n.startswith("probability_")]
+    assert numbers == [pl.Float64] * 2
+    assert len(cloudpickle.dumps(model)) < 40_000 * (8 + 1 + 1 + 8 + 8) + 50_000

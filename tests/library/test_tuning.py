@@ -1,12 +1,15 @@
 """tune and train: deterministic, resumable, and open to a project's own experiments."""
 
+import builtins
 import json
 import math
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import polars as pl
 import pytest
@@ -21,7 +24,7 @@ from hostile_files import KINDS, no_hang, spoil
 from library.conftest import Run
 from library.tables import houses, people, pupils
 from magical import Model, Parts
-from magical.errors import WiringError
+from magical.errors import BrokenPromise, WiringError
 from magical.library import (
     Boosting,
     Experiment,
@@ -29,6 +32,7 @@ from magical.library import (
     Metric,
     Range,
     SplitSettings,
+    predict,
     split,
     train,
     transform,
@@ -42,12 +46,12 @@ TABLES = {"binary": people, "multiclass": pupils, "regression": houses}
 SMALL = Boosting(trials=6, rounds=40, patience=10)
 
 
-def parts(task: str) -> Parts[Any]:
-    return split(TABLES[task](), SplitSettings(kind="random", seed=1))
+def parts(task: str, folds: int = 1) -> Parts[Any]:
+    return split(TABLES[task](), SplitSettings(kind="random", seed=1, folds=folds))
 
 
-def tuned(task: str, experiment: Experiment) -> Model:
-    p = parts(task)
+def tuned(task: str, experiment: Experiment, folds: int = 1) -> Model:
+    p = parts(task, folds)
     return tune(p.train, p.validation, transform(p.train), experiment)
 
 
@@ -146,64 +150,150 @@ def log_of(run: Run) -> Path:
     return path
 
 
-@pytest.mark.parametrize("killed_at", range(1, 8))
-@pytest.mark.parametrize("torn", [False, True])
-def test_a_killed_study_goes_on_and_gives_the_same(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, killed_at: int, torn: bool
-) -> None:
-    kill_and_resume(run, monkeypatch, tmp_path, Neighbours(trials=7), killed_at, torn)
+def count_fits(monkeypatch: pytest.MonkeyPatch, killed_at: int = 0) -> list[int]:
+    """List the rows of each fit from now on; kill the process, as it were, in that one of them."""
+    fits: list[int] = []
+
+    def fit(self: Experiment, estimator: Any, train: Any, validation: Any) -> Any:
+        fits.append(len(train.y))
+        if len(fits) == killed_at:
+            raise Killed
+        return estimator.fit(train.X, train.y)
+
+    monkeypatch.setattr(Experiment, "fit", fit)
+    return fits
 
 
-@pytest.mark.parametrize("killed_at", [1, 6])
-def test_a_killed_search_of_the_preprocessing_goes_on_and_gives_the_same(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, killed_at: int
-) -> None:
-    searching = Neighbours(trials=7, search=SEARCH)
-    kill_and_resume(run, monkeypatch, tmp_path, searching, killed_at, torn=False)
-    assert set(SEARCH) | {"n_neighbors"} < set(run.kept["trials"].columns)
-
-
-def kill_and_resume(
+@pytest.mark.parametrize(
+    ("folds", "killed_at", "torn", "search"),
+    [
+        (1, 1, True, {}),
+        (1, 4, True, {}),
+        (1, 7, False, SEARCH),
+        (3, 1, False, {}),
+        (3, 9, True, {}),
+        (3, 14, False, SEARCH),
+    ],
+)
+def test_a_killed_study_goes_on_and_gives_the_same_model_to_the_last_bit(
     run: Run,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-    experiment: Experiment,
+    folds: int,
     killed_at: int,
     torn: bool,
+    search: Any,
 ) -> None:
+    experiment = Neighbours(trials=7, search=search)
     run.folder = tmp_path / "whole"
     run.folder.mkdir()
-    whole = tuned("binary", experiment)
+    all_fits = count_fits(monkeypatch)
+    whole = tuned("binary", experiment, folds)
     trials, log = run.kept["trials"], log_of(run).name
     run.folder = tmp_path / "killed"
     run.folder.mkdir()
-    fits = {"count": 0}
-    plain = Experiment.fit
-
-    def fit(self: Experiment, *args: Any) -> Any:
-        fits["count"] += 1
-        if fits["count"] == killed_at:
-            raise Killed
-        return plain(self, *args)
-
-    monkeypatch.setattr(Experiment, "fit", fit)
+    count_fits(monkeypatch, killed_at)
     with pytest.raises(Killed):
-        tuned("binary", experiment)
-    monkeypatch.setattr(Experiment, "fit", plain)
+        tuned("binary", experiment, folds)
+    path = run.folder / log
+    done = len(path.read_text().splitlines()) if path.exists() else 0
     if torn:
-        with (run.folder / log).open("a") as file:
+        with path.open("a") as file:
             file.write('{"trial": 6, "par')
-    fits["count"] = 0
-    monkeypatch.setattr(
-        Experiment, "fit", lambda self, *a: fits.update(count=fits["count"] + 1) or plain(self, *a)
-    )
-    again = tuned("binary", experiment)
+    fits = count_fits(monkeypatch)
+    again = tuned("binary", experiment, folds)
     assert again.chosen == whole.chosen
-    assert np.array_equal(numbers(again, people()), numbers(whole, people()))
+    assert cloudpickle.dumps(again) == cloudpickle.dumps(whole)
     assert run.kept["trials"].drop("seconds").equals(trials.drop("seconds"))
-    assert 7 - killed_at + 1 <= fits["count"] <= 7 - killed_at + 2  # what was lost, and the best once more
-    lines = log_of(run).read_text().splitlines()
-    assert [json.loads(line)["trial"] for line in lines] == list(range(7))
+    lost = len(all_fits) - trials["folds"][:done].sum() if folds > 1 else len(all_fits) - done
+    assert lost <= len(fits) <= lost + folds  # what was lost, and the best once more
+    assert [json.loads(line)["trial"] for line in path.read_text().splitlines()] == list(range(7))
+    assert set(trials["state"]) == ({"complete", "pruned"} if folds > 1 else {"complete"})
+    assert set(search) | {"n_neighbors"} < set(trials.columns)
+
+
+class Starting(Neighbours):
+    """Begins with many neighbours."""
+
+    def defaults(self, task: Any) -> dict[str, Any]:
+        return {"n_neighbors": 25}
+
+
+def test_a_trial_that_is_clearly_worse_is_not_fitted_in_all_folds(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits = count_fits(monkeypatch)
+    search: Any = {"n_neighbors": (25, 1)}
+    found = tuned("binary", Starting(trials=6, search=search), 5)
+    trials = run.kept["trials"]
+    worse = trials.filter(pl.col("n_neighbors") == 1)
+    assert worse.height > 0
+    assert set(worse["state"]) == {"pruned"}
+    assert worse["folds"].max() < 5  # type: ignore[operator]
+    assert len(fits) == trials["folds"].sum() + 1  # and one on train
+    assert found.chosen.params == {"n_neighbors": 25}  # type: ignore[union-attr]
+
+
+def test_a_budget_of_seconds_ends_the_search_but_one_trial_always_runs(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits = count_fits(monkeypatch)
+    assert tuned("binary", Neighbours(trials=6, budget="1h")).chosen is not None
+    assert len(fits) == 6
+    texts = [e.text for e in run.events if hasattr(e, "done")]  # type: ignore[attr-defined]
+    assert all(re.fullmatch(r"best log_loss [\d.]+, 3\d\d\d s left", text) for text in texts)
+    fits.clear()
+    short = tuned("binary", Neighbours(trials=6, budget=1e-9))
+    assert len(fits) == 1
+    assert run.kept["trials"].height == 1
+    assert tuned("binary", Neighbours(trials=6, budget=1e-9)).chosen == short.chosen  # from the log
+
+
+class Fragile(Neighbours):
+    """Fails for a number of neighbours."""
+
+    bad: int = 0
+    how: str = "ValueError"
+
+    def fit(self, estimator: Any, train: Any, validation: Any) -> Any:
+        if self.bad in (-1, estimator.n_neighbors):
+            raise getattr(builtins, self.how)("bad luck")
+        return super().fit(estimator, train, validation)
+
+
+@pytest.mark.parametrize("folds", [1, 3])
+def test_a_fit_that_fails_loses_its_trial_only(run: Run, tmp_path: Path, folds: int) -> None:
+    tuned("regression", Fragile(trials=5), folds)
+    bad = run.kept["trials"]["n_neighbors"][2]
+    run.kept.clear()
+    found = tuned("regression", Fragile(trials=5, bad=bad), folds)
+    trials = run.kept["trials"]
+    assert not found.failure
+    failed = trials.filter(state="failed")
+    assert set(failed["n_neighbors"]) == {bad}
+    assert set(failed["failure"]) == {"ValueError: bad luck"}
+    assert trials.height == 5
+    assert run.warnings == ["fragile, trial 2: ValueError: bad luck"]
+    assert "bad luck" in run.kept["failure"]
+    assert "in fit\n" in run.kept["failure"]
+
+
+@pytest.mark.parametrize("how", ["MemoryError", "OSError"])
+def test_a_machine_that_fails_fails_the_step(how: str) -> None:
+    with pytest.raises(getattr(builtins, how), match="bad luck"):
+        tuned("regression", Fragile(trials=2, bad=-1, how=how))
+
+
+def test_an_experiment_that_fails_is_a_model_that_says_so(run: Run) -> None:
+    p = parts("regression", 3)
+    for fit in (tune, train):
+        failed = fit(p.train, p.validation, transform(p.train), Fragile(trials=2, bad=-1))
+        assert failed.pipeline is None
+        assert str(failed).startswith("fragile failed: ")
+        assert failed.failure.endswith("ValueError: bad luck")
+        assert run.warnings[-1] == str(failed)
+        with pytest.raises(BrokenPromise, match=r"There is no fitted model: fragile failed(.|\n)*Hint: mend"):
+            predict(failed, p.test)
 
 
 def test_a_log_of_other_trials_is_not_believed(run: Run) -> None:

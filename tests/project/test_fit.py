@@ -39,37 +39,35 @@ def fit(*words: str) -> Answer:
     return command("fit", *words)
 
 
-def follow(answer: Answer, verb: str) -> Answer:
-    """Run the command of this verb that an answer shows, for a file of new rows."""
-    (line,) = [text.strip() for text in answer.out.splitlines() if text.strip().startswith(f"magical {verb}")]
-    return command(*shlex.split(line.replace("NEW.csv", "new.csv"))[1:])
-
-
 def test_a_file_becomes_a_model_that_is_found_again_scores_and_can_be_edited(
     tmp_path: Path, rows: pl.DataFrame
 ) -> None:
-    first = fit("shop.csv", "--target", "sold", "--budget", "2s")
-    assert first.code == 0, first
+    said = fit("shop.csv", "--target", "sold", "--budget", "2s", "--json")
+    assert said.code == 0, said
     assert (
-        "the target: sold, bool | None (0 and 1 are read as False and True; missing in 1 of 160 rows"
-        in first.err
+        "sold, bool | None (0 and 1 are read as False and True; missing in 1 of 160 rows; these" in said.err
     )
-    assert first.out.startswith("shop: roc_auc ")
-    assert "  registered: shop version 1, alias champion\n" in first.out
+    first = said.json
+    assert first["version"] == {"name": "shop", "version": "1", "alias": "champion"}
+    scores, baseline = (first[name]["metrics"]["roc_auc"]["value"] for name in ("scores", "baseline"))
+    assert scores > baseline == 0.5
     assert sorted(p.name for p in tmp_path.iterdir()) == [".magical", "shop.csv"]
     root = tmp_path / ".magical" / "fit" / "shop"
     assert not (root / "data").exists()
 
-    rows.drop("sold").write_csv(tmp_path / "new.csv")
-    scored = follow(first, "score")
+    again = fit("shop.csv", "--target", "SOLD", "--budget", "2s").out
+    assert again.startswith("Nothing had to run")
+    assert "\nshop: roc_auc " in again
+    assert "  registered: shop version 1, alias champion\n" in again
+    assert first["score"] in again
+    assert first["new"] in again
+
+    rows.drop("sold").write_csv(tmp_path / "NEW.csv")
+    scored = command(*shlex.split(first["score"])[1:])
     assert scored.code == 0, scored
     assert pl.read_csv(tmp_path / "predictions.csv").height == ROWS
 
-    again = fit("shop.csv", "--target", "SOLD", "--budget", "2s", "--json").json
-    assert (again["executed"], again["version"]["version"], again["rows"]) == ([], "1", ROWS)
-    assert again["scores"]["metrics"]["roc_auc"]["value"] > 0.5
-
-    made = follow(first, "new")
+    made = command(*shlex.split(first["new"])[1:])
     assert made.code == 0, made
     assert (tmp_path / "shop" / "contracts.py").read_text() == (root / "contracts.py").read_text()
     fitted, edited = ((folder / "workflow.py").read_text() for folder in (root, tmp_path / "shop"))
@@ -83,7 +81,7 @@ def test_a_file_becomes_a_model_that_is_found_again_scores_and_can_be_edited(
         "clean",
         "split",
     }
-    assert not any(state == "fresh" for name, state in states.items() if name.startswith("tune"))
+    assert states["tune"] != "fresh"
 
 
 def test_a_run_that_fails_names_the_files_by_their_path(tmp_path: Path, rows: pl.DataFrame) -> None:

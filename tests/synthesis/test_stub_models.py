@@ -146,3 +146,12 @@ def test_a_pipeline_makes_numbers_of_anything() -> None:
     assert numbers.shape == (ROWS, 2)
     assert (numbers == numbers).all()
     assert stand_in.fit(frame).transform(frame).shape == (ROWS, 2)
+
+
+def test_a_model_that_is_pretended_from_another_has_none_of_its_held_out_rows_and_cannot_be_refitted() -> (
+    None
+):
+    known = replace(made(Binary), pipeline=None, held_out=table(Binary), recipe="recipe", failure="no luck")
+    stub = build_stub_model([(promise_of(Model), known)], "other")
+    assert is_stub(stub)
+    assert (stub.held_out, stub.recipe, stub.failure, stub.features) == (None, None, "", known.features)

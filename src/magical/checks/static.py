@@ -6,6 +6,7 @@ from typing import Any
 
 from magical.checks.hidden_inputs import find_impure_steps, find_impure_workflow, find_solitary_steps
 from magical.checks.shared_outputs import find_shared_outputs
+from magical.checks.untargeted import find_untargeted_fits
 from magical.checks.unused import find_unused_outputs, find_unused_settings
 from magical.checks.unwritten import find_unwritten_steps
 from magical.checks.weak import find_weak_contracts, find_weak_steps
@@ -40,6 +41,7 @@ def run_static_checks(graph: Graph, workflow: Workflow[Any, Any]) -> list[Findin
         *find_unused_settings(workflow),
         *find_unused_outputs(graph),
         *find_shared_outputs(graph),
+        *find_untargeted_fits(graph),
         *find_unwritten_steps(graph),
         *find_weak_contracts(graph),
         *find_weak_steps(graph),

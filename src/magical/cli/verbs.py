@@ -457,14 +457,14 @@ def fit_command(
     from magical.project.fit import prepare_fit
     from magical.report.progress import Console
 
-    with _reading_as_words(), contextlib.redirect_stdout(sys.stderr):  # what steps print is no answer
-        fit = prepare_fit(source, target, name, *_parse_model_options(given, words))
-        print(fit.created.review)
-        try:
+    try:
+        with _reading_as_words(), contextlib.redirect_stdout(sys.stderr):  # what steps print is no answer
+            fit = prepare_fit(source, target, name, *_parse_model_options(given, words))
+            print(fit.created.review)
             fitted = fit.run((Console(),))
-        except KeyboardInterrupt:
-            text = "Stopped. What is finished is kept; the same command goes on from there."
-            raise KeyboardInterrupt(text) from None
+    except KeyboardInterrupt:
+        text = "Stopped. What is finished is kept; the same command goes on from there."
+        raise KeyboardInterrupt(text) from None
     options.print_answer(fitted.to_json() if options.as_json else {}, lambda: str(fitted))
 
 

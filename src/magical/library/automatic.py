@@ -223,8 +223,8 @@ class _MemberRun:
         for number, member in enumerate(members):
             self._report(number, len(members), member)
             self._try(member)
-        fitted = [model for model in self.models if not model.failure]
-        best = combine_models(fitted, self.data.metric) if fitted else self._build_failed()
+        is_failed = all(model.failure for model in self.models)
+        best = self._build_failed() if is_failed else combine_models(self.models, self.data.metric)
         self._keep_table(best)
         return best
 

@@ -14,8 +14,9 @@ from magical.library.metrics.metric_settings import Metric
 from magical.library.metrics.metrics import Array, compute_log_losses
 from magical.library.model_ranking import TIE_TOLERANCE, Ranking, rank_models, to_loss
 from magical.library.recipes import EnsembleRecipe
+from magical.synthesis.stub_models import is_stub
 
-__all__ = ["choose_weights", "combine_models", "combine_ranked"]
+__all__ = ["choose_weights", "combine_models", "combine_ranked", "predict_cross_fitted"]
 
 WORST_RATIO = 1.1  # a member more than 10 % worse than the best one is left out
 RIDGE_ROWS = 40.0  # the pull towards equal weights, as if so many rows asked for them
@@ -89,7 +90,7 @@ def combine_ranked(ranking: Ranking) -> Model | None:
     weights = choose_weights(joined)
     if np.count_nonzero(weights) < 2:
         return None
-    honest = _predict_cross_fitted(joined)
+    honest = predict_cross_fitted(joined)
     score = joined.score(honest, ranking.models[0].threshold)
     if not _is_worth(rows, honest, (best.score, score)):
         return None
@@ -99,7 +100,7 @@ def combine_ranked(ranking: Ranking) -> Model | None:
     return replace(
         ensemble,
         chosen=replace(best, name="ensemble", score=score, params=shares),
-        candidates=(*ranking.candidates, *ranking.failed),
+        candidates=(*ranking.candidates, *ranking.others),
         held_out=rows.fill(_average(joined.predicted, weights), ensemble.threshold),
     )
 
@@ -185,7 +186,10 @@ class _Problem:
 def _may_join(ranking: Ranking, place: int) -> bool:
     """Return True if a model can be a member of an ensemble with the best one."""
     model, best = ranking.models[place], ranking.models[0]
-    if any(_predicts_quantile(m) for m in (model, best)) or model.classes != ranking.rows.task.classes:
+    if (
+        any(is_stub(m) or _predicts_quantile(m) for m in (model, best))
+        or model.classes != ranking.rows.task.classes
+    ):
         return False
     # A member gets its own columns of those of all members, by the names that scikit-learn remembers.
     known = all(hasattr(m.pipeline, "feature_names_in_") for m in (model, best))
@@ -212,7 +216,7 @@ def _average(predicted: Sequence[Array], weights: Array) -> Array:
     return mean
 
 
-def _predict_cross_fitted(rows: CommonRows) -> Array:
+def predict_cross_fitted(rows: CommonRows) -> Array:
     """Predict each part of the rows with weights that were chosen on the other parts."""
     size = len(rows.truth)
     # In an order that no column knows, and that is the same for the same rows.

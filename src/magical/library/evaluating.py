@@ -94,7 +94,8 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "", metrics: tuple
         metrics=result.summarize(),
         project_metrics=metrics,
         positive=result.positive,
-        rarest=result.rarest,
+        rarest=0 if result.absent else result.rarest,
+        absent=result.absent,
         target=target.name,
         part=part,
         rows=complete.height,
@@ -107,12 +108,11 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "", metrics: tuple
 
 
 def _warn_doubtful(scores: Scores) -> None:
-    """Warn of wide intervals, and of metrics of the settings that are undefined on these rows."""
+    """Warn of few rows of a class, and of metrics of the settings that are undefined on these rows."""
     if undefined := [m.name for m in scores.project_metrics if m.name not in scores.metrics]:
         warn(f"{join_names(undefined)} cannot be computed on these rows, and is left out.")
-    if scores.is_wide:
-        rows = f"{scores.rarest} of {scores.rows:,} {scores.part} rows"
-        warn(f"the intervals are wide: {rows} are of the rarest class.")
+    for caution in scores.cautions:
+        warn(f"{caution}.")
 
 
 def _find_part() -> str:

@@ -1,4 +1,4 @@
-"""scikit-learn's histogram boosting, stopped early by validation, on one thread."""
+"""scikit-learn's histogram boosting, stopped early by validation."""
 
 from __future__ import annotations
 
@@ -34,8 +34,6 @@ def make_histogram(
 
 def fit_histogram(estimator: Any, train: Examples, validation: Examples | None = None) -> Any:
     """Fit histogram boosting; without validation with all its rounds."""
-    from threadpoolctl import threadpool_limits
-
     more: dict[str, Any] = {}
     if validation is not None:
         judged = drop_unknown_classes(validation)
@@ -43,8 +41,7 @@ def fit_histogram(estimator: Any, train: Examples, validation: Examples | None =
     estimator.set_params(
         early_stopping=validation is not None, categorical_features=list(train.categories) or None
     )
-    with threadpool_limits(1, user_api="openmp"):  # sums depend on how rows are divided among threads
-        return estimator.fit(train.X, train.y, sample_weight=train.weight, **more)
+    return estimator.fit(train.X, train.y, sample_weight=train.weight, **more)
 
 
 def drop_unknown_classes(rows: Examples) -> Examples:

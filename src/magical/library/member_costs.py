@@ -43,7 +43,7 @@ FIT_COSTS: Mapping[str, FitCost] = {
     "linear": FitCost(0.03, 0.0, 6e-7),
     "boosting": FitCost(0.02, 1e-4, 6.5e-9, (400, 900)),
     "xgboost": FitCost(0.02, 1e-4, 1.1e-8, (400, 700)),
-    "catboost": FitCost(0.02, 4e-4, 2.2e-8, (500, 1200)),
+    "catboost": FitCost(0.02, 3e-4, 1.5e-8, (400, 1000)),
 }
 
 

@@ -27,18 +27,25 @@ class Ranking:
         candidates: the same, with their scores and with names that are different.
         rows: the common rows, with the predictions in the same order.
         failed: those whose experiment failed.
+        earlier: those that a model had beaten before, such as the members of ``auto``.
     """
 
     models: tuple[Model, ...]
     candidates: tuple[Candidate, ...]
     rows: CommonRows
     failed: tuple[Candidate, ...] = ()
+    earlier: tuple[Candidate, ...] = ()
+
+    @property
+    def others(self) -> tuple[Candidate, ...]:
+        """The candidates that are not compared here."""
+        return (*self.earlier, *self.failed)
 
     @property
     def best(self) -> Model:
         """The best model, with the others as its candidates."""
         chosen, *beaten = self.candidates
-        return replace(self.models[0], chosen=chosen, candidates=(*beaten, *self.failed))
+        return replace(self.models[0], chosen=chosen, candidates=(*beaten, *self.others))
 
 
 def rank_models(models: Sequence[Model], metric: Metric | None = None) -> Ranking:
@@ -82,6 +89,7 @@ def rank_models(models: Sequence[Model], metric: Metric | None = None) -> Rankin
         tuple(found[i] for i in order),
         replace(rows, predicted=tuple(rows.predicted[i] for i in order)),
         tuple(failed),
+        tuple(candidate for model in fitted for candidate in model.candidates),
     )
 
 

@@ -1,4 +1,4 @@
-"""Assignment of rows to parts and folds: by hash and share, by quota of each class, or by time."""
+"""Assignment of rows to parts: by hash and share, by quota of each class, or by time."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ __all__ = [
     "assign_by_quota",
     "assign_by_share",
     "assign_by_time",
-    "fold_by_quota",
-    "fold_by_share",
-    "fold_by_time",
     "hash_rows",
+    "rank_in_class",
     "rehash",
     "scale_hashes",
 ]
@@ -62,16 +60,21 @@ def assign_by_quota(
     codes = classes.cast(pl.String).rank("dense").to_numpy().astype(np.int64) - 1
     counts = np.bincount(codes)
     # In each class, test leaves at least two rows for the other parts, and validation one for train.
-    in_test = _rank_in_class(for_test, codes) < _compute_quotas(counts, test, counts - 2)[codes]
+    in_test = rank_in_class(for_test, codes) < _compute_quotas(counts, test, counts - 2)[codes]
     rest = codes[~in_test]
     quotas = _compute_quotas(counts, validation, np.bincount(rest, minlength=len(counts)) - 1)
     parts = np.where(in_test, "test", "validation")
-    parts[~in_test] = np.where(_rank_in_class(for_rest[~in_test], rest) < quotas[rest], "validation", "train")
+    parts[~in_test] = np.where(rank_in_class(for_rest[~in_test], rest) < quotas[rest], "validation", "train")
     return parts
 
 
-def _rank_in_class(hashes: Hashes, codes: NDArray[Any]) -> NDArray[Any]:
-    """Rank each row by its hash among those of its class, from 0; rows of equal hash get the lowest rank."""
+def rank_in_class(hashes: Hashes, codes: NDArray[Any]) -> NDArray[Any]:
+    """Rank each row by its hash among those of its class, from 0; rows of equal hash get the lowest rank.
+
+    Example:
+        >>> rank_in_class(np.array([3, 1, 2, 2], dtype=np.uint64), np.array([0, 0, 1, 1])).tolist()
+        [1, 0, 0, 0]
+    """
     counts = np.bincount(codes)
     order = np.lexsort((hashes, codes))
     # Rows of equal hash are equal rows: all get the rank of the first, and so the same part.
@@ -121,49 +124,6 @@ def assign_by_time(times: pl.Series, validation: float, test: float) -> tuple[ND
         (times >= cuts["test"]).to_numpy(),
     )
     return np.where(in_test, "test", np.where(in_validation_or_test, "validation", "train")), cuts
-
-
-def fold_by_share(hashes: Hashes, count: int) -> NDArray[np.int64]:
-    """Assign each row to one of ``count`` folds by its hash alone.
-
-    Example:
-        >>> fold_by_share(np.array([0, 2**62, 2**63], dtype=np.uint64), 4).tolist()
-        [0, 1, 2]
-    """
-    return (scale_hashes(hashes) * count).astype(np.int64)
-
-
-def fold_by_quota(hashes: Hashes, classes: pl.Series, count: int) -> NDArray[np.int64]:
-    """Assign the rows of each class in the order of their hashes, so that each fold gets its share of it.
-
-    The folds' numbers of rows of a class differ by one at most. Rows with equal hashes stay together.
-
-    Example:
-        >>> folds = fold_by_quota(np.arange(9, dtype=np.uint64), pl.Series(["a"] * 6 + ["b"] * 3), 3)
-        >>> folds.tolist()
-        [0, 0, 1, 1, 2, 2, 1, 2, 0]
-    """
-    texts = classes.cast(pl.String)
-    codes = texts.rank("dense").to_numpy().astype(np.int64) - 1
-    slices = _rank_in_class(hashes, codes) * count // np.bincount(codes)[codes]
-    # Where many classes are small, the first slice of each must not always be the same fold.
-    start = hash_rows(texts.to_frame("class"), ["class"], 0) % np.uint64(count)
-    folds: NDArray[np.int64] = (slices + start.astype(np.int64)) % count
-    return folds
-
-
-def fold_by_time(times: pl.Series, count: int) -> NDArray[np.int64]:
-    """Assign rows to block 0 and ``count`` folds after it, of equal size in the order of time.
-
-    Equal times stay together, so a block may be larger or, where a time has very many rows, empty.
-
-    Example:
-        >>> fold_by_time(pl.Series([5, 1, 2, 3, 4, 4]), 2).tolist()
-        [2, 0, 0, 1, 2, 2]
-    """
-    first, last = (times.rank(method).to_numpy().astype(np.int64) for method in ("min", "max"))
-    middle = (first - 1 + last) / 2  # of the places that the rows of one time take
-    return (middle * (count + 1) / len(times)).astype(np.int64)
 
 
 def _nearest_index(sorted_numbers: NDArray[Any], target: float) -> int:

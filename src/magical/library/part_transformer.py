@@ -12,10 +12,10 @@ from magical.contracts.promises import Pipeline
 from magical.errors import BrokenPromise, MagicalError, join_names, shorten
 from magical.library.folds import Fold
 from magical.library.prediction_task import Examples
+from magical.library.tree_preprocessing import find_categories
 from magical.system.tracebacks import author_frames
 
 __all__ = [
-    "CATEGORIES",
     "PartTransformer",
     "TransformedParts",
     "fit_preprocessing",
@@ -24,9 +24,6 @@ __all__ = [
     "set_preprocessing",
     "take_rows",
 ]
-
-CATEGORIES = "categories"
-"""The block of a ColumnTransformer that gives codes of categories, for trees."""
 
 MAX_REMEMBERED_BYTES = 2**29
 
@@ -109,7 +106,7 @@ def fit_preprocessing(preprocessing: Pipeline, rows: Examples) -> tuple[Pipeline
     # transform: it cross-fits the target encoder, so that no row is encoded by its own target.
     fitted = clone(preprocessing)
     X = fitted.fit_transform(rows.X, rows.y)
-    return fitted, rows._replace(X=X, categories=_find_categories(fitted))
+    return fitted, rows._replace(X=X, categories=find_categories(fitted))
 
 
 def _fit_parts(preprocessing: Pipeline, rows: Examples, fold: Fold) -> TransformedParts:
@@ -126,23 +123,6 @@ def take_rows(rows: Examples, places: NDArray[Any]) -> Examples:
         at = slice(int(places[0]), int(places[-1]) + 1)  # a view: a large table is not copied
     X = rows.X.iloc[at] if hasattr(rows.X, "iloc") else rows.X[at]
     return Examples(X, rows.y[at], None if rows.weight is None else rows.weight[at], rows.categories)
-
-
-def _find_categories(fitted: Pipeline) -> tuple[int, ...]:
-    """Find the places of the block ``categories`` of a fitted ColumnTransformer in what comes out at last."""
-    from sklearn.preprocessing import FunctionTransformer
-
-    places: list[int] = []
-    for _, part in fitted.steps:
-        if hasattr(part, "output_indices_"):
-            block = part.output_indices_.get(CATEGORIES, slice(0, 0))
-            places = list(range(block.start, block.stop))
-        elif places and hasattr(part, "get_support"):
-            kept = {int(old): new for new, old in enumerate(part.get_support(indices=True))}
-            places = [kept[place] for place in places if place in kept]
-        elif not isinstance(part, FunctionTransformer):  # of another step nothing is known
-            places = []
-    return tuple(places)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from magical.library.part_transformer import fit_preprocessing, hash_pipeline, n
 from magical.library.prediction_task import Examples, Task
 from magical.library.recipes import EnsembleRecipe, FitRecipe
 from magical.library.remarks import log_warnings, progress
+from magical.library.thread_limits import limit_threads
 from magical.library.training import TrainingData, make_estimator
 from magical.steps import step
 from magical.synthesis.stub_models import is_stub
@@ -76,7 +77,7 @@ def refit(model: Model, train: Frame[C], validation: Frame[C]) -> Model:
     rows = data.read_examples(model.schema)
     if data.task.classes:  # rows of a class that train lacks
         rows = take_rows(rows, (rows.y >= 0).nonzero()[0])
-    with log_warnings():
+    with log_warnings(), limit_threads():
         return replace(model, pipeline=_fit_members(members, weights, rows, data.task))
 
 

@@ -159,12 +159,13 @@ def _promote(
 ) -> Receipt:
     """Set the alias ``champion`` on the version if nothing blocks it, and build the receipt."""
     # Promotion is the last act: a kill before it leaves a version without an alias, and the step runs again.
-    reasons = find_blockers(registration.criteria)
+    reasons, cautions = find_blockers(registration.criteria), registration.scores.cautions
     already = champion is not None and champion.number == version.number
     if not reasons and not already:
         registry.alias(version)
     text = f"{version.name} version {version.number}, "
-    text += f"no alias: {'; '.join(reasons)}" if reasons else "alias champion"
+    # Beside an alias that a doubtful score has earned; without one, the gate's reasons are enough.
+    text += "; ".join(["no alias: " + "; ".join(reasons)] if reasons else ["alias champion", *cautions])
     if reasons and already:
         text += " (it stays the champion that it was)"
     details = {
@@ -173,6 +174,7 @@ def _promote(
         "alias": "" if reasons and not already else "champion",
         "uri": version.uri,
         "key": version.key,
+        "cautions": cautions,
         "gate": tabulate_criteria(registration.criteria).to_dicts(),
         "comparison": registration.comparison.to_json() if registration.comparison else None,
     }

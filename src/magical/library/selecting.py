@@ -75,7 +75,7 @@ def select(
         >>> raw = pl.DataFrame({"income": [1.0, 2.0, 3.0, 4.0], "response": [False, True, False, True]})
         >>> table = model_data(raw, Customer)
         >>> models = [train(table, table, transform(table), linear(name=n)) for n in ("one", "other")]
-        >>> best = select(models, table)
+        >>> best = select(models)
         >>> best.chosen.name, [c.name for c in best.candidates]
         ('one', ['other'])
     """

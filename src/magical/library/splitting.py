@@ -12,20 +12,23 @@ from magical.contracts.schema import Schema
 from magical.contracts.tables import partition
 from magical.errors import BrokenPromise
 from magical.events import emit, keep
+from magical.library.fold_assignment import (
+    find_fold_problem,
+    fold_by_quota,
+    fold_by_share,
+    fold_by_time,
+)
 from magical.library.part_assignment import (
     Hashes,
     assign_by_quota,
     assign_by_share,
     assign_by_time,
-    fold_by_quota,
-    fold_by_share,
-    fold_by_time,
     hash_rows,
     rehash,
     scale_hashes,
 )
 from magical.library.prediction_task import require_target_kind
-from magical.library.rare_classes import describe_rare_class
+from magical.library.rare_classes import describe_missing_classes, describe_rare_class, describe_thin_test
 from magical.library.remarks import warn
 from magical.settings import Settings
 from magical.steps import step
@@ -92,7 +95,8 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
     Rows without an ``Id`` are identified by a digest of the contract's columns. Rows of equal time, and equal
     rows without an ``Id``, stay together. Rows without a target or a time are in no part, and counted. Rows
     in different parts that differ only in their ``Id`` are counted and kept as ``overlap``. A class of fewer
-    than 30 rows causes a warning.
+    than 30 rows, in all or in test, or of less than 1 % of the rows, and a part or a fold without a class
+    cause a warning.
 
     Train and validation get a column ``_fold`` (by time ``_time_fold``): the number of the row's fold. A fold
     depends on the same as a part, and on ``seed``; test is in none.
@@ -130,11 +134,10 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
     assignable = _mark_assignable(table, schema, kind)
     rows = table.filter(assignable) if not assignable.all() else table
     _check_classes(rows, schema, kind)
-    if schema.target and _has_class_target(schema) and (text := describe_rare_class(rows[schema.target])):
-        warn(text)
     _check_weights(rows, schema)
     parts = _assign(rows, schema, kind, how)
     folds = _assign_folds(rows.filter(parts != "test"), schema, kind, how)
+    _report_classes(rows, schema, parts, folds)
     # One entry for every row of the table: the engine repeats a split from this, row by row.
     assignment = np.full(table.height, None, dtype=object)
     assignment[assignable.to_numpy()] = parts
@@ -251,12 +254,15 @@ def _assign_folds(
 ) -> np.ndarray[Any, Any] | None:
     """Return the fold of each row of train and validation; None for no folds."""
     wanted = how.folds or (DEFAULT_FOLDS if rows.height < FOLDS_BELOW else 1)
-    if wanted == 1:
+    if wanted == 1 or rows.height < 2:  # of so few rows a part is empty, which is refused
         return None
+    classes = rows.get_column(str(schema.target)) if _has_class_target(schema) else None
     count, folds, reason = wanted, None, ""
     while count > 1:
         folds = _number_folds(rows, schema, kind, how.seed, count)
-        problem = _find_fold_problem(folds, count, rows, schema, kind)
+        problem = find_fold_problem(
+            folds, classes, count, in_time=kind == "time", every_class=kind == "stratified"
+        )
         if not problem:
             break
         count, folds, reason = count - 1, None, reason or problem
@@ -266,7 +272,8 @@ def _assign_folds(
             hint=f"set folds={count}, or give more rows.",
         )
     if reason:
-        emit(f"{f'{count} folds' if folds is not None else 'no folds'} in place of {wanted}: {reason}.")
+        made = "no folds" if folds is None else f"{count} folds"
+        emit(f"{made} in place of {wanted}: of {wanted}, {reason}.")
     return folds
 
 
@@ -283,25 +290,24 @@ def _number_folds(
     return fold_by_share(hashes, count)
 
 
-def _find_fold_problem(
-    folds: np.ndarray[Any, Any], count: int, rows: pl.DataFrame, schema: Schema, kind: str
-) -> str:
-    """Describe why a fold cannot be fitted or predicted; empty if each can."""
-    first = int(kind == "time")  # the rows of block 0 are only fitted on
-    for fold in range(first, first + count):
-        held_out = folds == fold
-        fitted = folds < fold if kind == "time" else ~held_out
-        if not held_out.any() or not fitted.any():
-            return f"fold {fold} would have no row"
-        if schema.target and _has_class_target(schema):
-            classes = rows.get_column(schema.target)
-            # Each fit needs every class; a fold without one can be predicted, but breaks a stratified quota.
-            for part, place in [(fitted, "to fit on")] + [(held_out, "in it")] * (kind == "stratified"):
-                missing = set(classes.unique()) - set(classes.filter(part).unique())
-                if missing:
-                    name = sorted(missing, key=str)[0]
-                    return f"fold {fold} would have no row of {schema.target} {name} {place}"
-    return ""
+def _report_classes(
+    rows: pl.DataFrame,
+    schema: Schema,
+    parts: np.ndarray[Any, Any],
+    folds: np.ndarray[Any, Any] | None,
+) -> None:
+    """Warn of classes of few rows, and of parts and folds without a class."""
+    if not (schema.target and _has_class_target(schema)):
+        return
+    classes, labels = rows.get_column(schema.target), pl.Series(parts.tolist())
+    texts = [describe_rare_class(classes), *describe_missing_classes(classes, labels)]
+    texts.append(describe_thin_test(classes, classes.filter(labels == "test")))
+    if folds is not None:
+        texts += describe_missing_classes(
+            classes.filter(labels != "test"), pl.Series([f"fold {n}" for n in folds])
+        )
+    for text in filter(None, texts):
+        warn(text)
 
 
 def _report_overlap(rows: pl.DataFrame, schema: Schema, parts: np.ndarray[Any, Any]) -> None:

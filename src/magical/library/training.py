@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -42,9 +42,11 @@ from magical.library.prediction_task import (
     Task,
 )
 from magical.library.preprocessing import plan_pipeline
+from magical.library.pruning import Pruner
 from magical.library.recipes import FitRecipe
 from magical.library.remarks import log_warnings, warn
 from magical.library.search_space import PREPROCESSING_PREFIX, check_parameter_names, select_preprocessing
+from magical.library.thread_limits import limit_threads
 from magical.library.training_data import TrainingData, compute_model_score, predict_examples
 from magical.library.trial_log import FitResult
 from magical.steps import step
@@ -82,11 +84,13 @@ class Trainer:
 
         Raises:
             BrokenPromise: the target has a number that the experiment's ``target`` does not take.
-            WiringError: its preprocessing names a column that train lacks, its ``class_weight`` no class, or
-                its ``target`` is for numbers and the task has classes.
+            WiringError: what it needs is missing or does not fit the target, its preprocessing names a column
+                that train lacks, its ``class_weight`` no class, or its ``target`` is for numbers and the task
+                has classes.
         """
         task = data.task
         is_class = bool(task.classes)
+        experiment.check(contract_of(data.train), data.metrics)
         check_target_settings(experiment, task.target, is_class=is_class, choices=task.classes)
         if experiment.target is not None:
             check_scale(experiment.name, experiment.target, task.target, data.y)
@@ -103,7 +107,7 @@ class Trainer:
         return {f"{PREPROCESSING_PREFIX}{n}": v for n, v in self.preprocessing.get_params().items()}
 
     def fit(
-        self, params: Mapping[str, Any], searched: Sequence[str] = (), rival: FitResult | None = None
+        self, params: Mapping[str, Any], searched: Sequence[str] = (), pruner: Pruner | None = None
     ) -> FitResult:
         """Fit the experiment's estimator with these parameters in each fold, and score what was held out.
 
@@ -112,7 +116,7 @@ class Trainer:
         Args:
             params: the parameters of the estimator; with a prefix, those of the preprocessing.
             searched: the names that ``experiment.estimator`` does not know: they are set on what it made.
-            rival: the best result so far. One that is clearly worse is pruned: see ``is_hopeless``.
+            pruner: stops after a fold if the result is clearly worse than earlier ones.
 
         Raises:
             StepError: the function of the deciding metric raises, or returns no number.
@@ -122,7 +126,7 @@ class Trainer:
         start = time.perf_counter()
         try:
             with log_warnings():
-                result = self._fit_folds(params, tuple(searched), rival)
+                result = self._fit_folds(params, tuple(searched), pruner)
         except Exception as error:
             failure = self._describe(error)
             result = FitResult(dict(params), math.nan, 0.0, state="failed", failure=failure)
@@ -183,7 +187,7 @@ class Trainer:
         )
 
     def _fit_folds(
-        self, params: Mapping[str, Any], searched: tuple[str, ...], rival: FitResult | None
+        self, params: Mapping[str, Any], searched: tuple[str, ...], pruner: Pruner | None
     ) -> FitResult:
         data, predicted, scores, rounds = self.data, [], [], []
         for number, fold in enumerate(data.folds):
@@ -193,9 +197,7 @@ class Trainer:
             if len(data.folds) == 1:
                 break
             scores.append(self._score_fold(fitted.predicted, fold))
-            if rival is not None and is_hopeless(
-                *(map(data.to_loss, s) for s in (scores, rival.fold_scores))
-            ):
+            if pruner is not None and pruner.is_hopeless([*map(data.to_loss, scores)]):
                 break
         held_out = np.concatenate(predicted)
         examples = np.concatenate([fold.held_out for fold in data.folds[: len(predicted)]])
@@ -249,25 +251,6 @@ class FittedFold(NamedTuple):
     estimator: Any
     rounds: int | None
     predicted: Array
-
-
-def is_hopeless(losses: Iterable[float], best: Iterable[float]) -> bool:
-    """Return True if a trial is clearly worse than the best one in the folds that it was fitted in.
-
-    Clearly: the mean of its losses is above the best one's in the same folds by more than the standard error
-    of that mean, as the best one's losses in all folds scatter.
-
-    Args:
-        losses: of the trial, in the first folds.
-        best: of the best trial, in all folds.
-
-    Example:
-        >>> is_hopeless([0.9], [0.5, 0.7, 0.6]), is_hopeless([0.55], [0.5, 0.7, 0.6])
-        (True, False)
-    """
-    here, there = np.array([*losses]), np.array([*best])
-    gap = here.mean() - there[: len(here)].mean()
-    return bool(gap > there.std(ddof=1) / math.sqrt(len(here)))  # False if one is NaN
 
 
 def make_estimator(
@@ -398,6 +381,7 @@ def train(
         >>> train(customers, customers, transform(customers), linear()).chosen.name
         'linear'
     """
-    data = TrainingData.prepare(train, validation, preprocessing, metrics)
-    trainer = Trainer.prepare(data, experiment)
-    return keep_candidates(trainer.build_model(trainer.fit(experiment.defaults(data.task.kind))))
+    with limit_threads():
+        data = TrainingData.prepare(train, validation, preprocessing, metrics)
+        trainer = Trainer.prepare(data, experiment)
+        return keep_candidates(trainer.build_model(trainer.fit(experiment.defaults(data.task.kind))))

@@ -57,13 +57,21 @@ def find_categories(fitted: Pipeline) -> tuple[int, ...]:
         >>> find_categories(build_pipeline(("scale", StandardScaler())))
         ()
     """
-    if not _is_planned(fitted):
-        return ()
-    columns = fitted.steps[0][1]
-    places = columns.output_indices_.get(CATEGORIES)
-    if places is None or not _makes_codes(columns.named_transformers_[CATEGORIES]):
-        return ()
-    return tuple(range(places.start, places.stop))
+    from sklearn.preprocessing import FunctionTransformer
+
+    places: list[int] = []
+    for _, part in fitted.steps:
+        if hasattr(part, "output_indices_"):
+            # A project's own block of this name may be anything, such as a one-hot encoding.
+            is_coded = _makes_codes(part.named_transformers_.get(CATEGORIES))
+            block = part.output_indices_[CATEGORIES] if is_coded else slice(0, 0)
+            places = list(range(block.start, block.stop))
+        elif places and hasattr(part, "get_support"):
+            kept = {int(old): new for new, old in enumerate(part.get_support(indices=True))}
+            places = [kept[place] for place in places if place in kept]
+        elif not isinstance(part, FunctionTransformer):  # of another step nothing is known
+            places = []
+    return tuple(places)
 
 
 def _is_planned(preprocessing: Any) -> bool:

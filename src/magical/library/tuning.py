@@ -17,8 +17,10 @@ from magical.library.candidate_table import keep_candidates
 from magical.library.experiments import Experiment
 from magical.library.metrics.metric_settings import Metric
 from magical.library.prediction_task import TaskKind
+from magical.library.pruning import Pruner
 from magical.library.remarks import progress, warn
 from magical.library.search_space import SearchedTrial, find_start, suggest_value
+from magical.library.thread_limits import limit_threads
 from magical.library.training import Trainer, TrainingData, check_training
 from magical.library.trial_log import FitResult, TrialLog
 from magical.steps import step
@@ -74,10 +76,10 @@ def tune(
     seeded by study and trial number, and gets their scores in order. Finished trials are logged, so a killed
     study resumes, with the same result to the last bit.
 
-    A trial is pruned after a fold in which it is clearly worse than the best trial before: the mean of its
-    losses in the folds so far is above the best one's in the same folds by more than its standard error, as
-    the best one's losses in all folds scatter. With a ``budget``, no trial begins when its seconds are over,
-    except the first.
+    A trial is pruned after a fold if it is clearly worse than the best one before it: if the mean gap of
+    their losses in the folds so far is above twice its standard error, as the gaps of earlier trials scatter
+    from fold to fold. Time plays no part in that. With a ``budget``, no trial begins when its seconds are
+    over, except the first.
 
     Args:
         train: rows to fit on.
@@ -112,8 +114,9 @@ def tune(
         >>> best.chosen.metric, best.classes
         ('log_loss', (False, True))
     """
-    data = TuningData.prepare(train, validation, preprocessing, metrics)
-    return keep_candidates(experiment.tune(data))
+    with limit_threads():
+        data = TuningData.prepare(train, validation, preprocessing, metrics)
+        return keep_candidates(experiment.tune(data))
 
 
 class _Search:
@@ -128,6 +131,7 @@ class _Search:
     def __init__(self, trainer: Trainer, log: TrialLog) -> None:
         self.trainer, self.experiment, self.data, self.log = trainer, trainer.experiment, trainer.data, log
         self.best: FitResult | None = None
+        self.pruner = Pruner()
         self.rows: list[dict[str, Any]] = []
         self.failures: list[str] = []
         self._end = time.monotonic() + float(self.experiment.budget or math.inf) - log.seconds
@@ -186,14 +190,15 @@ class _Search:
         elif number and time.monotonic() >= self._end:
             return None
         else:
-            result = self.trainer.fit(params, searched, rival=self.best)
+            result = self.trainer.fit(params, searched, pruner=self.pruner)
             self.log.add(number, result)
         if result.failure and result.failure not in self.failures:
             warn(f"{self.experiment.name}, trial {number}: {result.failure}")
             self.failures.append(result.failure)
         self.rows.append(self._tabulate(number, result))
-        if result.state == "complete" and math.isfinite(result.score) and self._is_better(result):
-            self.best = result
+        if result.state == "complete" and math.isfinite(result.score):
+            self.pruner.note([*map(self.data.to_loss, result.fold_scores)])
+            self.best = result if self._is_better(result) else self.best
         self._tell_progress(number + 1)
         return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from magical.project.loading.location import find_project
 from magical.project.project_context import OpenOptions, open_context
 from magical.project.result import Run
 from magical.project.run_setup import run_drawing
-from magical.project.scaffold.create import CreatedProject, is_project_name, render_project
+from magical.project.scaffold.create import CreatedProject, is_project_name, refer_to, render_project
 from magical.project.scaffold.fit_folder import FitFolder
 from magical.project.scaffold.project_options import ProjectOptions
 
@@ -103,16 +103,36 @@ class FittedFile:
     @cached_property
     def version(self) -> dict[str, str]:
         """The name, number and alias of the registered version; empty if the registry did not answer."""
-        if "register" in self.result.pending:
-            return {}
-        details = self.run["register"].details
-        return {name: str(details[name]) for name in ("name", "version", "alias")}
+        return {name: str(self._receipt[name]) for name in ("name", "version", "alias") if self._receipt}
+
+    @cached_property
+    def _receipt(self) -> Mapping[str, Any]:
+        return {} if "register" in self.result.pending else self.run["register"].details
+
+    @cached_property
+    def baseline(self) -> Scores:
+        """The scores on the test part of one guess for every row: the mean of train, or its class shares."""
+        import polars as pl
+
+        from magical.library import evaluate
+
+        train, test, target = self.run["train"], self.run["test"], self.scores.target
+        known = train.get_column(target).drop_nulls()
+        if self.scores.task == "regression":
+            guess = {"prediction": known.mean()}
+        else:
+            shares = known.value_counts(sort=True, normalize=True, name="share")
+            guess = {"prediction": shares[target][0]}
+            guess |= {f"probability_{name}": share for name, share in shares.iter_rows()}
+        guesses = pl.DataFrame({name: [value] * test.height for name, value in guess.items()})
+        return evaluate(guesses, test, metrics=self.scores.project_metrics)
 
     @property
     def score_command(self) -> str:
-        """The command that predicts new rows by this version."""
+        """The command that predicts new rows by the champion; by this version, if there is none."""
         v = self.version
-        model = f"{v['name']}@{v['alias']}" if v["alias"] else f"{v['name']}/{v['version']}"
+        has_champion = v["alias"] or self._receipt["comparison"]  # which is with the champion that it lost to
+        model = f"{v['name']}@champion" if has_champion else f"{v['name']}/{v['version']}"
         suffix = Path(self.fit.source).suffix
         suffix = suffix if suffix in (".csv", ".parquet") else ".csv"
         return (
@@ -124,7 +144,9 @@ class FittedFile:
         """The command that writes the same as a project to edit."""
         fit = self.fit
         words = ["--data", shlex.quote(fit.source), "--target", shlex.quote(fit.created.target), *fit.words]
-        return f"magical new {fit.created.root.name} {' '.join(words)}"
+        name = fit.created.root.name
+        name = f"{name}_project" if Path(name).exists() else name
+        return f"magical new {name} {' '.join(words)}"
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON."""
@@ -137,6 +159,7 @@ class FittedFile:
             "seconds": self.result.seconds,
             "model": self.result.records["refit"].result.summary,
             "scores": self.scores.model_dump(mode="json"),
+            "baseline": self.baseline.model_dump(mode="json"),
             "version": self.version,
             "score": self.score_command if self.version else "",
             "new": self.new_command,
@@ -149,6 +172,8 @@ class FittedFile:
         if not self.result.executed:
             yield "Nothing had to run: this file was fitted with these options before."
         yield f"{self.fit.created.root.name}: {self.scores}"
+        if (name := self.scores.primary) in self.baseline.metrics:
+            yield f"  baseline: {name} {self.baseline.metrics[name]}, by one guess for every row"
         yield f"  model: {self.result.records['refit'].result.summary}"
         if self.version:
             yield f"  registered: {self.run['register'].text}"
@@ -201,7 +226,7 @@ def prepare_fit(
     schema = created.inferred
     assert schema is not None
     task = "classes" if schema.column(str(schema.target)).is_class else "a number"
-    place = os.path.relpath(Path(source).expanduser().absolute(), root)
+    place = refer_to(Path(source).expanduser(), root)
     folder, question = FitFolder(root), {"source": place, "target": created.target, "as": task}
     folder.check(question)
     folder.write(texts, question)
@@ -216,4 +241,4 @@ def prepare_fit(
 def _name_of(source: str) -> str:
     """Return the name of a fit of a file: its stem, as a name of Python."""
     stem = re.sub(r"\W+", "_", Path(source).name.partition(".")[0].lower(), flags=re.ASCII).strip("_")
-    return stem if is_project_name(stem) else f"fit_{stem}"
+    return stem if is_project_name(stem) or not stem else f"fit_{stem}"

@@ -188,7 +188,9 @@ def build_stub_model(inputs: Sequence[tuple[Promise, Any]], seed: str) -> Model:
     models = [value for _, value in flatten_inputs(inputs) if isinstance(value, Model)]
     if models:
         stub = replace(_find_stub(models[0]), seed=seed)
-        return replace(models[0], pipeline=stub, chosen=None, candidates=())
+        # It has predicted nothing, and cannot be fitted again.
+        known = replace(models[0], held_out=None, recipe=None, failure="")
+        return replace(known, pipeline=stub, chosen=None, candidates=())
     for promise, value in flatten_inputs(inputs):
         table, schema = value.train if isinstance(value, Parts) else value, promise.schema
         if schema and isinstance(table, pl.DataFrame) and schema.target in table.columns:

@@ -2,9 +2,11 @@
 
 import importlib.metadata
 import json
+import math
 import pickle
 import zipfile
 from collections import OrderedDict
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -79,7 +81,7 @@ def test_the_card_has_a_table_for_each_question() -> None:
         "binary; gate not held: f1 0.6 &lt; 0.7 required.",
         "## Scores (1,448 test rows, 95 % intervals)",
         "| roc\\_auc | 0.8912 | 0.86 | 0.918 |",
-        "| boosting | log\\_loss | 0.26 | depth 3, words ",
+        "| boosting | log\\_loss | 0.26 | on validation | depth 3, words ",
         "| roc\\_auc | &gt;= 0.7 | 0.8912 | yes |",
         "| LEAK002 | passed | none | not assessed |",
         "| f1 | &gt;= 0.7 | 0.6 | no |",
@@ -88,6 +90,19 @@ def test_the_card_has_a_table_for_each_question() -> None:
         "## A row of Customer",
         "| age |  | int \\| None |  |  | in years |",
         "## Features\n\nage\n",
+    ):
+        assert part in text
+
+
+def test_an_ensemble_is_named_with_its_members_their_weights_and_what_failed() -> None:
+    both = Candidate("ensemble", 0.25, "log_loss", {"linear": 0.625, "boosting": 0.375}, "out of fold")
+    failed = Candidate("forest", math.nan, "log_loss", failure="ValueError: no | table")
+    text = card(replace(MODEL, chosen=both, candidates=(BEST, failed)))
+    for part in (
+        "# campaign: bought by ensemble of linear and boosting\n",
+        "| ensemble | log\\_loss | 0.25 | out of fold | linear 0.625, boosting 0.375 |",
+        "| boosting | log\\_loss | 0.26 | on validation | depth 3, words ",
+        "| forest | log\\_loss |  | failed | ValueError: no \\| table |",
     ):
         assert part in text
 

@@ -18,6 +18,7 @@ from flow_runs import Shown
 from inferences import DATA
 from magical.errors import StoreError, UsageError
 from magical.project.scaffold.create import create_project
+from magical.project.scaffold.project_options import ProjectOptions
 from mlflow_databases import database
 from projects import Answer, Small, command, is_well_worded, python
 from typechecking import mypy
@@ -105,8 +106,8 @@ def test_every_step_of_a_design_is_unwritten(design: Path) -> None:
 def test_the_steps_of_a_file_are_the_standard_ones_and_one_of_its_own(campaign: Path) -> None:
     graph = magical.load(campaign).graph()
     assert [n.name for n in graph.nodes] == [
-        "ingest", "model_data", "clean", "featurize", "split", "transform", "tune[linear]", "tune[boosting]", "select",
-        "predict", "evaluate", "register",
+        "ingest", "model_data", "clean", "featurize", "split", "transform", "tune", "select", "refit", "predict",
+        "evaluate", "register",
     ]  # fmt: skip
     assert graph.findings == ()
 
@@ -116,7 +117,7 @@ def test_the_steps_of_a_file_are_the_standard_ones_and_one_of_its_own(campaign: 
     [
         ("metro_traffic.parquet", "traffic_volume", ['kind="time", validation', 'DateParts("date_time", ("month", "weekday", "hour"))']),
         ("marketing_campaign.csv", "Response", ["SplitSettings(validation", 'DateParts("dt_customer", ("year", "month", "weekday"))']),
-        ("rel_cdnow.parquet", "spend", ["All rows of one customer_id go to the same part.", "SplitSettings(validation"]),
+        ("rel_cdnow.parquet", "spend", ["All rows of one customer_id go to the same part", "SplitSettings(validation"]),
         ("telco_churn.parquet", "Churn", ["= ()", "SplitSettings(validation"]),
     ],
 )  # fmt: skip
@@ -126,17 +127,32 @@ def test_the_workflow_fits_the_data(tmp_path: Path, file: str, target: str, want
     assert [w for w in wanted if w not in text] == []
 
 
-def test_many_classes_and_many_rows_get_small_budgets(tmp_path: Path) -> None:
-    letters = rows(
-        tmp_path / "a.csv", x=[i % 7 / 2 for i in range(400)], letter=[chr(97 + i % 20) for i in range(400)]
+def test_the_workflow_follows_the_options(tmp_path: Path) -> None:
+    options = ["--task", "classes", "--time", "rated", "--metric", "roc_auc_ovr", "--budget", "5m"]
+    days = [f"2020-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(112)]
+    file = rows(tmp_path / "a.csv", rated=days, x=[1.5, 2.5] * 56, stars=[1, 2, 3, 4] * 28)
+    answer = new(tmp_path / "shop", "--data", str(file), "--target", "stars", *options)
+    assert answer.code == 0, answer
+    text = (tmp_path / "shop" / "workflow.py").read_text()
+    wanted = [
+        'auto(budget="5m")',
+        '(Metric("roc_auc_ovr"),)',
+        'SplitSettings(kind="time"',
+        'InputPath("data/a.csv")',
+    ]
+    assert [w for w in wanted if w not in text] == []
+    assert "stars: Target[Literal[1, 2, 3, 4]]" in (tmp_path / "shop" / "contracts.py").read_text()
+
+
+def test_a_group_that_is_named_goes_before_an_order_in_time(tmp_path: Path) -> None:
+    days = [f"2020-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(112)]
+    file = rows(
+        tmp_path / "a.csv", date=days, shop=[i % 9 for i in range(112)], x=[1.5, 2.5] * 56, sold=[0, 1] * 56
     )
-    create_project(str(tmp_path / "shop"), str(letters), "letter")
-    assert "Boosting(trials=4, rounds=40, patience=30)" in (tmp_path / "shop" / "workflow.py").read_text()
-    many = rows(
-        tmp_path / "b.csv", x=[i % 7 / 2 for i in range(100_001)], y=[i % 11 / 4 for i in range(100_001)]
-    )
-    create_project(str(tmp_path / "large"), str(many), "y")
-    assert "Boosting(trials=2, rounds=300, patience=30)" in (tmp_path / "large" / "workflow.py").read_text()
+    create_project(str(tmp_path / "shop"), str(file), "sold", options=ProjectOptions(group="shop"))
+    text = (tmp_path / "shop" / "workflow.py").read_text()
+    assert 'kind="time",' not in text
+    assert "All rows of one shop go to the same part" in text
 
 
 def test_a_split_by_time_that_would_leave_one_class_is_not_chosen(tmp_path: Path) -> None:
@@ -190,21 +206,21 @@ def test_a_design_runs_and_pretends(tmp_path: Path) -> None:
         assert "7 were pretended" in answer.out or "all 7 steps are fresh" in answer.out
 
 
-FAST = ("experiments.linear.trials=1", "experiments.boosting.trials=1", "experiments.boosting.rounds=60")
+FAST = (
+    'experiments=[{kind = "linear", trials = 1}, {kind = "boosting", trials = 1, rounds = 60}]',
+    "split.folds=1",
+)
 SCORED = {
     "telco_churn.parquet": ("Churn", "roc_auc", 0.75),
     "metro_traffic.parquet": ("traffic_volume", "r2", 0.3),
     "marketing_campaign.csv": ("Response", "roc_auc", 0.75),
-    "california.parquet": ("median_house_value", "r2", 0.4),
     "kc_house.parquet": ("price", "r2", 0.25),
     "adult.parquet": ("income", "roc_auc", 0.75),
 }
-QUICK = ("metro_traffic.parquet",)
 
 
-@pytest.mark.parametrize(
-    "file", [*QUICK, *(pytest.param(f, marks=pytest.mark.slow) for f in SCORED if f not in QUICK)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("file", SCORED)
 def test_a_run_ends_with_a_scored_and_registered_model(tmp_path: Path, file: str) -> None:
     target, metric, least = SCORED[file]
     made = create_project(str(tmp_path / "shop"), str(DATA / file), target)
@@ -238,6 +254,7 @@ def test_it_says_what_deserves_a_look(tmp_path: Path) -> None:
         "  the target: response, bool (0 and 1 are read as False and True)",
         "  the id: id (different in each of 400 rows)",
         "  the time: dt_customer (when the row happened)",
+        "  the split: by chance, each class in the same share",
         "  categories: education, marital_status",
         "  left out:",
         "    Z_CostContact: it is 3 in every row",

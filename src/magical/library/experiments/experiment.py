@@ -40,7 +40,7 @@ class Experiment(TaggedSettings):
         budget: the seconds after which no further one is tried, also as a text such as ``5m``. Two runs with
             such a budget may end in different models.
         seed: the seed of the search and of the estimator.
-        seeds: the number of fits, each with a seed of its own, whose mean ``refit`` gives.
+        seeds: the number of fits, each with a seed of its own, whose mean ``refit`` gives: 1, of boosting 2.
         target: fit on the ``log``, ``log1p`` or ``sqrt`` of the target, for regression; predictions are on
             the scale of the target.
         class_weight: ``balanced`` to weigh each class alike, or a weight for each class by its name.
@@ -94,7 +94,7 @@ class Experiment(TaggedSettings):
         """Yield the fields; those that few experiments have only where they are given."""
         shown = {
             "budget": self.budget is not None,
-            "seeds": self.seeds != 1,
+            "seeds": self.seeds != type(self).model_fields["seeds"].default,
             "target": self.target is not None,
             "class_weight": self.class_weight is not None,
             "preprocessing": self.preprocessing is not None,

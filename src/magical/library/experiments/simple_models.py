@@ -9,6 +9,7 @@ from pydantic import Field
 
 from magical.library.experiments.experiment import Experiment
 from magical.library.experiments.quantile_experiment import QuantileExperiment
+from magical.library.search_space import PREPROCESSING_PREFIX
 from magical.library.tree_preprocessing import prepare_for_trees
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ class Linear(QuantileExperiment):
     """Logistic regression for classes, ridge regression for numbers.
 
     The penalty ``C`` of the logistic regression is searched. Ridge regression chooses its ``alpha`` in each
-    fit, by predictions of rows that are left out one by one; with ``alpha`` in ``search`` the search chooses
-    it. A quantile comes from a linear program, which is slow above some 10,000 rows.
+    fit, by predictions of rows that are left out one by one; if ``search`` has parameters of it, the search
+    chooses ``alpha``, too. A quantile comes from a linear program, which is slow above some 10,000 rows.
 
     Attributes:
         quantile: the quantile of a number to predict, such as 0.9; by default its mean.
@@ -47,7 +48,7 @@ class Linear(QuantileExperiment):
         if self.quantile is not None:
             return QuantileRegressor(quantile=self.quantile, **params)
         if task == "regression":
-            return Ridge(**params) if params else RidgeCV(alphas=[10.0**k for k in range(-3, 6)])
+            return Ridge(**params) if self._is_searched else RidgeCV(alphas=[10.0**k for k in range(-3, 6)])
         if task == "binary":
             return LogisticRegression(solver="newton-cholesky", max_iter=200, **params)
         return LogisticRegression(solver="lbfgs", max_iter=1000, **params)
@@ -58,7 +59,7 @@ class Linear(QuantileExperiment):
             return {"C": 1.0}
         if self.quantile is not None:
             return {"alpha": 1e-3}
-        return {"alpha": 1.0} if "alpha" in self.search else {}
+        return {"alpha": 1.0} if self._is_searched else {}
 
     def space(self, trial: Trial, task: TaskKind) -> dict[str, Any]:
         """Suggest a strength of the penalty, over six orders of magnitude."""
@@ -66,7 +67,7 @@ class Linear(QuantileExperiment):
             return {"C": trial.suggest_float("C", 1e-4, 1e2, log=True)}
         if self.quantile is not None:
             return {"alpha": trial.suggest_float("alpha", 1e-6, 1.0, log=True)}
-        return {"alpha": trial.suggest_float("alpha", 1e-2, 1e4, log=True)} if "alpha" in self.search else {}
+        return {"alpha": trial.suggest_float("alpha", 1e-2, 1e4, log=True)} if self._is_searched else {}
 
     def fit(self, estimator: Any, train: Examples, validation: Examples) -> Any:
         """Fit the estimator; above 500 columns, use L-BFGS instead of Newton's method."""
@@ -79,6 +80,10 @@ class Linear(QuantileExperiment):
     def refit(self, estimator: Any, rows: Examples, rounds: float | None) -> Any:
         """Fit the estimator on all rows."""
         return self.fit(estimator, rows, rows)
+
+    @property
+    def _is_searched(self) -> bool:
+        return any(not name.startswith(PREPROCESSING_PREFIX) for name in self.search)
 
 
 class Forest(Experiment):

@@ -9,9 +9,10 @@ from pydantic import Field
 
 from magical.brand import mark_not_real
 from magical.contracts.contract import Contract
+from magical.errors import join_names
 from magical.library.metrics.metric_settings import Metric, find_deciding
 from magical.library.metrics.metrics import LOWER_IS_BETTER, METRICS_BY_TASK, PRIMARY
-from magical.library.rare_classes import FEW_ROWS
+from magical.library.rare_classes import FEW_ROWS, RARE_SHARE
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,6 +54,8 @@ class Scores(Contract):
         part: the evaluated rows: ``test``, ``validation`` or ``train``.
         rows: the number of the evaluated rows.
         positive: for ``binary`` the class that precision, recall and F1 refer to.
+        rarest: the evaluated rows of the rarest class; None if the target is a number.
+        absent: the classes of the model that no evaluated row has; ``rarest`` is 0 then.
         metrics: the scores by name of the metric, the primary metric first.
         project_metrics: the metrics of the settings, the deciding one first; empty where ours decides.
         origin: the pretended or sampled steps upstream; such scores are struck through, and never logged.
@@ -69,6 +72,7 @@ class Scores(Contract):
     rows: int = Field(examples=[200])
     positive: str = ""
     rarest: int | None = None
+    absent: tuple[str, ...] = ()
     # The examples are for a pretended step that takes no table with a target.
     metrics: dict[str, Score] = Field(examples=[{"roc_auc": {"value": 0.5, "low": 0.4, "high": 0.6}}])
     project_metrics: tuple[Metric, ...] = ()
@@ -107,6 +111,27 @@ class Scores(Contract):
     def is_wide(self) -> bool:
         """True if a class has fewer than 30 of the evaluated rows."""
         return self.rarest is not None and self.rarest < FEW_ROWS
+
+    @property
+    def cautions(self) -> list[str]:
+        """The reasons to doubt the scores, with the numbers: few or no rows of a class.
+
+        Example:
+            >>> Scores(task="binary", target="y", part="test", rows=300, rarest=12, metrics={}).cautions
+            ['the intervals are wide: 12 of 300 test rows are of the rarest class']
+        """
+        if self.rarest is None:
+            return []
+        rows = f"{self.rarest:,} of {self.rows:,} {self.part} rows"
+        absent = f"no {self.part} row is of {self.target} {join_names(self.absent, 6)}, so nothing judges it"
+        found = [absent] if self.absent else []
+        if self.is_wide and not self.absent:
+            found.append(f"the intervals are wide: {rows} are of the rarest class")
+        elif not self.absent and self.rarest < RARE_SHARE * self.rows:
+            found.append(
+                f"accuracy says little: {rows} ({self.rarest / self.rows:.2%}) are of the rarest class"
+            )
+        return found
 
     def find_metric(self, name: str) -> Metric | None:
         """Find a metric that can be computed again, for another model; None for one of a project's own step.

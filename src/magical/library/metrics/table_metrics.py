@@ -40,13 +40,15 @@ class ResampledMetrics(NamedTuple):
     Attributes:
         values: by metric, the primary one first: entry 0 of all rows, the others of the resamples.
         positive: the positive class, for ``binary``.
-        rarest: the rows of the rarest class; None if the target is a number.
+        rarest: the rows of the rarest class that has any; None if the target is a number.
+        absent: the predicted classes that have no row.
     """
 
     task: str
     values: dict[str, Array]
     positive: str = ""
     rarest: int | None = None
+    absent: tuple[str, ...] = ()
 
     def summarize(self) -> dict[str, Score]:
         """Return each metric with its interval: entry 0, and the middle 95 % of the resamples."""
@@ -91,8 +93,12 @@ def resample_metrics(
         known = [n.removeprefix(PROBABILITY_PREFIX) for n in names] or classes
         seen = replace(_read_rows(rows, target, names, known), weights=read_weights(rows, metrics))
         values = _resample_listed(seen, metrics, values, resamples)
-    rarest = count_rarest(rows.get_column(target.name)) if target.is_class else None
-    return ResampledMetrics(predicted.task, values, classes[-1] if predicted.task == "binary" else "", rarest)
+    truth = rows.get_column(target.name)
+    rarest = count_rarest(truth) if target.is_class else None
+    seen_classes = set(map(str, truth.unique()))
+    absent = tuple(c for c in classes if c not in seen_classes) if target.is_class else ()
+    positive = classes[-1] if predicted.task == "binary" else ""
+    return ResampledMetrics(predicted.task, values, positive, rarest, absent)
 
 
 def _resample_listed(

@@ -75,18 +75,19 @@ def write_card(
 ) -> str:
     """Write the model card as Markdown; ``row_schema`` describes the rows that the scorer takes."""
     gate = list(criteria)
-    chosen = model.chosen.name if model.chosen else "a model"
+    chosen = model.chosen.title if model.chosen else "a model"
     lines = [
         f"# {_escape_markdown(provenance.workflow)}: {_escape_markdown(model.target)} by "
         f"{_escape_markdown(chosen)}",
         f"{_escape_markdown(model.task)}; gate {_escape_markdown(summarize_gate(gate))}.",
         f"## Scores ({scores.rows:,} {_escape_markdown(scores.part)} rows, 95 % intervals)",
         *_markdown_table(("metric", "value", "low", "high"), _score_rows(scores)),
+        *(_escape_markdown(f"Mind: {caution}.") for caution in scores.cautions),
     ]
     candidates = [c for c in (model.chosen, *model.candidates) if c is not None]
     if candidates:
-        lines += ["## Candidates (on validation)"]
-        lines += _markdown_table(("name", "metric", "score", "parameters"), map(_candidate_row, candidates))
+        names = ("name", "metric", "score", "scored", "parameters")
+        lines += ["## Candidates", *_markdown_table(names, map(_candidate_row, candidates))]
     criterion_rows = ((c.criterion, c.threshold, c.value, _format_held(c.held)) for c in gate)
     lines += ["## Gate", *_markdown_table(("criterion", "threshold", "value", "held"), criterion_rows)]
     lines += ["## Where it comes from", *_markdown_table(("what", "which"), _provenance_rows(provenance))]
@@ -126,8 +127,15 @@ def _score_rows(scores: Any) -> Iterator[tuple[str, ...]]:
 
 
 def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
-    params = ", ".join(f"{k} {shorten(v, 20)}" for k, v in candidate.params.items())
-    return (candidate.name, candidate.metric, format_number(candidate.score), shorten(params, 200))
+    name, metric = candidate.name, candidate.metric
+    if candidate.failure:
+        return (name, metric, "", "failed", shorten(candidate.failure, 200))
+    params = ", ".join(f"{k} {_shorten_value(v)}" for k, v in candidate.params.items())
+    return (name, metric, format_number(candidate.score), candidate.scored, shorten(params, 200))
+
+
+def _shorten_value(value: Any) -> str:
+    return format_number(value) if isinstance(value, float) else shorten(value, 20)
 
 
 def _column_row(column: Column) -> tuple[str, ...]:

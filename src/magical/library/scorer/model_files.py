@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
@@ -98,8 +99,8 @@ def load_model(data: Mapping[str, Any], folder: Path, unpickle: Callable[[bytes]
         schema=schema_from_json(data["schema"]),
         classes=tuple(data["classes"]),
         threshold=data["threshold"],
-        chosen=Candidate(**chosen) if chosen else None,
-        candidates=tuple(Candidate(**c) for c in data["candidates"]),
+        chosen=_candidate_from_json(chosen) if chosen else None,
+        candidates=tuple(_candidate_from_json(c) for c in data["candidates"]),
     )
 
 
@@ -201,11 +202,16 @@ def _candidate_to_json(candidate: Candidate) -> dict[str, Any]:
     params = {str(k): _value_to_json(v) for k, v in candidate.params.items()}
     return {
         "name": candidate.name,
-        "score": float(candidate.score),
+        "score": None if math.isnan(candidate.score) else float(candidate.score),  # JSON has no NaN
         "metric": candidate.metric,
         "params": params,
         "scored": candidate.scored,
+        "failure": candidate.failure,
     }
+
+
+def _candidate_from_json(data: Mapping[str, Any]) -> Candidate:
+    return Candidate(**{**data, "score": math.nan if data["score"] is None else data["score"]})
 
 
 def _value_to_json(value: Any) -> Any:

@@ -30,6 +30,7 @@ __all__ = [
     "CreatedProject",
     "create_project",
     "is_project_name",
+    "refer_to",
     "render_project",
     "write_files",
 ]
@@ -55,6 +56,7 @@ class CreatedProject:
         inferred: the contract of the data; None for a project without data.
         source: the name of the data file; empty without one.
         target: the column to be predicted, as the file spells it.
+        split: how the rows are split, in words.
         further: the contracts of the further data files, by the files' names.
         remarks: what another reader of the files could read in another way.
         warnings: what speaks against a good model, such as a class with hardly any rows.
@@ -65,6 +67,7 @@ class CreatedProject:
     inferred: InferredSchema | None = None
     source: str = ""
     target: str = ""
+    split: str = ""
     further: Mapping[str, InferredSchema] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -100,7 +103,7 @@ class CreatedProject:
 
     @property
     def review(self) -> str:
-        """What was inferred from the data, to be reviewed by its author; empty for a design."""
+        """The text of what was inferred from the data, for its author to review; empty for a design."""
         return "\n".join(self._review_lines(os.path.relpath(self.root / "contracts.py")))
 
     def _lines(self) -> Iterator[str]:
@@ -116,7 +119,7 @@ class CreatedProject:
         yield from self.remarks
         data = f"{self.inferred.rows:,} rows of {self.source}"
         yield f"{contracts} was inferred from {data}; look at it, above all at"
-        yield from (f"  {line}" for line in _review_lines(self.inferred))
+        yield from (f"  {line}" for line in _review_lines(self.inferred, self.split))
         for file, schema in self.further.items():
             yield f"{schema.name}, from {schema.rows:,} rows of {file}:"
             yield from (f"  {line}" for line in _review_lines(schema))
@@ -183,7 +186,7 @@ def render_project(
 
     said = {"reading": reading} if reading else {}
     inferred = infer_from_files(files, target, options=options, **said)
-    paths = {f.name: f"data/{f.name}" if options.copies_data else _refer_to(f, root) for f in files}
+    paths = {f.name: f"data/{f.name}" if options.copies_data else refer_to(f, root) for f in files}
     variables = inferred.template_variables(root.name, paths)
     texts = _render_templates("data", {**_name_variables(root.name), **variables})
     texts["contracts.py"] = inferred.contracts
@@ -195,6 +198,7 @@ def render_project(
             first.schema,
             first.file,
             inferred.target,
+            inferred.split,
             {table.file: table.schema for table in others},
             tuple(remark for table in inferred.tables for remark in table.remarks),
             inferred.warnings,
@@ -222,10 +226,14 @@ def _copy_data(data: Sequence[str], folder: Path) -> None:
         copy(file, folder / "data" / file.name)
 
 
-def _refer_to(file: Path, root: Path) -> str:
+def refer_to(file: Path, root: Path) -> str:
     """Return the path of a file for the settings of a project that has no copy of it.
 
     It is relative if both lie below the working folder, so that this folder can be moved; else absolute.
+
+    Example:
+        >>> refer_to(Path("churn.csv"), Path(".magical/fit/churn"))
+        '../../../churn.csv'
     """
     here, home = Path.cwd().resolve(), root.resolve()  # of a project that is found, links are resolved
     place = file.parent.resolve() / file.name
@@ -352,8 +360,8 @@ def _schema_json(schema: InferredSchema) -> dict[str, Any]:
     return {**schema.to_json(), **more, "left_out": schema.left_out}
 
 
-def _review_lines(schema: InferredSchema) -> Iterator[str]:
-    """Yield a line for each part of an inferred contract that its author should review."""
+def _review_lines(schema: InferredSchema, split: str = "") -> Iterator[str]:
+    """Yield a line for each part of an inferred contract that its author should review, and for the split."""
     if schema.target:
         target = schema.column(schema.target)
         reason = schema.reasons.get(target.name, "")
@@ -363,6 +371,8 @@ def _review_lines(schema: InferredSchema) -> Iterator[str]:
     yield f"the time: {_with_reasons(schema, schema.names_with_role('time')) or 'none was found'}"
     if groups := schema.names_with_role("group"):
         yield f"the group: {_with_reasons(schema, groups)}"
+    if split:
+        yield f"the split: {split}"
     if keys := schema.names_with_role("key"):
         yield f"keys: {_with_reasons(schema, keys)}"
     if categories := [c.name for c in schema.features if c.choices or c.type == "str"]:

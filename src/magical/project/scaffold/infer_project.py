@@ -43,7 +43,8 @@ _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot
 _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
     "auto", "best", "clean", "cleaning", "contracts", "copy", "dict", "e", "evaluate", "experiments",
     "featured", "features", "featurize", "ingest", "json", "metrics", "model_data", "models", "policy",
-    "predict", "predictions", "preprocessing", "refit", "register", "registry", "relate", "rows", "s", "schema",
+    "predict", "predictions", "preprocessing", "refit", "register", "registry", "relate", "rows", "s",
+    "schema",
     "scores", "select", "source", "split", "step", "test", "tracking", "train", "transform", "tune",
     "typed", "validation", "workflow",
 }  # fmt: skip
@@ -141,20 +142,25 @@ class InferredProject:
             return ""
         return _format_call("    reading: Reading = Reading", "(", quote_arguments(self._said), ")") + "\n"
 
-    def _split(self) -> dict[str, str]:
+    @property
+    def split(self) -> str:
+        """The way in which the rows are split, in words."""
+        times, groups = (self.schema.names_with_role(role) for role in ("time", "group"))
+        if self.by_time and groups:
+            return f"by {times[0]}, the last rows are test; one {groups[0]} may have rows in several parts"
         if self.by_time:
-            comment = "The rows follow each other in time: the last ones are test."
-            if groups := self.schema.names_with_role("group"):
-                comment = f"The last rows are test; one {groups[0]} may have rows in several parts."
-        elif groups := self.schema.names_with_role("group"):
-            comment = f"All rows of one {groups[0]} go to the same part."
-        elif self.schema.names_with_role("time"):
-            comment = 'By chance; kind="time" makes the last rows test.'
-        else:
-            comment = "By chance, a class in the same share of each part where classes are predicted."
+            return f"by {times[0]}, the last rows are test"
+        if groups:
+            return f"all rows of one {groups[0]} go to the same part"
+        return "by chance, each class in the same share" if _has_classes(self.schema) else "by chance"
+
+    def _split(self) -> dict[str, str]:
+        comment = self.split[0].upper() + self.split[1:]
+        if not self.by_time and self.schema.names_with_role("time"):
+            comment += '; kind="time" makes the last rows test'
         kind = 'kind="time", ' if self.by_time else ""
         split = f"SplitSettings({kind}validation=0.2, test=0.2, seed=7)"
-        return {"split": split, "split_comment": f"    # {comment}"}
+        return {"split": split, "split_comment": f"    # {comment}."}
 
     def _features(self) -> str:
         """Return the source of the features derived from the time column; empty if there are none."""
