@@ -20,6 +20,7 @@ from magical.library import (
     linear,
     model_data,
     predict,
+    refit,
     register,
     select,
     split,
@@ -47,7 +48,7 @@ class CampaignSettings(Settings):
         Encode("education", "ordinal"),  # fitted in the Pipeline, as all that learns from rows
     )
     split: SplitSettings = SplitSettings(kind="stratified", validation=0.2, test=0.2, seed=7)
-    experiments: tuple[Experiment, ...] = (linear(trials=8), boosting(trials=12))
+    experiments: tuple[Experiment, ...] = (linear(trials=4), boosting(preset="extra_trees_small", trials=4))
     registry: RegisterSettings = RegisterSettings(require={"roc_auc": 0.8})
 
 
@@ -102,7 +103,7 @@ def campaign(s: CampaignSettings) -> Scores:
     train, validation, test = split(featured, s.split)
     preprocessing = transform(train, s.features)
     models = [tune(train, validation, preprocessing, e) for e in s.experiments]
-    best = select(models, validation)
+    best = refit(select(models), train, validation)
     predictions = predict(best, test)
     scores = evaluate(predictions, test)
     register(best, scores, s.registry)

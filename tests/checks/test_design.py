@@ -101,9 +101,8 @@ def test_on_day_one_all_that_is_said_is_what_is_unwritten(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
-def test_each_step_that_is_written_is_held_to_its_contract_in_any_order(tmp_path: Path, seed: int) -> None:
-    order = random.Random(seed).sample(list(SIGNATURES), len(SIGNATURES))
+def test_each_step_that_is_written_is_held_to_its_contract_in_any_order(tmp_path: Path) -> None:
+    order = random.Random(1).sample(list(SIGNATURES), len(SIGNATURES))
     for count in range(1, len(order) + 1):
         written = set(order[:count])
         findings, outcomes = design(tmp_path / str(count), written)

@@ -39,7 +39,7 @@ TYPES = [
 TABLES = dataframes(min_cols=1, max_cols=6, max_size=6, allowed_dtypes=TYPES, allow_null=True)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(TABLES)
 def test_there_and_back_nothing_changes(table: pl.DataFrame) -> None:
     back = from_pandas(to_pandas(table))

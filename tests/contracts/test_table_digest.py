@@ -45,7 +45,7 @@ def stored(table: pl.DataFrame) -> pl.DataFrame:
     return pl.read_parquet(io.BytesIO(buffer.getvalue()))
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(TABLES)
 def test_equal_tables_have_equal_digests(table: pl.DataFrame) -> None:
     digest = table_digest(table)
@@ -54,7 +54,7 @@ def test_equal_tables_have_equal_digests(table: pl.DataFrame) -> None:
     assert table_digest(pl.concat([table, table])[table.height :]) == digest
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(TABLES)
 def test_a_stored_table_keeps_its_digest(table: pl.DataFrame) -> None:
     read = stored(table)
@@ -62,7 +62,7 @@ def test_a_stored_table_keeps_its_digest(table: pl.DataFrame) -> None:
     assert table_digest(read) == table_digest(table)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(TINY, TINY)
 def test_different_tables_have_different_digests(one: pl.DataFrame, other: pl.DataFrame) -> None:
     other.columns = one.columns

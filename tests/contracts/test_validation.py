@@ -354,7 +354,7 @@ def rows_and_contract(draw: Any) -> tuple[type[Contract], list[dict[str, Any]]]:
     return made, draw(st.lists(st.fixed_dictionaries(values), max_size=6))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rows_and_contract())
 def test_a_row_is_rejected_if_and_only_if_pydantic_refuses_it(
     case: tuple[type[Contract], list[dict[str, Any]]],
@@ -467,7 +467,7 @@ def words(table: pl.DataFrame | pl.LazyFrame, contract: type[Contract]) -> str:
     return "kept"
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(ROWS | HOURS, st.sampled_from([1, 2, 5, 1000]))
 def test_a_lazy_table_is_kept_with_the_same_words(table: pl.DataFrame, at_once: int) -> None:
     contract = Hour if "hour" in table.columns else Row
@@ -502,7 +502,7 @@ def test_a_rule_that_cannot_be_computed_is_the_contract_s_fault_lazy_or_not() ->
             validate(table, schema_of(Odd), label="made")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(dataframes(min_cols=1, max_cols=3, max_size=8, allowed_dtypes=[*SCALARS, *NESTED], allow_null=True))
 def test_a_sunk_table_has_the_digest_of_its_rows(tmp_path_factory: Any, table: pl.DataFrame) -> None:
     path = tmp_path_factory.mktemp("sunk") / "part"

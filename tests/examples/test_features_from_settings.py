@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import magical
-from examples.conftest import QUICK
+from examples.conftest import QUICK, QUICK_SETTINGS
 from projects import Small, without_other_projects
 
 # The kind of work, its line of settings, and the names of columns that the model gets from it.
@@ -56,7 +56,7 @@ def test_each_kind_is_drawn(campaign: Small, monkeypatch: pytest.MonkeyPatch) ->
         settings = module.CampaignSettings.model_validate(tomllib.loads(write_settings(line)))
         graph = module.campaign.draw(settings)
         assert [str(f) for f in graph.findings] == [], kind
-        assert len(graph.nodes) == 15
+        assert len(graph.nodes) == 16
 
 
 @pytest.mark.slow
@@ -64,7 +64,7 @@ def test_all_kinds_reach_the_model_and_new_customers(campaign: Small) -> None:
     campaign.write("settings.toml", write_settings(*(line for line, _ in BOX.values())))
     done = campaign.process("run", *QUICK, "--json")
     assert done.returncode == 0, done.stderr
-    run = magical.load(campaign.root).run(experiments={"linear": {"trials": 2}, "boosting": {"trials": 2}})
+    run = magical.load(campaign.root).run(**QUICK_SETTINGS)
     assert run.executed == []
     names = run.kept("transform")["features"]["feature"].to_list()
     for kind, (_, expected) in BOX.items():

@@ -8,7 +8,6 @@ import pytest
 
 import magical
 from examples.conftest import ROOT
-from examples.test_campaign import child_seconds
 from projects import Small, python
 
 HEAVY = {"lightgbm", "mlflow", "optuna", "pandas", "pyarrow", "scipy", "skops", "skrub", "sklearn"}
@@ -53,17 +52,10 @@ def test_drawing_imports_nothing_heavy(campaign: Small) -> None:
 
 
 def test_keys_import_nothing_heavy(campaign: Small) -> None:
-    graph = "import sys, magical\nassert len(magical.load(sys.argv[1]).graph().nodes) == 15\n"
+    graph = "import sys, magical\nassert len(magical.load(sys.argv[1]).graph().nodes) == 16\n"
     found = loaded(graph, campaign.root)
     assert {"polars", "workflow"} <= found
     assert not found & HEAVY
-
-
-@pytest.mark.slow
-def test_drawing_is_quick(campaign: Small) -> None:
-    assert (
-        child_seconds("-c", DRAWN, str(campaign.root)) < child_seconds("-c", "import sklearn, pandas") / 1.5
-    )
 
 
 @pytest.mark.slow
@@ -105,5 +97,6 @@ def test_an_edit_behind_an_import_inside_a_function_moves_the_keys_of_its_users_
         ("transform", chained),
         ("tune[linear]", chained),
         ("tune[boosting]", chained),
+        ("refit", chained),
         ("tune[boosting]", "code:magical.library.boosters.make_booster"),
     }

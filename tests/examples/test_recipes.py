@@ -1,4 +1,4 @@
-"""What the fixed pipeline of MLflow Recipes 2 got wrong from ingest to transform, each shown right here.
+"""What the fixed pipeline of MLflow Recipes 2 got wrong from ingest to register, each shown right here.
 
 Shown by tests elsewhere:
 
@@ -10,29 +10,39 @@ Shown by tests elsewhere:
   `test_a_moved_project_runs_nothing`, `test_an_edit_that_matters_runs_exactly_the_steps_concerned`: a helper, a
   constant, an estimator);
 - a gate keeps a model back that does not hold its thresholds: `library/test_registering.py`;
+- no fit, weight or threshold saw a row that it is judged on: `library/test_tuning.py`, `library/test_ensembling.py`;
+- a model predicts alike at every door, and each probability is that of its class: `scoring/test_doors_agree.py`;
 - bad input is told in five lines: `test_bad_input.py`.
 """
 
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 import pytest
+from sklearn.metrics import f1_score
 
+from magical import Contract, Id, Target
+from magical.library import Metric, evaluate, linear, model_data, predict, train, transform
 from magical.project import Run
 from projects import NO_TRACKING, Small
 
 WORKFLOW = '''\
 """A regression, as the template of Recipes has it: ingest, split, transform, train, evaluate, register."""
 
+from typing import TypeVar
+
 import polars as pl
 
 from magical import Contract, Field, Frame, Id, InputPath, Settings, Target, step, workflow
 from magical.features import Feature, Log
 from magical.library import (
-    Experiment, RegisterSettings, Scores, SplitSettings, evaluate, featurize, ingest, linear, model_data, predict,
-    register, split, train, transform,
+    Experiment, Metric, RegisterSettings, Scores, SplitSettings, evaluate, featurize, ingest, linear, model_data,
+    predict, register, split, train, transform,
 )
+
+C = TypeVar("C", bound=Contract)
 
 
 class Ride(Contract):
@@ -46,8 +56,9 @@ class RideSettings(Settings):
     source: InputPath = InputPath("rides.csv")
     shortest: float = 1.0
     features: tuple[Feature, ...] = (Log("miles"),)
-    split: SplitSettings = SplitSettings(seed=7)
+    split: SplitSettings = SplitSettings(seed=7, folds=1)
     experiment: Experiment = linear()
+    metrics: tuple[Metric, ...] = ()
     registry: RegisterSettings = RegisterSettings(require={"r2": 0.5})
 
 
@@ -56,13 +67,20 @@ def long_enough(rides: Frame[Ride], shortest: float) -> Frame[Ride]:
     return rides.filter(pl.col("miles") >= shortest)
 
 
+@step(training_only=True)
+def usual(rides: Frame[C]) -> Frame[C]:
+    """What the model learns from: no ride of a kind that is too rare to learn anything from."""
+    return rides.filter(pl.col("miles") < 8)
+
+
 @workflow
 def fares(s: RideSettings) -> Scores:
     rides = long_enough(model_data(ingest(s.source), Ride), s.shortest)
     fitted_on, validation, test = split(featurize(rides, s.features), s.split)
-    preprocessing = transform(fitted_on, s.features)
-    model = train(fitted_on, validation, preprocessing, s.experiment)
-    scores = evaluate(predict(model, test), test)
+    learned_from = usual(fitted_on)
+    preprocessing = transform(learned_from, s.features)
+    model = train(learned_from, validation, preprocessing, s.experiment, s.metrics)
+    scores = evaluate(predict(model, test), test, metrics=s.metrics)
     register(model, scores, s.registry)
     return scores
 '''
@@ -127,6 +145,22 @@ def test_a_filter_reaches_every_part(ran: Run) -> None:
 
 
 @pytest.mark.slow
+def test_a_filter_after_the_split_reaches_the_part_that_it_was_given(ran: Run) -> None:
+    parts = ran["split"]
+    assert ran["usual"].equals(parts.train.filter(pl.col("miles") < 8))
+    assert ran["usual"].height < parts.train.height
+    assert ran["train"].held_out["id"].to_list() == parts.validation["id"].to_list()
+    assert ran["predict"]["id"].to_list() == parts.test["id"].to_list()
+
+
+@pytest.mark.slow
+def test_each_number_says_which_rows_it_is_from(ran: Run) -> None:
+    assert str(ran["train"]).endswith(" on validation")
+    assert str(ran["evaluate"]).endswith(f", {ran['split'].test.height} test rows")
+    assert set(ran.kept("evaluate")["worst"]["id"]) < set(ran["split"].test["id"])
+
+
+@pytest.mark.slow
 def test_a_regression_keeps_the_names_of_its_features(ran: Run) -> None:
     model = ran["train"]
     assert model.task == "regression"
@@ -143,6 +177,10 @@ def test_a_regression_keeps_the_names_of_its_features(ran: Run) -> None:
         ('[registry.require]\nr2 = "high"', "registry.require.r2"),
         ("[registry.require]\nr_squared = 0.5", "r_squared"),
         ('[experiment]\nkind = "linaer"', "linear"),
+        ('[experiment]\nclass_weight = "balanced"', "class_weight"),
+        ("[split]\nfolds = 0", "split.folds"),
+        ('metrics = [{name = "rmsee"}]', "rmse"),
+        ('metrics = [{name = "roc_auc"}]', "The metric roc_auc is for"),
         ('features = [{kind = "log", columns = "mile"}]', "miles"),
     ],
 )
@@ -175,3 +213,42 @@ def test_a_value_on_the_line_and_a_step_added_moved_and_removed_run_what_they_co
     assert moved["split"].train.equals(added["split"].train)
     fares.write("workflow.py", before)
     assert fares.run("split").executed == []
+
+
+class Visit(Contract):
+    """A visitor, and the ticket that was bought: class 0 comes last, so it is the positive one of the two."""
+
+    id: Id[int]
+    age: int
+    ticket: Target[Literal[1, 0]]
+
+
+class Trip(Contract):
+    """A trip by one of three means."""
+
+    id: Id[int]
+    miles: float
+    by: Target[Literal["foot", "bus", "plane"]]
+
+
+def test_a_positive_class_that_is_0_is_the_positive_class_and_has_its_own_probability() -> None:
+    raw = pl.DataFrame({"id": range(80), "age": [i % 40 for i in range(80)]})
+    visits = model_data(raw.with_columns(ticket=(pl.col("age") < 20).cast(pl.Int64)), Visit)
+    model = train(visits, visits, transform(visits), linear())
+    assert model.classes == (1, 0)
+    predicted = predict(model, visits)
+    assert (predicted["prediction"] == visits["ticket"]).mean() > 0.9
+    assert predicted["probability_0"].to_list() == model.probabilities(visits)[:, 1].tolist()
+    assert ((predicted["probability_0"] >= 0.5) == (predicted["prediction"] == 0)).all()
+
+
+def test_macro_f1_is_the_mean_over_classes_and_no_weighted_one() -> None:
+    rows = [(i, float(i), "plane" if i > 55 else "bus" if i % 3 else "foot") for i in range(60)]
+    trips = model_data(pl.DataFrame(rows, schema=["id", "miles", "by"], orient="row"), Trip)
+    model = train(trips, trips, transform(trips), linear())
+    predicted = predict(model, trips)
+    scores = evaluate(predicted, trips, metrics=(Metric("f1_macro"), Metric("f1_weighted")))
+    truth, guess = trips["by"].to_list(), predicted["prediction"].to_list()
+    for average in ("macro", "weighted"):
+        assert scores[f"f1_{average}"] == pytest.approx(f1_score(truth, guess, average=average))
+    assert abs(scores["f1_macro"] - scores["f1_weighted"]) > 0.01

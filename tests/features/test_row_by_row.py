@@ -182,7 +182,7 @@ ANY_FEATURE = st.one_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(ANY_FEATURE, ROWS)
 def test_any_feature_gives_the_same_row_by_row(feature: Feature, rows: list[dict[str, Any]]) -> None:
     check([feature], rows)

@@ -323,7 +323,7 @@ SCORED = (
     .replace("amount: float", "amount: float\n    late: Target[bool]")
     .replace(
         "    return total(orders, customers)",
-        "    train_rows, validation, test = split(orders, SplitSettings())\n"
+        "    train_rows, validation, test = split(orders, SplitSettings(folds=1))\n"
         "    model = train(train_rows, validation, transform(train_rows, ()), linear(trials=1))\n"
         "    scores = evaluate(predict(model, test), test)\n"
         "    return register(model, scores, RegisterSettings())",

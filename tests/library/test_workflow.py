@@ -32,7 +32,7 @@ CONTRACTS: dict[str, type[Contract]] = {"person": Person, "pupil": Pupil, "house
 class Choice(Settings):
     source: InputPath
     contract: str = "person"
-    split: SplitSettings = SplitSettings(seed=3)
+    split: SplitSettings = SplitSettings(seed=3, folds=1)
     features: tuple[Feature, ...] = ()
     experiments: tuple[Experiment, ...] = (Linear(trials=2), Boosting(trials=2, rounds=40, patience=10))
 

@@ -26,7 +26,8 @@ LIBRARY = {
         "@step\ndef tune(\n    train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experiment: Experiment\n"
         ") -> Model: ...\n"
     ),
-    "select": "@step\ndef select(models: list[Model], validation: Frame[C]) -> Model: ...\n",
+    "select": "@step\ndef select(models: list[Model]) -> Model: ...\n",
+    "refit": "@step\ndef refit(model: Model, train: Frame[C], validation: Frame[C]) -> Model: ...\n",
     "predict": (
         "from magical.library.predicting import _build_prediction_schema\n\n\n"
         "@step(promises=_build_prediction_schema)\n"
@@ -44,7 +45,7 @@ OWN = ("clean", "drop_duplicates", "household", "leave_out")
 
 STEPS = (
     "ingest", "model_data", "clean", "drop_duplicates", "household", "leave_out", "featurize", "split",
-    "transform", "tune", "select", "predict", "evaluate", "register",
+    "transform", "tune", "select", "refit", "predict", "evaluate", "register",
 )  # fmt: skip
 
 PARENTS: dict[str, tuple[str, ...]] = {
@@ -59,8 +60,9 @@ PARENTS: dict[str, tuple[str, ...]] = {
     "transform": ("split",),
     "tune[linear]": ("split", "transform"),
     "tune[boosting]": ("split", "transform"),
-    "select": ("tune[linear]", "tune[boosting]", "split"),
-    "predict": ("select", "split"),
+    "select": ("tune[linear]", "tune[boosting]"),
+    "refit": ("select", "split"),
+    "predict": ("refit", "split"),
     "evaluate": ("predict", "split"),
 }
 """The nodes with a result in a run that pretends, each with its inputs."""
@@ -72,7 +74,10 @@ from magical import Contract, Model, Parts, Receipt
 C = TypeVar("C", bound=Contract)
 """
 
-QUICK = {"experiments": {"linear": {"trials": 1}, "boosting": {"trials": 1}}}
+QUICK = {
+    "split": {"folds": 1},
+    "experiments": {"linear": {"trials": 1}, "boosting": {"trials": 1, "rounds": 20}},
+}
 """One trial an experiment: the same workflow in little time."""
 
 

@@ -24,17 +24,17 @@ def flow(s: FlowSettings) -> int:
 
 
 @pytest.mark.slow
-def test_four_first_runs_at_once_are_all_tracked(tmp_path: Path) -> None:
+def test_three_first_runs_at_once_are_all_tracked(tmp_path: Path) -> None:
     small = project(tmp_path / "fresh", {"workflow.py": IMPORTS + BODY}, tracking=True)
     command = [sys.executable, "-m", "magical.cli", "run", "--project", str(small.root)]
     runs = [
         subprocess.Popen(
             [*command, f"number={n}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        for n in range(4)
+        for n in range(3)
     ]
     said = [run.communicate(timeout=300)[0] for run in runs]
-    assert [run.returncode for run in runs] == [0] * 4, said
+    assert [run.returncode for run in runs] == [0] * 3, said
     assert not [text for text in said if "already exists" in text or "MLflow" in text], said
     uri = f"sqlite:///{small.root / '.magical' / 'mlflow.db'}"
     with prepare_mlflow(uri):
@@ -43,8 +43,8 @@ def test_four_first_runs_at_once_are_all_tracked(tmp_path: Path) -> None:
         client = MlflowClient(tracking_uri=uri)
     (experiment,) = [e for e in client.search_experiments() if e.name == "flow"]
     tracked = client.search_runs([experiment.experiment_id])
-    assert sorted(run.data.params["number"] for run in tracked) == ["0", "1", "2", "3"]
+    assert sorted(run.data.params["number"] for run in tracked) == ["0", "1", "2"]
     assert {run.info.status for run in tracked} == {"FINISHED"}
     marks = list((small.root / ".magical" / "runs").glob("*/tracking.json"))
-    assert len(marks) == 4
+    assert len(marks) == 3
     assert all('"sent"' in mark.read_text() for mark in marks)

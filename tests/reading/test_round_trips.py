@@ -155,7 +155,7 @@ def as_read(rows: Sequence[Record]) -> list[Record]:
 
 
 @settings(
-    max_examples=60, phases=WITHOUT_EXPLANATION, suppress_health_check=[HealthCheck.too_slow], deadline=None
+    max_examples=40, phases=WITHOUT_EXPLANATION, suppress_health_check=[HealthCheck.too_slow], deadline=None
 )
 @given(st.data(), dialects(), st.permutations(COLUMNS))
 def test_what_is_written_is_read_back_or_refused(
@@ -172,7 +172,7 @@ def test_what_is_written_is_read_back_or_refused(
 
 
 @settings(
-    max_examples=60, phases=WITHOUT_EXPLANATION, suppress_health_check=[HealthCheck.too_slow], deadline=None
+    max_examples=40, phases=WITHOUT_EXPLANATION, suppress_health_check=[HealthCheck.too_slow], deadline=None
 )
 @given(st.data(), dialects(), st.permutations(COLUMNS))
 def test_what_is_stated_is_never_refused(data: st.DataObject, dialect: Dialect, order: list[str]) -> None:

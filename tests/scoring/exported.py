@@ -24,13 +24,8 @@ from projects import Small
 DATA = Path(__file__).parents[1] / "data"
 
 QUICK = """
-experiments.linear.trials = 1
-experiments.boosting.trials = 1
-experiments.boosting.rounds = 20
-"""
-NEW_QUICK = """
 split.folds = 1
-experiments = [{kind = "linear", trials = 1}, {kind = "boosting", trials = 1, rounds = 20}]
+experiments = [{kind = "Linear", trials = 1}, {kind = "Boosting", trials = 1, rounds = 20}]
 """
 
 PREDICTED, REJECTED, DROPPED = "predicted", "rejected", "dropped"
@@ -141,7 +136,7 @@ def telco(root: Path) -> Exported:
     table.write_parquet(file)
     small = Small(create_project(str(root), str(file), "Churn").root)
     small.edit("contracts.py", "    payment_method: PaymentMethod", "    payment_method: str")
-    small.write("settings.toml", 'cleaning = [{kind = "Limits", columns = "tenure", le = 72}]\n' + NEW_QUICK)
+    small.write("settings.toml", 'cleaning = [{kind = "Limits", columns = "tenure", le = 72}]\n' + QUICK)
     return Exported(
         small,
         file,
@@ -168,9 +163,7 @@ def metro(root: Path) -> Exported:
     table.with_columns(pl.col("reading").cast(pl.Int64)).write_parquet(file)
     small = Small(create_project(str(root), str(file), "traffic_volume").root)
     small.edit("contracts.py", "    temp: float\n", "    temp: float | None\n")
-    small.write(
-        "settings.toml", 'cleaning = [{kind = "Limits", columns = "rain_1h", lt = 1000}]\n' + NEW_QUICK
-    )
+    small.write("settings.toml", 'cleaning = [{kind = "Limits", columns = "rain_1h", lt = 1000}]\n' + QUICK)
     return Exported(
         small,
         file,
@@ -198,7 +191,7 @@ def digits(root: Path) -> Exported:
     table.head(400).with_row_index("scan", offset=1).write_csv(file)
     small = Small(create_project(str(root), str(file), "digit", options=ProjectOptions(task="classes")).root)
     small.edit("contracts.py", "    pixel_3_3: int =", "    pixel_3_3: int | None =")
-    small.write("settings.toml", NEW_QUICK)
+    small.write("settings.toml", QUICK)
     return Exported(
         small,
         file,
@@ -340,9 +333,9 @@ def squash(plan: Pipeline) -> Pipeline:
 def adult(s: AdultSettings) -> Scores:
     people = distinct(grown_up(model_data(ingest(s.source, s.reading), Person), s.least_age))
     featured = featurize(add_figures(people, find_typical(people)), s.features)
-    train, validation, test = split(featured, SplitSettings(kind="stratified", seed=3))
+    train, validation, test = split(featured, SplitSettings(kind="stratified", seed=3, folds=1))
     preprocessing = squash(transform(train, s.features))
-    best = select([tune(train, validation, preprocessing, e) for e in s.experiments], validation)
+    best = select([tune(train, validation, preprocessing, e) for e in s.experiments])
     predictions = predict(best, test)
     scores = evaluate(predictions, test)
     register(best, scores, s.registry)

@@ -96,7 +96,7 @@ OUTERS = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(OUTERS)
 def test_settings_survive_json_and_back(outer: Outer) -> None:
     data = json.loads(json.dumps(to_json(outer)))

@@ -124,7 +124,7 @@ def possible(schema: Schema, how: GenerateOptions, **more: Any) -> list[pl.DataF
     return []
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(contracts(), st.integers(0, 200), st.integers(0, 3), st.sampled_from([0.0, 0.05, 1.0]))
 def test_what_pretending_makes_keeping_accepts(
     contract: type[Contract], rows: int, seed: int, nulls: float

@@ -150,7 +150,7 @@ def test_validators_are_met_by_trying() -> None:
         assert limits.low <= limits.high
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @example(2**53 + 1, 0, False)
 @given(st.integers(-(2**62), 2**62), st.integers(0, 2**62), st.booleans())
 def test_numbers_keep_their_bounds(low: int, width: int, whole: bool) -> None:

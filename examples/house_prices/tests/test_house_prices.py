@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from experiments import LogLinear, relative_error
-from workflow import BELLEVUE, SEATTLE, PriceSettings, km_to, locate
+from workflow import BELLEVUE, SEATTLE, PriceSettings, km_to, locate, relative_error
 
 import magical
 from contracts import House, LocatedHouse
@@ -56,15 +55,8 @@ def test_the_metric_is_a_share_of_the_price() -> None:
     assert relative_error(np.array([100.0, 200.0]), np.array([110.0, 180.0])) == pytest.approx(0.1)
 
 
-def test_the_logarithmic_scale_predicts_dollars() -> None:
-    X = np.arange(1.0, 50).reshape(-1, 1)
-    prices = 1e5 * np.exp(X[:, 0] / 20)
-    fitted = LogLinear().estimator("regression", {"alpha": 1e-6}).fit(X, prices)
-    assert fitted.predict(X) == pytest.approx(prices, rel=1e-6)
-
-
 def test_the_design_has_no_error_and_runs_without_data() -> None:
     project = magical.load(Path(__file__).parents[1])
     assert [str(f) for f in project.check() if f.severity == "error"] == []
-    run = project.pretend(rows=200, experiments=["median", "log_linear"])
+    run = project.pretend(rows=200, experiments=["dummy", "log_linear"])
     assert run["predict"]["prediction"].is_not_null().all()

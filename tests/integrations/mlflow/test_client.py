@@ -151,8 +151,9 @@ def test_damage_that_only_a_request_meets_is_named_too() -> None:
     assert type(refused(error)) is RegistryDown
 
 
-@pytest.mark.slow
-def test_an_empty_or_locked_database_is_not_damaged(tmp_path: Path) -> None:
+def test_an_empty_or_locked_database_is_not_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **options: connect(*a, **{**options, "timeout": 0.1}))
     (tmp_path / "empty.db").touch()
     with contextlib.closing(sqlite3.connect(tmp_path / "locked.db")) as connection:
         connection.execute("CREATE TABLE t (x)")

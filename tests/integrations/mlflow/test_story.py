@@ -55,9 +55,9 @@ def clean(rows: Frame[Row]) -> Frame[Row]:
 @workflow
 def houses(s: FlowSettings) -> Receipt:
     rows = clean(model_data(ingest(s.source), Row))
-    train, validation, test = split(rows, SplitSettings(seed=3))
+    train, validation, test = split(rows, SplitSettings(seed=3, folds=1))
     models = [tune(train, validation, transform(train), e) for e in s.experiments]
-    best = select(models, validation)
+    best = select(models)
     return register(best, evaluate(predict(best, test), test), s.registry)
 """
 

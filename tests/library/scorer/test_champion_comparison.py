@@ -16,7 +16,7 @@ from magical.library.scorer.champion_comparison import (
 )
 
 PRICE, ANSWER = Column("y", "float", role="target"), Column("y", "bool", role="target")
-PAIRS = 200
+PAIRS = 100
 
 
 def predict_twice(rng: Any, rows: int, metric: str, noise: tuple[float, float] = (1.0, 1.0)) -> Any:

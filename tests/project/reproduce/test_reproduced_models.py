@@ -26,7 +26,7 @@ class Row(Contract):
 
 
 class S(Settings):
-    split: SplitSettings = SplitSettings(validation=0.2, test=0.2, seed=7)
+    split: SplitSettings = SplitSettings(validation=0.2, test=0.2, seed=7, folds=1)
 
 
 @step
