@@ -202,7 +202,7 @@ def _may_join(ranking: Ranking, place: int) -> bool:
 
 def _predicts_quantile(model: Model) -> bool:
     experiment = getattr(model.recipe, "experiment", None)
-    return getattr(experiment, "predicts", "mean") != "mean"
+    return getattr(experiment, "quantile", None) is not None
 
 
 def _is_skewed(rows: CommonRows) -> bool:
