@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from sklearn.pipeline import Pipeline
 
-from magical import Contract, Frame, Id, Model, Parts, Receipt, Target, step, workflow
+from magical import Contract, Frame, Id, Model, Parts, Receipt, Target, Weight, step, workflow
 from magical.errors import Finding
 
 C = TypeVar("C")
@@ -16,6 +16,7 @@ C = TypeVar("C")
 class Row(Contract):
     id: Id[int]
     x: int
+    worth: Weight[float]
     response: Target[bool]
 
 
@@ -237,6 +238,11 @@ def by_attribute(table: Frame[C]) -> Frame[C]:
     return table.filter(pl.col.response)
 
 
+@step
+def by_worth(table: Frame[C]) -> Frame[C]:
+    return table.filter(pl.col("worth") > 0)
+
+
 @step(training_only=True)
 def in_training(table: Frame[C]) -> Frame[C]:
     return table.filter(pl.col("response"))
@@ -261,11 +267,14 @@ def served(one: Any) -> Any:
     return function
 
 
-@pytest.mark.parametrize("one", [by_name, by_attribute], ids=lambda s: s.name)
-def test_naming_the_target_on_the_way_to_the_split_is_a_warning(one: Any) -> None:
+@pytest.mark.parametrize(
+    ("one", "what"),
+    [(by_name, "target 'response'"), (by_attribute, "target 'response'"), (by_worth, "weight 'worth'")],
+)
+def test_naming_the_target_or_the_weight_on_the_way_to_the_split_is_a_warning(one: Any, what: str) -> None:
     (finding,) = found(served(one))
     assert (finding.code, finding.severity, finding.step) == ("WIRE002", "warning", one.name)
-    assert "'response'" in finding.what
+    assert f"names the {what}" in finding.what
 
 
 @pytest.mark.parametrize("one", [in_training, another_name, same], ids=lambda s: s.name)

@@ -5,15 +5,18 @@ from typing import Any, Self
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
 
 from library.test_splitting import like
-from magical import Contract, Id, Target
-from magical.library import Experiment, model_data
+from magical import Contract, Id, Model, Target
+from magical.library import Experiment, Metric, model_data
 from magical.library.column_plan import build_pipeline
 from magical.library.fitting import fit_rows
+from magical.library.metrics.metric_values import compute_metric
+from magical.library.metrics.predicted_rows import PredictedRows
 
 
 class Marked(Contract):
@@ -109,6 +112,19 @@ class Spy(Experiment):
     def refit(self, estimator: Any, rows: Any, rounds: float | None) -> Any:
         estimator.rounds_ = rounds
         return fit_rows(estimator, rows)
+
+
+def compute_model_score(model: Model, table: pl.DataFrame, metric: Metric | None = None) -> float:
+    """Score a model on rows by what it predicts there: log loss, RMSE, or a metric of the settings."""
+    predicted, truth = model.predict(table), table[model.target]
+    if not model.classes:
+        guess = predicted["prediction"].to_numpy()
+        rows = PredictedRows("regression", truth.to_numpy(), guess)
+        return compute_metric(metric or Metric("rmse"), rows)
+    chances = predicted.select(cs.starts_with("probability_")).to_numpy()
+    places = truth.replace_strict(list(model.classes), range(len(model.classes)), return_dtype=pl.Int64)
+    rows = PredictedRows(model.task, places.to_numpy(), chances.argmax(axis=1), chances)
+    return compute_metric(metric or Metric("log_loss"), rows)
 
 
 def remember() -> Any:

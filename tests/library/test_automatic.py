@@ -11,14 +11,17 @@ from sklearn.pipeline import Pipeline
 
 from library.conftest import Run
 from library.tables import houses, people
-from magical import Model, Parts
+from magical import Contract, Id, Model, Parts, Target
 from magical.errors import BrokenPromise, WiringError
+from magical.events import Progress
 from magical.library import (
     Auto,
     Experiment,
     SplitSettings,
     auto,
     linear,
+    model_data,
+    refit,
     select,
     split,
     train,
@@ -137,12 +140,67 @@ def test_members_beyond_the_budget_are_not_started(run: Run) -> None:
     table = run.kept["members"]
     assert table["outcome"][0] == "fitted"
     assert table["outcome"][-1].startswith("not started: needs ")
+    told = [e for e in run.events if isinstance(e, Progress)]
+    assert (told[0].done, told[0].text) == (0, "linear, 0.3 s left")
+    assert told[1].text.startswith("boosting_extra_trees_small, best rmse ")
+
+
+class Plot(Contract):
+    """A number to predict that depends on the quotient of two numbers."""
+
+    id: Id[int]
+    width: float
+    depth: float | None
+    street: str
+    price: Target[float]
+
+
+def plots(rows: int = 240) -> pl.DataFrame:
+    rng = np.random.default_rng(0)
+    width, depth = rng.uniform(1, 9, (2, rows))
+    columns = {"id": range(rows), "width": width, "depth": depth, "street": "a", "price": width / depth}
+    return model_data(pl.DataFrame(columns), Plot)
+
+
+def test_large_tables_of_numbers_have_members_with_crosses_and_later_ones_if_these_helped(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("magical.library.automatic.SMALL_ROWS", 100)
+    monkeypatch.setattr("magical.library.automatic.has_package", lambda name: name == "xgboost")
+    p = parts(plots())
+    model = tune(p.train, p.validation, transform(p.train), auto(seeds=1))
+    table = run.kept["members"]
+    assert table["member"].to_list() == [
+        "linear",
+        "boosting_mid_crosses",
+        "boosting_mid",
+        "boosting_mid_log",
+        "xgboost_mid_crosses",
+    ]
+    assert table["rmse"][1] < table["rmse"][2]
+    final = refit(model, p.train, p.validation)
+    gaps = p.test.with_columns(depth=pl.when(pl.col("id") % 2 == 0).then("depth"))
+    assert final.predict(gaps)["prediction"].is_finite().all()
 
 
 def test_it_is_tuned_and_not_trained() -> None:
     p = parts(people())
     with pytest.raises(WiringError, match="cannot be trained once"):
         train(p.train, p.validation, transform(p.train), auto())
+
+
+def test_time_that_is_left_is_spent_on_a_search_around_the_best_boosting(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("magical.library.automatic.SEARCH_TRIALS", 2)
+    model = tuned(houses(), auto(budget="10m", trials=2))
+    table = run.kept["members"]
+    assert table["member"].to_list()[2] == "boosting_extra_trees_small_searched"
+    assert run.kept["trials"].height == 2
+    assert table["rmse"][2] <= table["rmse"][1]
+    # One that found nothing better than the member, which is its first trial, would count this one twice.
+    named = {c.name for c in (model.chosen, *model.candidates) if c}
+    assert ("boosting_extra_trees_small_searched" in named) == (table["outcome"][2] == "searched")
 
 
 def test_select_compares_it_with_other_experiments_and_names_all_its_members() -> None:

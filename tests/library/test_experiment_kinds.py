@@ -19,6 +19,7 @@ from magical.library.column_plan import build_pipeline
 from magical.library.experiments import Boosting, CatBoost, XGBoost
 from magical.library.pipeline_inputs import find_pipeline_inputs
 from magical.library.prediction_task import Examples, infer_task, make_examples
+from magical.library.scorer.card import find_requirements
 from magical.library.scorer.model_files import load_model, save_model
 from magical.library.thread_limits import limit_threads
 from magical.library.tree_preprocessing import find_categories
@@ -104,7 +105,9 @@ def test_it_fits_repeats_and_serves(name: str, task: str, tmp_path: Path) -> Non
     assert np.isfinite(served).all()
     assert len(np.unique(served)) > 2 or "dummy" in name
     with threadpool_limits(1):
-        assert np.array_equal(served, values(fit(experiment, table, planned), table))
+        again = fit(experiment, table, planned)
+    assert np.array_equal(served, values(again, table))
+    assert cloudpickle.dumps(again.pipeline) == cloudpickle.dumps(model.pipeline)
     assert model.feature_names
 
     # One row at a time; rows of nulls, and of texts that train has not.
@@ -120,6 +123,8 @@ def test_it_fits_repeats_and_serves(name: str, task: str, tmp_path: Path) -> Non
 
     loaded = load_model(save_model(model, tmp_path), tmp_path, cloudpickle.loads)
     assert np.array_equal(values(loaded, odd), batch)
+    needed = {"boosting": "lightgbm", "xgboost": "xgboost", "catboost": "catboost"}.get(name, "scikit-learn")
+    assert any(r.startswith(needed) for r in find_requirements(tmp_path))
     # scikit-learn's histogram boosting has a partial function, which skops does not load.
     assert [p.suffix for p in tmp_path.iterdir()] == [".pkl" if "histogram" in name else ".skops"]
 

@@ -9,9 +9,10 @@ import pytest
 from library.folded import Spy, SpyRegressor, cut, marked, remember
 from library.tables import houses, people, pupils
 from library.test_splitting import like
+from magical import Contract, Id, Target, Weight
 from magical.contracts.promises import attached_promise
 from magical.errors import BrokenPromise, WiringError
-from magical.library import Linear, transform, tune
+from magical.library import Linear, model_data, refit, transform, tune
 from magical.library.fitting import present_rows
 from magical.library.prediction_task import Examples
 
@@ -34,6 +35,30 @@ def test_weights_of_classes_reach_each_fit(given: Any, wanted: tuple[float, floa
     assert len(FITS) == 2
     for fit in FITS:
         assert fit.weight_.tolist() == [wanted[y] for y in fit.y_]
+
+
+class Weighted(Contract):
+    """Rows that count more than once."""
+
+    id: Id[int]
+    mark: float
+    count: Weight[int]
+    bought: Target[bool]
+
+
+def test_weights_of_rows_reach_each_fit_and_the_last_one() -> None:
+    table = marked(classes=True).with_columns(count=pl.col("id") + 1)
+    parts = cut(model_data(table, Weighted), "_fold")
+    FITS.clear()
+    model = tune(*parts[:2], remember(), Noted(trials=1))
+    again = refit(model, *parts[:2]).pipeline.named_steps["estimator"]
+    assert model.features == ["mark"]
+    assert [len(fit.weight_) for fit in (*FITS, again)] == [32, 32, 32, 36, 48]
+    for fit in (*FITS, again):
+        assert sorted(fit.weight_) == [mark + 1 for mark in sorted(fit.seen_)]
+    balanced = tune(*parts[:2], remember(), Noted(trials=1, class_weight="balanced")).pipeline[-1]
+    sums = [balanced.weight_[balanced.y_ == y].sum() for y in (0, 1)]
+    assert sums[0] == pytest.approx(sums[1])
 
 
 def test_weights_of_classes_and_rows_are_multiplied() -> None:

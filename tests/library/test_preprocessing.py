@@ -39,14 +39,14 @@ from magical.features import (
     Transformer,
     to_epoch_days,
 )
-from magical.library import featurize, linear, model_data, transform
+from magical.library import featurize, model_data, transform
 from magical.library.part_transformer import TransformedParts
 from magical.library.pipeline_inputs import find_pipeline_inputs
 from magical.library.prediction_task import infer_task, make_examples
 from magical.library.preprocessing import plan_pipeline
 from magical.library.scorer.code_bundle import list_modules
 from magical.library.scorer.model_files import load_model, save_model
-from magical.library.training import prepare_trainer
+from magical.library.training_data import TrainingData
 from projects import command, project, python
 from scored_shop import WORKFLOW, format_csv, make_rows
 
@@ -98,7 +98,7 @@ def test_a_literal_of_numbers_is_a_category_whose_values_are_numbers(as_text: bo
     pipeline, values, inputs = fitted(table)
     assert values.shape[1] == 1 + 4 + 1, "a column for each class and one for none"
     news = model_data(raw.with_columns(pclass=pl.lit(None, pl.Int64)), Berth)
-    X, _ = make_examples(news, infer_task(table), inputs)
+    X = make_examples(news, infer_task(table), inputs).X
     assert np.isfinite(pipeline.transform(X)).all()
 
 
@@ -281,7 +281,9 @@ class Half:
 
 def transform_parts(fitting: pl.DataFrame, validation: pl.DataFrame, plan: Pipeline) -> TransformedParts:
     """Transform both parts as the steps do that fit an experiment."""
-    return prepare_trainer(fitting, validation, plan, linear()).parts.transform({})
+    data = TrainingData.prepare(fitting, validation, plan)
+    inputs = find_pipeline_inputs(plan, contract_of(fitting))
+    return data.transformer.transform(plan, 0, data.part, lambda: data.read_examples(inputs))
 
 
 @pytest.fixture(scope="module")
@@ -316,7 +318,7 @@ def test_nothing_fitted_sees_a_row_of_validation(
     promise = Promise("table", schema=contract_of(fitting))
     found = transform_parts(fitting, attach_promise(changed, promise), plan)
     assert found.train.X.tobytes() == expected.train.X.tobytes()
-    X, _ = make_examples(fitting, infer_task(fitting), find_pipeline_inputs(plan, contract_of(fitting)))
+    X = make_examples(fitting, infer_task(fitting), find_pipeline_inputs(plan, contract_of(fitting))).X
     assert found.preprocessing.transform(X).tobytes() == expected.validation.X.tobytes()
     assert np.isfinite(found.validation.X).all()
 

@@ -1,6 +1,8 @@
 """refit: the winner once more, on train and validation, with what its earlier fits have shown."""
 
+import pickle
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from magical.errors import BrokenPromise
 from magical.library import Boosting, Linear, predict, refit, train, transform, tune
 from magical.library.column_plan import build_pipeline
 from magical.library.recipes import EnsembleRecipe
+from magical.library.scorer.model_files import load_model, save_model
 from magical.synthesis.stub_models import StubModel, pretending_run
 
 
@@ -104,6 +107,17 @@ def test_what_cannot_be_fitted_again_is_said() -> None:
         BrokenPromise, match="regression model of price, and rows of another task: binary of bought"
     ):
         refit(model, *others[:2])
+
+
+def test_what_is_registered_has_neither_rows_nor_a_recipe(tmp_path: Path) -> None:
+    table = houses()
+    first, second, test = cut(table, "_fold")
+    model = refit(tune(first, second, transform(first), Linear(trials=1)), first, second)
+    loaded = load_model(save_model(model, tmp_path), tmp_path, pickle.loads)
+    assert (loaded.held_out, loaded.recipe) == (None, None)
+    assert loaded.summary() == model.summary()
+    assert loaded.summary().endswith("out of fold")
+    assert predict(loaded, test).equals(predict(model, test))
 
 
 def test_a_pretended_model_stays_as_it_is() -> None:

@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from library.folded import compute_model_score
 from library.tables import houses, people
 from magical import Model
 from magical.contracts.model import Candidate
 from magical.errors import BrokenPromise
 from magical.events import LogLine, current_sink
 from magical.library import Boosting, Linear, Metric, SplitSettings, select, split, train, transform
-from magical.library.training import compute_model_score
 from magical.synthesis.stub_models import StubModel, pretending_run
 
 PEOPLE = split(people(), SplitSettings(seed=1))

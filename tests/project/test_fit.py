@@ -58,7 +58,7 @@ def test_a_file_becomes_a_model_that_is_found_again_scores_and_can_be_edited(
     again = fit("shop.csv", "--target", "SOLD", "--budget", "2s").out
     assert again.startswith("Nothing had to run")
     assert "\nshop: roc_auc " in again
-    assert "  registered: shop version 1, alias champion\n" in again
+    assert "  registered: shop version 1, alias champion" in again
     assert first["score"] in again
     assert first["new"] in again
 
@@ -99,7 +99,9 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "elsewhere": (("https://h/x.csv",), ("is elsewhere", "download it")),
     "no target": ((), ("--target is missing",)),
     "a choice": (("--target", "stars"), ("Is stars a class or an amount?", "--task classes", "--task number")),
+    "no budget": (("--target", "sold", "--budget", "3x"), ("--budget: '3x' is no budget", "60s, 5m or 1h")),
     "no such metric": (("--target", "sold", "--metric", "auc"), ("no metric 'auc'", "did you mean 'roc_auc'?")),
+    "no name of a metric": (("--target", "sold", "--metric", "roc-auc"), ("'roc-auc' is no name", "such as roc_auc")),
     "another metric": (("--target", "sold", "--metric", "rmse"), ("rmse is for numbers, and sold is bool",)),
     "no time": (("--target", "sold", "--time", "size"), ("--time needs dates",)),
     "no such reading": (("--target", "sold", "decimals=,"), ("decimals", "did you mean 'decimal'?")),

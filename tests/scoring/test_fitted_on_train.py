@@ -18,14 +18,14 @@ pytestmark = pytest.mark.slow
 
 def transformed(run: Run) -> Any:
     """The train rows as the estimator got them."""
-    model: Model = run["tune[oak]"]
+    model: Model = run["tune[linear]"]
     return np.asarray(model.pipeline[:-1].transform(to_canonical_frame(run["split"].train, model.schema)))
 
 
 def test_other_rows_of_the_raw_file_leave_the_fitted_preprocessing_as_it_is(tmp_path: Path) -> None:
     with leaving_no_trace():
         exported = PROJECTS["shoppers"](tmp_path / "shoppers")
-        before = exported.small.run("tune[oak]")
+        before = exported.small.run("tune[linear]")
         others = pl.concat([before["split"].validation, before["split"].test])["id"]
         is_other = pl.col("id").is_in(others.to_list())
         changes = {
@@ -44,7 +44,7 @@ def test_other_rows_of_the_raw_file_leave_the_fitted_preprocessing_as_it_is(tmp_
             pl.when(is_other).then(e).otherwise(n).alias(n) for n, e in changes.items()
         )
         changed.write_parquet(exported.file)
-        after = exported.small.run("tune[oak]")
+        after = exported.small.run("tune[linear]")
     assert after["split"].train.equals(before["split"].train)
     assert not after["split"].test.equals(before["split"].test)
     np.testing.assert_array_equal(transformed(after), transformed(before))

@@ -76,34 +76,22 @@ class CodedCatBoost(BaseEstimator):
                 "early_stopping_rounds": self.patience,
             }
         booster.fit(self._pool(X, y, sample_weight), **more)
+        # The same fit again must give the same bytes.
+        for name in ("train_finish_time", "model_guid"):
+            booster.get_metadata()[name] = ""
         self.n_features_in_ = X.shape[1]
         self.n_trees_ = booster.tree_count_
-        self.model_ = bytes(booster._serialize_model())  # bytes, which every format of a model can store
-        self._booster = booster
+        self.booster_ = booster
         return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: v for name, v in super().__getstate__().items() if name != "_booster"}
 
     @property
     def feature_importances_(self) -> Array:
         """The importance of each column, as CatBoost computes it; they sum to 100."""
-        return np.asarray(self._load().get_feature_importance())[self._undo_order()]
+        return np.asarray(self.booster_.get_feature_importance())[self._undo_order()]
 
     def _predict_raw(self, X: Any, kind: str) -> Array:
-        check_is_fitted(self, "model_")
-        return np.asarray(self._load().predict(self._pool(X), prediction_type=kind, thread_count=1))
-
-    def _load(self) -> Any:
-        """Return the booster; one that was stored is loaded once."""
-        booster = getattr(self, "_booster", None)
-        if booster is None:
-            from catboost import CatBoost
-
-            booster = CatBoost()
-            booster.load_model(blob=self.model_)
-            self._booster = booster
-        return booster
+        check_is_fitted(self, "booster_")
+        return np.asarray(self.booster_.predict(self._pool(X), prediction_type=kind, thread_count=1))
 
     def _list_params(self, y: Any) -> dict[str, Any]:
         own = {n: v for n, v in self.get_params().items() if n not in _OURS}

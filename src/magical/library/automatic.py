@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from magical.contracts.model import Model
     from magical.contracts.promises import Pipeline
     from magical.library.prediction_task import TaskKind
-    from magical.library.training import Trainer
     from magical.library.tuning import TuningData
 
 __all__ = ["Auto", "Member", "auto", "list_members"]
@@ -29,6 +28,7 @@ LEAST_SKEW = 1.2  # of a target above 0 whose logarithm is tried, too
 DEFAULT_BUDGET = 60.0
 EXTRAS = {"xgboost": "XGBoost", "catboost": "CatBoost"}
 CROSSED_COLUMNS = 5
+SEARCH_TRIALS = 8
 
 _KINDS: Mapping[str, type[Experiment]] = {
     "linear": Linear,
@@ -129,6 +129,8 @@ class Auto(Experiment):
     starts only if its fits, and the refits of all that may be kept, are guessed to fit into what is left of
     the budget. A member that fails is left out. XGBoost and CatBoost take part if they are installed.
 
+    If time is left on a table of less than 10,000 rows, a short search goes around the best LightGBM member.
+
     With ``trials`` in the place of a budget the first so many members are fitted, whatever they take, and the
     same settings give the same model to the last bit.
 
@@ -195,14 +197,14 @@ class _MemberRun:
 
     Attributes:
         models: of the members that were fitted.
-        losses: of each member that was fitted, by name.
+        losses: of each member that was fitted; infinite if it failed.
         rows: of the table ``members``.
     """
 
     settings: Auto
     data: TuningData
     models: list[Model] = field(default_factory=list)
-    losses: dict[str, float] = field(default_factory=dict)
+    losses: dict[Member, float] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
@@ -221,8 +223,9 @@ class _MemberRun:
         members = self._list_members()
         self._check_budget(members)
         for number, member in enumerate(members):
-            self._report(number, len(members), member)
+            self._report(number, len(members), member.name)
             self._try(member)
+        self._search(len(members))
         is_failed = all(model.failure for model in self.models)
         best = self._build_failed() if is_failed else combine_models(self.models, self.data.metric)
         self._keep_table(best)
@@ -263,35 +266,64 @@ class _MemberRun:
         guess = sum(self.gate.guess(member.kind, work))
         row = {"member": member.name, "outcome": "fitted", "guessed seconds": guess, "seconds": 0.0}
         self.rows.append(row)
-        if refusal := self.gate.find_refusal(member.kind, work, self.spent):
+        spent = self.spent if self.models else 0.0  # the budget is enough for the first, as was checked
+        if refusal := self.gate.find_refusal(member.kind, work, spent):
             row["outcome"] = f"not started: {refusal}"
             return
         start = time.monotonic()
-        trainer = self._prepare_trainer(member)
-        model = trainer.build_model(trainer.fit(trainer.experiment.defaults(self.data.task.kind)))
-        row["seconds"] = seconds = time.monotonic() - start
+        model = self._fit(member)
+        seconds = time.monotonic() - start
+        self.losses[member] = self._add(model, row, seconds)
+        self.gate.note(member.kind, work, seconds, self.losses[member])
+
+    def _fit(self, member: Member) -> Model:
+        from magical.library.training import Trainer
+
+        experiment = self._make_experiment(member)
+        trainer = Trainer.prepare(self._choose_data(member), experiment)
+        return trainer.build_model(trainer.fit(experiment.defaults(self.data.task.kind)))
+
+    def _add(self, model: Model, row: dict[str, Any], seconds: float) -> float:
+        """Add a model to the candidates, describe it in its row, and return its loss."""
         score = model.chosen.score if model.chosen else math.nan
-        loss = math.inf if model.failure else self.data.to_loss(score)
-        self.gate.note(member.kind, work, seconds, loss)
-        self.models.append(model)
-        self.losses[member.name] = loss
-        row |= {self.data.metric_name: score}
+        row |= {"seconds": seconds, self.data.metric_name: score}
         if model.failure:
             row["outcome"] = f"failed: {model.failure}"
+        self.models.append(model)
+        return math.inf if model.failure else self.data.to_loss(score)
+
+    def _search(self, done: int) -> None:
+        """Spend what is left of the budget on a search around the best LightGBM member of a small table."""
+        known = [m for m, loss in self.losses.items() if m.kind == "boosting" and math.isfinite(loss)]
+        if not self.settings.budget or not known or len(self.data.y) >= SMALL_ROWS:
+            return
+        member = min(known, key=lambda m: self.losses[m])
+        trial, refits = self.gate.guess(member.kind, self._plan_work(member))
+        # The trial that runs when the time is over ends later.
+        seconds = self.gate.find_left(self.spent) - refits - trial
+        if seconds < 2 * trial:
+            return
+        name = f"{member.name}_searched"
+        fields = {"name": name, "trials": SEARCH_TRIALS, "budget": seconds}
+        experiment = self._make_experiment(member).model_copy(update=fields)
+        self._report(done, done, name)
+        start = time.monotonic()
+        model = self._choose_data(member).search(experiment)
+        row = {"member": name, "outcome": "searched", "guessed seconds": SEARCH_TRIALS * trial}
+        self.rows.append(row)
+        if not self._add(model, row, time.monotonic() - start) < self.losses[member]:
+            self.models.pop()  # the member itself is one of its trials
+            row["outcome"] = "searched: nothing better"
 
     def _helped_by_crosses(self) -> bool:
         """Return True if the member with crosses was better than the same one without."""
-        plain = _MID.name
-        crossed = _MID._replace(crosses=True).name
-        return self.losses.get(crossed, math.inf) < self.losses.get(plain, math.inf)
+        crossed = _MID._replace(crosses=True)
+        return self.losses.get(crossed, math.inf) < self.losses.get(_MID, math.inf)
 
-    def _prepare_trainer(self, member: Member) -> Trainer:
-        from magical.library.training import Trainer
-
-        data = self.data
-        if member.crosses:
-            data = replace(data, preprocessing=add_crosses(data.preprocessing))
-        return Trainer.prepare(data, self._make_experiment(member))
+    def _choose_data(self, member: Member) -> TuningData:
+        if not member.crosses:
+            return self.data
+        return replace(self.data, preprocessing=add_crosses(self.data.preprocessing))
 
     def _make_experiment(self, member: Member) -> Experiment:
         own = self.settings
@@ -323,12 +355,12 @@ class _MemberRun:
             is_number=task.kind == "regression",
         )
 
-    def _report(self, number: int, total: int, member: Member) -> None:
+    def _report(self, number: int, total: int, name: str) -> None:
         """Tell the progress: the member that begins, the best score so far, and the time that is left."""
         from magical.contracts.model import format_number
         from magical.library.remarks import progress
 
-        parts = [member.name]
+        parts = [name]
         scores = [m.chosen.score for m in self.models if m.chosen and not m.failure]
         if scores:
             best = min(scores, key=self.data.to_loss)

@@ -48,7 +48,7 @@ class CommonRows:
         if not self.weights:
             return np.ones(len(self.truth))
         weights = next(iter(self.weights.values()))
-        shares: Array = weights / weights.mean()
+        shares: Array = weights / (weights.mean() or 1.0)  # a few rows may all weigh nothing
         return shares
 
     def score(self, guess: Array, threshold: float = 0.5) -> float:

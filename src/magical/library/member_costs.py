@@ -110,11 +110,14 @@ class MemberGate:
             work: its fits and refits.
             spent: the seconds of the budget that are gone.
         """
-        left = self.budget - spent - self._sum_refits()
-        needed = sum(self.guess(kind, work))
+        left, needed = self.find_left(spent), sum(self.guess(kind, work))
         if needed <= left:
             return ""
-        return f"needs {format_seconds(needed)}, and {format_seconds(max(left, 0.0))} are left"
+        return f"needs {format_seconds(needed)}, and {format_seconds(left)} are left"
+
+    def find_left(self, spent: float) -> float:
+        """Return the seconds that are left, without those of the refits that may follow; 0 if none are."""
+        return max(self.budget - spent - self._sum_refits(), 0.0)
 
     def note(self, kind: str, work: Work, seconds: float, loss: float) -> None:
         """Note the seconds that a member took, and its loss; an infinite one if it failed."""

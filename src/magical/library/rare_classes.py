@@ -29,6 +29,9 @@ RARE_SHARE = 0.01
 """With a smaller share of the rows in a class, accuracy says nothing of it: without it, 99 % are right."""
 
 
+_WITHOUT_ROWS = {"train": ", so no model can predict it", "test": ", so nothing judges it"}
+
+
 def count_rarest(values: pl.Series) -> int:
     """Count the rows of the rarest class; 0 without values.
 
@@ -73,12 +76,14 @@ def describe_missing_classes(values: pl.Series, labels: pl.Series) -> list[str]:
         >>> describe_missing_classes(
         ...     pl.Series("grade", ["a", "b", "a"]), pl.Series(["train", "train", "test"])
         ... )
-        ['test has no row of grade b.']
+        ['test has no row of grade b, so nothing judges it.']
     """
     everything, found = set(values.drop_nulls().unique()), []
     for label in labels.drop_nulls().unique().sort():
         if missing := sorted(everything - set(values.filter(labels == label).unique()), key=str):
-            found.append(f"{label} has no row of {values.name} {join_names(missing, 6)}.")
+            found.append(
+                f"{label} has no row of {values.name} {join_names(missing, 6)}{_WITHOUT_ROWS.get(label, '')}."
+            )
     return found
 
 

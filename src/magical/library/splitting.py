@@ -138,26 +138,28 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
     parts = _assign(rows, schema, kind, how)
     folds = _assign_folds(rows.filter(parts != "test"), schema, kind, how)
     _report_classes(rows, schema, parts, folds)
-    # One entry for every row of the table: the engine repeats a split from this, row by row.
-    assignment = np.full(table.height, None, dtype=object)
-    assignment[assignable.to_numpy()] = parts
-    numbers = np.full(table.height, -1)
-    numbers[np.flatnonzero(assignable.to_numpy())[parts != "test"]] = 0 if folds is None else folds
-    emit(f"split {kind}: " + ", ".join(f"{p} {int((parts == p).sum()):,}" for p in PARTS))
+    sizes = ", ".join(f"{p} {int((parts == p).sum()):,}" for p in PARTS)
+    emit(f"split {kind}: {sizes}" + ("" if folds is None else f"; {folds.max() + (kind != 'time')} folds"))
     _report_overlap(rows, schema, parts)
+    # One entry for every row of the table: the engine repeats a split from this, row by row.
+    places = assignable.arg_true()
+    assignment = _spread(pl.Series(parts.tolist(), dtype=pl.String), places, table.height)
+    numbers = None
+    if folds is not None:
+        numbers = _spread(pl.Series(folds), places.filter(pl.Series(parts) != "test"), table.height)
     try:
-        return partition(
-            table,
-            pl.Series(assignment.tolist(), dtype=pl.String),
-            None if folds is None else pl.Series(numbers),
-            in_time=kind == "time",
-        )
+        return partition(table, assignment, numbers, in_time=kind == "time")
     except BrokenPromise as error:
         if kind != "stratified":
             raise
         raise BrokenPromise(
             *error.lines, hint="give more rows of the rarer classes, or other shares for validation and test."
         ) from None
+
+
+def _spread(values: pl.Series, places: pl.Series, height: int) -> pl.Series:
+    """Return a column of nulls with the values at some places."""
+    return pl.repeat(None, height, dtype=values.dtype, eager=True).scatter(places, values)
 
 
 def choose_split_kind(schema: Schema, how: SplitSettings) -> str:

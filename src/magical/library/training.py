@@ -47,7 +47,7 @@ from magical.library.recipes import FitRecipe
 from magical.library.remarks import log_warnings, warn
 from magical.library.search_space import PREPROCESSING_PREFIX, check_parameter_names, select_preprocessing
 from magical.library.thread_limits import limit_threads
-from magical.library.training_data import TrainingData, compute_model_score, predict_examples
+from magical.library.training_data import TrainingData, predict_examples
 from magical.library.trial_log import FitResult
 from magical.steps import step
 from magical.system.tracebacks import format_trace
@@ -56,7 +56,6 @@ __all__ = [
     "Trainer",
     "TrainingData",
     "check_training",
-    "compute_model_score",
     "make_estimator",
     "train",
 ]
@@ -351,23 +350,25 @@ def train(
     experiment: Experiment,
     metrics: tuple[Metric, ...] = (),
 ) -> Model:
-    """Fit an experiment's estimator with its defaults.
+    """Fit an experiment's estimator with its defaults: in each fold of ``split``, and on train.
 
     Args:
         train: rows to fit on.
-        validation: rows to score on; some estimators stop early by it.
-        preprocessing: the unfitted Pipeline of ``transform``; it is fitted on train. An experiment's own
-            takes its place.
+        validation: rows to score on, with folds also to fit on; some estimators stop early by the rows that
+            are held out.
+        preprocessing: the unfitted Pipeline of ``transform``; it is fitted on the rows of a fit only. An
+            experiment's own takes its place.
         experiment: the estimator and its defaults.
         metrics: the metrics of the settings; the model's score is of the first.
 
     Returns:
-        The fitted model, with its score on validation.
+        The model that was fitted on train, with its predictions of rows that a fit did not see, and their
+        score. If a fit fails, a model with the reason as its ``failure``.
 
     Raises:
-        BrokenPromise: the contract has no target, no row of validation has one, or the estimator gives no
-            probabilities of classes.
-        WiringError: a metric does not fit the target. Found while drawing, if the contract tells.
+        BrokenPromise: the contract has no target, or no row of validation has one.
+        WiringError: a metric does not fit the target, or the estimator gives no probabilities of classes.
+            Found while drawing, if the contract tells.
 
     Example:
         >>> import polars as pl

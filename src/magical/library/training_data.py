@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from magical.contracts.model import Model, to_canonical_frame
+from magical.contracts.model import to_canonical_frame
 from magical.contracts.promises import Pipeline, contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
@@ -29,10 +29,9 @@ from magical.library.prediction_task import (
     Task,
     encode_target,
     infer_task,
-    make_examples,
 )
 
-__all__ = ["TrainingData", "compute_model_score", "predict_examples"]
+__all__ = ["TrainingData", "predict_examples"]
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,7 @@ class TrainingData:
         y = np.concatenate([encode_target(part.get_column(task.target), task) for part in known])
         part = Fold(np.arange(train.height), np.arange(train.height, train.height + validation.height))
         folds = [_number_examples(fold, rows, y, task) for fold in (part, *find_folds(train, validation))]
-        weights = [Metric("rmse", weights=name) for name in schema.names_with_role("weight")]
-        columns = _read_columns(known, [*metrics, *weights])
+        weights = [_join(known, [name]) for name in schema.names_with_role("weight")]
         return cls(
             train=train,
             validation=validation,
@@ -114,8 +112,8 @@ class TrainingData:
             part=folds[0],
             rows=rows,
             y=y,
-            weight=columns[weights[0].weights] if weights else None,
-            metric_weights={m.weights: columns[m.weights] for m in metrics if m.weights},
+            weight=weights[0].to_series().cast(pl.Float64).to_numpy() if weights else None,
+            metric_weights=_read_metric_weights(known, metrics),
         )
 
     @property
@@ -166,8 +164,7 @@ class TrainingData:
         order = np.argsort(examples)
         examples, predicted = examples[order], predicted[order]
         ids = contract_of(self.train).ids
-        parts = [part.select(*ids, self.task.target) for part in (self.train, self.validation)]
-        table = pl.concat(parts, how="vertical_relaxed")[self.rows[examples]]
+        table = _join((self.train, self.validation), [*ids, self.task.target])[self.rows[examples]]
         if not ids:
             table = table.insert_column(0, pl.Series("row", self.rows[examples]))
         columns: dict[str, Any] = {"prediction": predicted}
@@ -189,21 +186,13 @@ def _number_examples(fold: Fold, rows: Array, y: Array, task: Task) -> Fold:
     return Fold(fit[y[fit] >= 0] if task.classes else fit, held_out)
 
 
-def _read_columns(parts: Sequence[pl.DataFrame], metrics: Sequence[Metric]) -> dict[str, Array]:
-    """Read the columns of weights that metrics name, of all examples."""
-    names = sorted({m.weights for m in metrics if m.weights and all(m.weights in p.columns for p in parts)})
-    table = pl.concat([part.select(names) for part in parts], how="vertical_relaxed")
-    return read_weights(table, metrics)
+def _join(parts: Sequence[pl.DataFrame], names: Sequence[str]) -> pl.DataFrame:
+    return pl.concat([part.select(names) for part in parts], how="vertical_relaxed")
 
 
-def compute_model_score(model: Model, table: pl.DataFrame, metric: Metric | None = None) -> float:
-    """Compute a metric of a model on the rows of a table that have a target; by default our loss."""
-    task = Task(model.task, model.target, model.classes)  # type: ignore[arg-type]
-    rows = make_examples(table, task, model.schema)
-    known = table.filter(pl.col(task.target).is_not_null())
-    weights = read_weights(known, [metric] if metric else [])
-    guess = predict_examples(model.pipeline, rows, task)
-    return _compute_score(guess, rows.y, task, metric, weights, model.threshold)
+def _read_metric_weights(parts: Sequence[pl.DataFrame], metrics: Sequence[Metric]) -> dict[str, Array]:
+    names = {m.weights for m in metrics if m.weights and all(m.weights in part.columns for part in parts)}
+    return read_weights(_join(parts, sorted(names)), metrics)
 
 
 def predict_examples(estimator: Any, rows: Examples, task: Task) -> Array:
@@ -225,11 +214,10 @@ def _compute_score(
     task: Task,
     metric: Metric | None,
     weights: Mapping[str, Array],
-    threshold: float = 0.5,
 ) -> float:
     if metric is None:
         return loss(guess, y)
     if task.kind == "regression":
         return compute_metric(metric, PredictedRows(task.kind, y, guess, weights=weights))
-    classes = (guess[:, 1] >= threshold).astype(int) if task.kind == "binary" else guess.argmax(axis=1)
+    classes = (guess[:, 1] >= 0.5).astype(int) if task.kind == "binary" else guess.argmax(axis=1)
     return compute_metric(metric, PredictedRows(task.kind, y, classes, guess, weights))

@@ -9,7 +9,7 @@ from sklearn.metrics import get_scorer_names
 from magical.contracts.schema import Column, Schema
 from magical.errors import MagicalError, SettingsError, WiringError
 from magical.library import Metric
-from magical.library.metrics.metric_settings import check_metrics
+from magical.library.metrics.metric_settings import PINBALL, check_metrics
 from magical.library.metrics.metrics import LOWER_IS_BETTER, METRICS_BY_TASK
 from magical.library.metrics.scorer_names import SCORER_TASKS, UNFIT_SCORERS
 from magical.settings import Settings, to_json
@@ -45,9 +45,8 @@ def test_metrics_survive_json_and_a_text_alone_is_a_name() -> None:
 
 
 def test_directions() -> None:
-    assert {n for names in METRICS_BY_TASK.values() for n in names if Metric(n).direction == "minimize"} == (
-        LOWER_IS_BETTER
-    )
+    ours = [Metric(n) for names in METRICS_BY_TASK.values() for n in names] + [Metric(PINBALL, quantile=0.9)]
+    assert {m.name for m in ours if m.direction == "minimize"} == LOWER_IS_BETTER
     assert all(Metric(n).direction == "maximize" for n in SCORER_TASKS)
     assert Metric("cost", function=COST).direction == "maximize"
     assert Metric("cost", function=COST, greater_is_better=False).direction == "minimize"

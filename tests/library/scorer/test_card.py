@@ -187,3 +187,12 @@ def test_the_classes_in_a_skops_file_are_required(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "pipeline.skops", "w") as archive:
         archive.writestr("schema.json", json.dumps(schema))
     assert names(tmp_path) - TOPS == {"magical-thinking", "hypothesis"}
+
+
+def test_few_rows_of_a_class_are_said_beside_the_scores() -> None:
+    doubtful = SCORES.model_copy(update={"rarest": 12})
+    text = write_card(MODEL, ROW, doubtful, CRITERIA, Provenance("campaign", "run-1", "k1"))
+    _, _, after = text.partition("## Scores")
+    scores, _, _ = after.partition("## ")
+    assert "Mind: the intervals are wide: 12 of 1,448 test rows are of the rarest class." in scores
+    assert "Mind:" not in card()

@@ -55,7 +55,7 @@ class Preset(NamedTuple):
         return suggested
 
 
-def _make_preset(  # the order of the table in docs/experiments.md
+def _make_preset(
     rate: float, leaves: Any, child: Any, columns: float, rows: float, ridge: float, **fixed: Any
 ) -> Preset:
     """Make a preset of LightGBM; a pair is one value for classes and one for numbers."""

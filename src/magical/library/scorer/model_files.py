@@ -32,7 +32,8 @@ __all__ = [
 ]
 
 _TRUSTED_PACKAGES = (
-    "collections", "lightgbm", "magical", "numpy", "pandas", "scipy", "sklearn", "skrub", "xgboost",
+    "catboost", "collections", "lightgbm", "magical", "numpy", "pandas", "scipy", "sklearn", "skrub",
+    "xgboost",
 )  # fmt: skip
 _SKOPS, _PICKLE = "pipeline.skops", "pipeline.pkl"
 _RANGE_BOUNDS = ("ge", "gt", "le", "lt")

@@ -104,21 +104,26 @@ class CreatedProject:
     @property
     def review(self) -> str:
         """The text of what was inferred from the data, for its author to review; empty for a design."""
-        return "\n".join(self._review_lines(os.path.relpath(self.root / "contracts.py")))
+        place = os.path.relpath(self.root / "contracts.py")
+        return "\n".join(self._review_lines(f"{self._data_text}, as {place} reads them:"))
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.root.name}: {len(self.files)} files written: {', '.join(self.files)}."
         if self.inferred is None:
             yield "Every step is unwritten: its result is pretended from the contract in its signature."
-        yield from self._review_lines("contracts.py")
+        text = f"contracts.py was inferred from {self._data_text}; look at it, above all at"
+        yield from self._review_lines(text)
         yield f"Next: {self.next_command}"
 
-    def _review_lines(self, contracts: str) -> Iterator[str]:
+    @property
+    def _data_text(self) -> str:
+        return f"{self.inferred.rows if self.inferred else 0:,} rows of {self.source}"
+
+    def _review_lines(self, title: str) -> Iterator[str]:
         if self.inferred is None:
             return
         yield from self.remarks
-        data = f"{self.inferred.rows:,} rows of {self.source}"
-        yield f"{contracts} was inferred from {data}; look at it, above all at"
+        yield title
         yield from (f"  {line}" for line in _review_lines(self.inferred, self.split))
         for file, schema in self.further.items():
             yield f"{schema.name}, from {schema.rows:,} rows of {file}:"

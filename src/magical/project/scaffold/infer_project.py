@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,6 @@ _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
 }  # fmt: skip
 _NOTHING_SAID, _NO_OPTIONS = Reading(), ProjectOptions()
 _BUDGET = "30s"  # an answer within a minute
-_METRIC_HINT = "one of ours, such as roc_auc, log_loss, rmse or mae, or a scorer of scikit-learn."
 _TIME_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}
 
 
@@ -225,21 +225,26 @@ def infer_from_files(
 
 def _check_model_options(options: ProjectOptions, schema: InferredSchema) -> None:
     """Raise a UsageError for a metric that does not exist or does not fit the target, or a wrong budget."""
-    try:
+    with _refuse_option("--metric"):
         if options.metric:
             check_metrics((Metric(options.metric),), schema)
+    with _refuse_option("--budget"):
+        auto(budget=options.budget or _BUDGET)
+
+
+@contextlib.contextmanager
+def _refuse_option(option: str) -> Iterator[None]:
+    """Turn what is wrong with a value of the settings into a wrong call."""
+    try:
+        yield
     except ValidationError as error:
-        raise UsageError(f"--metric: {_first_message(error)}.", hint=_METRIC_HINT) from None
+        first = error.errors()[0]
+        what, _, hint = str(first["msg"]).removeprefix("Value error, ").partition("; ")
+        if not hint:  # pydantic's own words
+            what, hint = f"{first['input']!r} is no name", "letters, digits and _, such as roc_auc or mae"
+        raise UsageError(f"{option}: {what}.", hint=hint.rstrip(".") + ".") from None
     except MagicalError as error:
         raise UsageError(*error.lines, hint=error.hint) from None
-    try:
-        auto(budget=options.budget or _BUDGET)
-    except ValidationError as error:
-        raise UsageError(f"--budget: {_first_message(error)}.", hint="such as 60s, 5m or 1h.") from None
-
-
-def _first_message(error: ValidationError) -> str:
-    return str(error.errors()[0]["msg"]).removeprefix("Value error, ").rstrip(".")
 
 
 def _read_rows(file: Path, reading: Reading) -> RawTable:
