@@ -337,10 +337,12 @@ def test_deployed_it_is_run_by_a_worker_that_stands_elsewhere(
     )
     # All in one process: each would import Prefect again.
     script = f"""
+import sys
 from prefect.cli import app
 for words in {commands!r}:
+    sys.argv = ["prefect", *words]
     try:
-        app(words)
+        app()
     except SystemExit as end:
         assert not end.code, (words, end.code)
 """
