@@ -30,7 +30,7 @@ from magical.library.rare_classes import describe_rare_class
 from magical.library.sources.raw_table import RawTable
 from magical.library.sources.reader import read_source
 from magical.project.scaffold.given_columns import find_given_roles
-from magical.project.scaffold.project_options import ProjectOptions
+from magical.project.scaffold.project_options import NO_OPTIONS, ProjectOptions
 from magical.settings import InputPath
 
 __all__ = ["InferredProject", "InferredTable", "infer_from_files", "short_stems"]
@@ -49,7 +49,7 @@ _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
     "scores", "select", "source", "split", "step", "test", "tracking", "train", "transform", "tune",
     "typed", "validation", "workflow",
 }  # fmt: skip
-_NOTHING_SAID, _NO_OPTIONS = Reading(), ProjectOptions()
+_NOTHING_SAID = Reading()
 _BUDGET = "30s"  # an answer within a minute
 _TIME_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}
 
@@ -90,7 +90,7 @@ class InferredProject:
     by_time: bool
     warnings: tuple[str, ...] = ()
     reading: Reading = _NOTHING_SAID
-    options: ProjectOptions = _NO_OPTIONS
+    options: ProjectOptions = NO_OPTIONS
 
     @property
     def schema(self) -> InferredSchema:
@@ -179,7 +179,7 @@ def infer_from_files(
     files: Sequence[Path],
     target: str,
     reading: Reading = _NOTHING_SAID,
-    options: ProjectOptions = _NO_OPTIONS,
+    options: ProjectOptions = NO_OPTIONS,
 ) -> InferredProject:
     """Infer a project from data files.
 
