@@ -133,7 +133,7 @@ class Trainer:
         try:
             with log_warnings():
                 fitted = result.fitted or self._fit_fold(
-                    len(self.data.folds), self.data.part, result.params, result.searched
+                    len(self.data.folds), self.data.train_fold, result.params, result.searched
                 )
         except Exception as error:
             return self.build_failed_model(self._describe(error))
