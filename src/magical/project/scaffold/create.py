@@ -188,8 +188,7 @@ def render_project(
     files = _find_files(data)
     from magical.project.scaffold.infer_project import infer_from_files  # late: it imports polars
 
-    said = {"reading": reading} if reading else {}
-    inferred = infer_from_files(files, target, options=options, **said)
+    inferred = infer_from_files(files, target, reading, options)
     paths = {f.name: f"data/{f.name}" if options.copies_data else refer_to(f, root) for f in files}
     variables = inferred.template_variables(root.name, paths)
     texts = _render_templates("data", {**_name_variables(root.name), **variables})
