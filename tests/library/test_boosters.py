@@ -8,7 +8,7 @@ import pytest
 from library.conftest import Run
 from magical.library import boosters
 from magical.library.boosters import fit_booster, make_booster
-from magical.library.experiments import Boosting
+from magical.library.experiments import Boosting, Histogram
 from magical.library.prediction_task import Examples
 from magical.library.remarks import log_warnings
 
@@ -51,6 +51,18 @@ def test_a_class_that_train_lacks_is_not_stopped_by() -> None:
     judged.y[:10] = -1
     estimator = make_booster("binary", {"n_estimators": 20}, patience=5, seed=0)
     assert fit_booster(estimator, data("binary"), judged, 5).best_iteration_ >= 1
+
+
+def test_histogram_boosting_takes_a_column_of_which_a_fold_has_no_value() -> None:
+    rows, judged = data("binary"), data("binary", seed=1)
+    rows.X[:, 1] = np.nan
+    experiment = Histogram(rounds=20)
+    for categories in ((), (1,)):
+        estimator = experiment.estimator("binary", experiment.defaults("binary"))
+        fitted = experiment.fit(estimator, rows._replace(categories=categories), judged)
+        others = judged.X.copy()
+        others[:, 1] = np.nan
+        assert np.array_equal(fitted.predict_proba(others), fitted.predict_proba(judged.X))
 
 
 def test_the_same_seed_gives_the_same_to_the_last_bit() -> None:

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 
 from library.folded import Remembers, Spy, SpyRegressor, cut, marked, remember
 from library.tables import houses, people, pupils
 from library.test_splitting import like
 from magical import Model
 from magical.errors import BrokenPromise
-from magical.library import Boosting, Linear, predict, refit, train, transform, tune
+from magical.library import Boosting, Experiment, Linear, predict, refit, train, transform, tune
 from magical.library.column_plan import build_pipeline
+from magical.library.fitting import fit_rows
 from magical.library.recipes import EnsembleRecipe
 from magical.library.scorer.model_files import load_model, save_model
 from magical.synthesis.stub_models import StubModel, pretending_run
@@ -94,6 +95,30 @@ def test_members_with_equal_preprocessings_share_one_fit_and_keep_their_weights(
     apart = refit(replace(one, recipe=EnsembleRecipe((one.recipe, other), (3.0, 1.0))), *parts[:2])
     assert fits == [48] * 3
     assert predict(apart, parts[2]).equals(predict(after, parts[2]))
+
+
+class Wrapped(Spy):
+    """Fits in a way of its own, and says nothing of ``refit``."""
+
+    reads_validation: bool = False
+    refit, count_rounds = Experiment.refit, Experiment.count_rounds
+
+    def fit(self, estimator: Any, train: Any, validation: Any) -> Any:
+        X, *_ = validation if self.reads_validation else train
+        return TransformedTargetRegressor(fit_rows(estimator, train)).fit(train.X, train.y + 0 * len(X))
+
+
+def test_an_own_fit_without_a_refit_is_made_again_or_refused_in_words() -> None:
+    before, parts = tuned(Wrapped(trials=1))
+    after = refit(before, *parts[:2]).pipeline.named_steps["estimator"]
+    assert type(after) is TransformedTargetRegressor
+    assert after.regressor_.seen_ == set(range(48))
+    stopping, parts = tuned(Wrapped(trials=1, reads_validation=True))
+    with pytest.raises(
+        BrokenPromise, match=r"wrapped: fit reads validation(.|\n)*Hint: define refit"
+    ) as error:
+        refit(stopping, *parts[:2])
+    assert len(error.value.lines) <= 2
 
 
 def test_what_cannot_be_fitted_again_is_said() -> None:

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from library.conftest import Run
 from library.tables import House, Person, houses, people
 from library.test_splitting import like
-from magical import Contract, Frame, Id, InputPath, Pipeline, Settings, step, workflow
+from magical import Contract, Frame, Id, InputPath, Pipeline, Settings, Target, Weight, step, workflow
 from magical.errors import BrokenPromise, WiringError
 from magical.features import LearnedFeature
 from magical.library import (
@@ -27,6 +27,7 @@ from magical.library import (
     Range,
     SplitSettings,
     boosting,
+    estimator,
     ingest,
     linear,
     model_data,
@@ -131,6 +132,15 @@ class Nothing(Contract):
     income: float | None
 
 
+class Weighty(Contract):
+    """Rows that count more than once."""
+
+    id: Id[int]
+    income: float
+    count: Weight[int]
+    price: Target[float]
+
+
 @pytest.mark.parametrize(
     ("contract", "experiment", "text"),
     [
@@ -138,6 +148,7 @@ class Nothing(Contract):
         (Person, linear(target="log"), "linear fits the log of bought, which has classes"),
         (Person, linear(class_weight={"yes": 2.0}), "names 'yes', which is no class"),
         (House, linear(class_weight="balanced"), "has a class_weight, and price is a number"),
+        (Weighty, estimator(uses="sklearn.neighbors:KNeighborsRegressor"), "takes no weights of rows"),
     ],
 )
 def test_an_experiment_that_does_not_fit_the_target_is_found_while_drawing(

@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.base import BaseEstimator
 
 from magical import Contract, Frame, Model, Parts, Receipt, Settings
 from magical.contracts.promises import promise_of
@@ -210,6 +211,19 @@ def test_objects_are_named_by_the_key_that_made_them(store: LocalStore) -> None:
     other = store.save(Plain(3), promise_of(Plain), "k2")
     assert one.content != other.content
     assert store.save([Plain(1), Plain(2)], promise_of(list[Model]), "k").items["0"].content != one.content
+
+
+class Fitted(BaseEstimator):  # type: ignore[misc]
+    """An estimator without parameters."""
+
+
+def test_an_attribute_that_was_unpickled_is_written_like_any_other(tmp_path: Path) -> None:
+    outer, inner = Fitted(), Fitted()
+    outer.level_ = inner
+    inner.__dict__ = {"".join(["level", "_"]): 1}  # as scikit-learn restores it: not interned
+    LocalStore(tmp_path).save(outer, promise_of(Fitted), "k1")
+    (file,) = (tmp_path / "objects").rglob("*.pkl")
+    assert file.read_bytes().count(b"level_") == 1
 
 
 def test_values_are_named_by_what_is_in_them(store: LocalStore) -> None:

@@ -41,7 +41,14 @@ def fit_histogram(estimator: Any, train: Examples, validation: Examples | None =
     estimator.set_params(
         early_stopping=validation is not None, categorical_features=list(train.categories) or None
     )
-    return estimator.fit(train.X, train.y, sample_weight=train.weight, **more)
+    return estimator.fit(_fill_empty_columns(train.X), train.y, sample_weight=train.weight, **more)
+
+
+def _fill_empty_columns(X: Any) -> Any:
+    """Fill columns without any value, which scikit-learn cannot bin: no tree splits at them then."""
+    if not isinstance(X, np.ndarray) or not (empty := np.isnan(X).all(axis=0)).any():
+        return X
+    return np.where(empty, 0.0, X)
 
 
 def drop_unknown_classes(rows: Examples) -> Examples:

@@ -110,9 +110,11 @@ def plan_pipeline(train: pl.DataFrame, features: Sequence[Feature] = ()) -> Pipe
     counts, left_out = find_usable_columns(train, schema, named)
     report_left_out(left_out)
     if not counts:
+        unusable = f"; left out are {join_names(left_out, 4)}" if left_out else ""
         raise BrokenPromise(
-            f"{schema.name} has no feature that a model could learn from.",
-            hint="declare columns without a role in its contract; what is not declared is no feature.",
+            f"{schema.name} has no feature that a model could learn from{unusable}.",
+            hint="declare columns without a role in its contract; what is not declared is no feature. "
+            "Of texts make features, such as Text or Encode.",
         )
     from sklearn.compose import ColumnTransformer
     from sklearn.preprocessing import FunctionTransformer

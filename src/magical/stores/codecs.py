@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -204,9 +206,32 @@ def _is_same(one: Any, other: Any) -> bool:
     return bool(one == other) or repr(one) == repr(other)  # NaN differs from itself, but not in its text
 
 
+class _EstimatorPickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Pickles equal estimators to equal bytes, whatever this process has unpickled before.
+
+    scikit-learn restores attributes by names that are not interned. All later estimators of the class share
+    these names, and a pickle writes equal texts that are different objects twice.
+    """
+
+    def reducer_override(self, obj: Any) -> Any:
+        reduced = super().reducer_override(obj)
+        if reduced is not NotImplemented or not hasattr(type(obj), "get_params"):
+            return reduced
+        first, args, *more = obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        if more and type(more[0]) is dict:
+            more[0] = {sys.intern(name): value for name, value in more[0].items()}
+        return (first, args, *more)
+
+
+def _pickle(value: Any) -> bytes:
+    with io.BytesIO() as file:
+        _EstimatorPickler(file).dump(value)
+        return file.getvalue()
+
+
 def _encode_object(value: Any, key: str, objects: BlobStore) -> Artifact:
     try:
-        data = cloudpickle.dumps(value)
+        data = _pickle(value)
     except UnwrittenStep as error:
         raise StoreError(
             f"A {type(value).__name__} cannot be stored: {error.lines[0]}",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator
 
 from magical.contracts.schema import to_snake_case
+from magical.errors import BrokenPromise
 from magical.features import Feature
 from magical.library.fitting import fit_rows
 from magical.library.search_space import SearchSpace
@@ -30,8 +31,8 @@ class Experiment(TaggedSettings):
     """One estimator to tune. A project's own subclass defines the estimator and its search space.
 
     A subclass must define ``estimator``. It may define ``space`` (what the search chooses), ``defaults`` (the
-    first trial, and the only one of ``train``), ``fit`` (for estimators that stop early on validation), and
-    with it ``count_rounds`` and ``refit``, ``prepare`` (for a preprocessing of its own), and ``check`` (for
+    first trial, and the only one of ``train``), ``fit`` (and if that stops early on validation, also
+    ``count_rounds`` and ``refit``), ``prepare`` (for a preprocessing of its own), and ``check`` (for
     what can be said before any fit).
 
     Attributes:
@@ -159,11 +160,30 @@ class Experiment(TaggedSettings):
         return None
 
     def refit(self, estimator: Any, rows: Examples, rounds: float | None) -> Any:
-        """Fit the estimator on all rows of train and validation, without early stopping.
+        """Fit the estimator on all rows, without early stopping; by default by ``fit``.
 
         Args:
             estimator: unfitted.
             rows: the transformed rows.
             rounds: the mean number of rounds after which the fits stopped early; None if they did not.
+
+        Raises:
+            BrokenPromise: ``fit`` reads validation, and no row is left for that.
         """
-        return fit_rows(estimator, rows)
+        return self.fit(estimator, rows, _NoValidation(self.name))  # type: ignore[arg-type]
+
+
+class _NoValidation:
+    """Stands for the validation of a fit on all rows: whatever is read of it is refused."""
+
+    def __init__(self, who: str) -> None:
+        self._who = who
+
+    def __getattr__(self, name: str) -> Any:
+        raise BrokenPromise(
+            f"{self._who}: fit reads validation, and a fit on all rows has none.",
+            hint="define refit(self, estimator, rows, rounds) beside fit, and count_rounds for its rounds.",
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.unpacked)

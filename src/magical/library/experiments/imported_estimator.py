@@ -71,7 +71,7 @@ class Estimator(Experiment):
         searched = [n for n in self.search if not n.startswith(PREPROCESSING_PREFIX)]
         known = made.get_params() if hasattr(made, "get_params") else {}
         check_parameter_names(searched, known, self.name)
-        if self.class_weight is not None:
+        if self.class_weight is not None or (train is not None and train.names_with_role("weight")):
             self._check_weights(made)
 
     def estimator(self, task: TaskKind, params: Mapping[str, Any]) -> Any:
@@ -115,5 +115,6 @@ class Estimator(Experiment):
 
         if not has_fit_parameter(made, "sample_weight"):
             raise WiringError(
-                f"{self.name}: {self.uses} takes no weights of rows.", hint="leave out class_weight."
+                f"{self.name}: {self.uses} takes no weights of rows.",
+                hint="leave out class_weight and the role Weight, or choose another estimator.",
             )

@@ -77,10 +77,6 @@ class Linear(QuantileExperiment):
             estimator.set_params(solver="lbfgs", max_iter=1000)
         return super().fit(estimator, train, validation)
 
-    def refit(self, estimator: Any, rows: Examples, rounds: float | None) -> Any:
-        """Fit the estimator on all rows."""
-        return self.fit(estimator, rows, rows)
-
     @property
     def _is_searched(self) -> bool:
         return any(not name.startswith(PREPROCESSING_PREFIX) for name in self.search)
