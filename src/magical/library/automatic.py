@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Auto", "Member", "auto", "list_members"]
 
 SMALL_ROWS = 10_000  # below it other presets are best
-LEAST_SKEW = 1.2  # of a target above 0 whose logarithm is tried, too
 DEFAULT_BUDGET = 60.0
 EXTRAS = {"xgboost": "XGBoost", "catboost": "CatBoost"}
 CROSSED_COLUMNS = 5
@@ -255,7 +254,7 @@ class _MemberRun:
                 f"{self.settings.name}: a budget of {format_seconds(self.gate.budget)} is too small for any "
                 f"member on {len(self.data.y):,} rows.",
                 f"  {cheapest.name} is the cheapest, and needs about {format_seconds(needed[cheapest])}.",
-                hint="give a larger budget, or a number of trials.",
+                hint="give a larger budget.",
             )
 
     def _try(self, member: Member) -> None:
@@ -398,10 +397,9 @@ def has_package(name: str) -> bool:
 
 def _is_log_worth(data: TuningData) -> bool:
     """Return True for numbers above 0, a few of which are far above the others."""
-    y = data.y
-    if data.task.kind != "regression" or not y.min() > 0 or not y.std() > 0:
-        return False
-    return float((((y - y.mean()) / y.std()) ** 3).mean()) > LEAST_SKEW
+    from magical.library.ensembling import is_skewed
+
+    return data.task.kind == "regression" and bool(data.y.min() > 0) and is_skewed(data.y)
 
 
 def add_crosses(preprocessing: Pipeline) -> Pipeline:

@@ -1,13 +1,15 @@
-"""One fit of an estimator: its rows with their weights, and its target on the scale that it learns."""
+"""One fit of an estimator: its rows, their weights, the scale of its target, and what a failure says."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from magical.errors import BrokenPromise, MagicalError, WiringError, join_names, shorten
+from magical.system.tracebacks import author_frames
 
 if TYPE_CHECKING:
     from magical.library.prediction_task import Examples
@@ -18,6 +20,7 @@ __all__ = [
     "describe_failure",
     "fit_rows",
     "is_failed_fit",
+    "name_failures",
     "present_rows",
     "wrap_fitted",
 ]
@@ -122,6 +125,33 @@ def wrap_fitted(estimator: Any, scale: str | None) -> Any:
     from magical.estimators import TransformedTarget
 
     return TransformedTarget(estimator, scale)  # type: ignore[arg-type]
+
+
+@contextmanager
+def name_failures(who: str, params: Mapping[str, Any]) -> Iterator[None]:
+    """Name what failed, with its parameters, where a library raises; errors of the author's code pass.
+
+    Args:
+        who: what is fitted, for the message.
+        params: its parameters in this trial.
+
+    Raises:
+        BrokenPromise: the block raised an error.
+    """
+    try:
+        yield
+    except MagicalError:
+        raise
+    except Exception as error:
+        if author_frames(error) or isinstance(error, (MemoryError, OSError)):
+            raise
+        given = join_names(f"{name} = {shorten(repr(value), 30)}" for name, value in params.items())
+        reason = next(iter(str(error).strip().splitlines()), "no message")
+        raise BrokenPromise(
+            f"{who} cannot be fitted{f' with {given}' if given else ''}.",
+            f"  {type(error).__name__}: {reason}",
+            hint="change what its search may take." if params else "look at its features.",
+        ) from error
 
 
 def is_failed_fit(error: Exception) -> bool:

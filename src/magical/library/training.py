@@ -24,38 +24,28 @@ from magical.library.fitting import (
     check_scale,
     describe_failure,
     is_failed_fit,
+    name_failures,
     present_rows,
     wrap_fitted,
 )
 from magical.library.folds import Fold
-from magical.library.metrics.metric_settings import (
-    Metric,
-    check_metrics,
-    list_tasks,
-)
+from magical.library.metrics.metric_settings import Metric, check_metrics, list_tasks
 from magical.library.metrics.metrics import Array
-from magical.library.part_transformer import (
-    name_failures,
-    set_preprocessing,
-)
+from magical.library.part_transformer import set_preprocessing
 from magical.library.pipeline_inputs import find_pipeline_inputs
-from magical.library.prediction_task import (
-    Task,
-)
+from magical.library.prediction_task import Task
 from magical.library.preprocessing import plan_pipeline
-from magical.library.pruning import Pruner
 from magical.library.recipes import FitRecipe
 from magical.library.remarks import log_warnings, warn
 from magical.library.search_space import PREPROCESSING_PREFIX, check_parameter_names, select_preprocessing
 from magical.library.thread_limits import limit_threads
 from magical.library.training_data import TrainingData, predict_examples
-from magical.library.trial_log import FitResult
+from magical.library.trials import FitResult, Pruner
 from magical.steps import step
 from magical.system.tracebacks import format_trace
 
 __all__ = [
     "Trainer",
-    "TrainingData",
     "check_training",
     "make_estimator",
     "train",

@@ -18,13 +18,12 @@ from magical.library.metrics.metric_settings import (
     check_metrics,
     find_deciding,
 )
-from magical.library.metrics.metric_values import compute_metric, read_weights
-from magical.library.metrics.metrics import Array, loss
+from magical.library.metrics.metric_values import compute_deciding, read_weights
+from magical.library.metrics.metrics import Array
 from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.part_transformer import MAX_REMEMBERED_BYTES, PartTransformer
 from magical.library.pipeline_inputs import find_pipeline_inputs
 from magical.library.prediction_task import (
-    PROBABILITY_PREFIX,
     Examples,
     Task,
     encode_target,
@@ -153,7 +152,9 @@ class TrainingData:
     def score(self, predicted: Array, examples: Array) -> float:
         """Compute the deciding metric of predictions of examples, by their numbers."""
         weights = {name: values[examples] for name, values in self.metric_weights.items()}
-        return _compute_score(predicted, self.y[examples], self.task, self.metric, weights)
+        task, probability = self.task, predicted if self.task.classes else None
+        rows = PredictedRows(task.kind, self.y[examples], task.decide(predicted), probability, weights)
+        return compute_deciding(self.metric, rows)
 
     def to_loss(self, score: float) -> float:
         """Turn a value of the deciding metric into a number that is better when it is lower."""
@@ -167,13 +168,8 @@ class TrainingData:
         table = _join((self.train, self.validation), [*ids, self.task.target])[self.rows[examples]]
         if not ids:
             table = table.insert_column(0, pl.Series("row", self.rows[examples]))
-        columns: dict[str, Any] = {"prediction": predicted}
-        if self.task.classes:
-            places = (predicted[:, 1] >= 0.5).astype(int) if predicted.shape[1] == 2 else predicted.argmax(1)
-            columns = {"prediction": pl.Series(list(self.task.classes)).gather(places)}
-            columns |= {f"{PROBABILITY_PREFIX}{c}": predicted[:, i] for i, c in enumerate(self.task.classes)}
-        columns |= {name: values[examples] for name, values in self.metric_weights.items()}
-        return table.with_columns(**columns)
+        weights = {name: values[examples] for name, values in self.metric_weights.items()}
+        return table.hstack(self.task.tabulate(predicted)).with_columns(**weights)
 
 
 def _select_examples(part: pl.DataFrame, task: Task) -> pl.DataFrame:
@@ -208,18 +204,3 @@ def predict_examples(estimator: Any, rows: Examples, task: Task) -> Array:
     whole = np.zeros((len(predicted), len(task.classes)))
     whole[:, np.asarray(estimator.classes_, dtype=int)] = predicted
     return whole
-
-
-def _compute_score(
-    guess: Array,
-    y: Array,
-    task: Task,
-    metric: Metric | None,
-    weights: Mapping[str, Array],
-) -> float:
-    if metric is None:
-        return loss(guess, y)
-    if task.kind == "regression":
-        return compute_metric(metric, PredictedRows(task.kind, y, guess, weights=weights))
-    classes = (guess[:, 1] >= 0.5).astype(int) if task.kind == "binary" else guess.argmax(axis=1)
-    return compute_metric(metric, PredictedRows(task.kind, y, classes, guess, weights))
