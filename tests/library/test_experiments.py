@@ -26,11 +26,11 @@ from magical.library import (
     boosting,
     linear,
 )
+from magical.library.experiment_checks import check_training
 from magical.library.experiments import gradient_boosting
 from magical.library.metrics.metric_values import compute_metric
 from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.prediction_task import Examples
-from magical.library.training import check_training
 from magical.settings import to_json
 
 TASKS: list[Any] = ["binary", "multiclass", "regression"]

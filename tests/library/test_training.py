@@ -38,8 +38,8 @@ from magical.library import (
     transform,
     tune,
 )
+from magical.library.experiment_checks import check_training
 from magical.library.preprocessing import build_pipeline
-from magical.library.training import check_training
 from projects import NO_TRACKING, Small
 
 

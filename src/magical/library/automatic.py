@@ -339,12 +339,9 @@ class _MemberRun:
 
     def _plan_work(self, member: Member) -> Work:
         """Count the rows of the fits and refits of a member."""
-        from magical.contracts.promises import contract_of
-        from magical.library.pipeline_inputs import find_pipeline_inputs
-
         data, task = self.data, self.data.task
-        folds = [*data.folds, data.part] if data.is_folded else data.folds
-        inputs = len(find_pipeline_inputs(data.preprocessing, contract_of(data.train)).names)
+        folds = [*data.folds, data.train_fold] if data.is_folded else data.folds
+        inputs = len(data.inputs)
         crosses = 3 * math.comb(min(inputs, CROSSED_COLUMNS), 2) if member.crosses else 0
         return Work(
             fits=tuple(len(fold.fit) for fold in folds),

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from magical.library.prediction_task import Examples
 
 __all__ = [
-    "check_class_weight",
-    "check_scale",
     "describe_failure",
     "fit_rows",
     "is_failed_fit",
@@ -44,45 +42,6 @@ def fit_rows(estimator: Any, rows: Examples) -> Any:
             hint="leave out class_weight and the role Weight, or choose another estimator.",
         )
     return estimator.fit(rows.X, rows.y, sample_weight=rows.weight)
-
-
-def check_class_weight(who: str, weights: Mapping[str, float], classes: tuple[Any, ...]) -> None:
-    """Check that weights of classes name classes, and are numbers above 0.
-
-    Raises:
-        WiringError: a name is none of the classes, or a weight is no weight.
-
-    Example:
-        >>> check_class_weight("linear", {"True": 5.0}, (False, True))
-    """
-    for name, weight in weights.items():
-        if name not in map(str, classes):
-            raise WiringError(
-                f"{who}: class_weight names {name!r}, which is no class.",
-                hint=f"the classes are {join_names(classes)}.",
-            )
-        if not 0 < weight < np.inf:
-            raise WiringError(
-                f"{who}: the class_weight of {name} is {weight:g}.", hint="a weight is a number above 0."
-            )
-
-
-def check_scale(who: str, scale: str, target: str, y: Array) -> None:
-    """Check that a target can be transformed.
-
-    Raises:
-        BrokenPromise: a value is too low: ``log`` needs numbers above 0, the others numbers of at least 0.
-
-    Example:
-        >>> check_scale("linear", "sqrt", "price", np.array([0.0, 4.0]))
-    """
-    low = y <= 0 if scale == "log" else y < 0
-    if low.any():
-        raise BrokenPromise(
-            f"{who} fits the {scale} of {target}, and {low.sum():,} of {len(y):,} rows have "
-            f"{'0 or less' if scale == 'log' else 'less than 0'}, such as {y[low][0]:g}.",
-            hint=f"{'log1p takes 0, too; ' if scale == 'log' else ''}leave target out for negative numbers.",
-        )
 
 
 def present_rows(

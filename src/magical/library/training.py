@@ -12,16 +12,14 @@ import numpy as np
 from magical.contracts.contract import Contract
 from magical.contracts.model import Candidate, Model
 from magical.contracts.promises import Frame, Pipeline, contract_of
-from magical.contracts.schema import Column, Schema
+from magical.contracts.schema import Schema
 from magical.errors import MagicalError, WiringError
 from magical.events import keep
-from magical.features import LearnedFeature
 from magical.library.candidate_table import keep_candidates
 from magical.library.column_plan import build_pipeline
+from magical.library.experiment_checks import check_scale, check_target_settings, check_training
 from magical.library.experiments import Experiment
 from magical.library.fitting import (
-    check_class_weight,
-    check_scale,
     describe_failure,
     is_failed_fit,
     name_failures,
@@ -29,7 +27,7 @@ from magical.library.fitting import (
     wrap_fitted,
 )
 from magical.library.folds import Fold
-from magical.library.metrics.metric_settings import Metric, check_metrics, list_tasks
+from magical.library.metrics.metric_settings import Metric
 from magical.library.metrics.metrics import Array
 from magical.library.part_transformer import set_preprocessing
 from magical.library.pipeline_inputs import find_pipeline_inputs
@@ -46,7 +44,6 @@ from magical.system.tracebacks import format_trace
 
 __all__ = [
     "Trainer",
-    "check_training",
     "make_estimator",
     "train",
 ]
@@ -136,7 +133,7 @@ class Trainer:
         try:
             with log_warnings():
                 fitted = result.fitted or self._fit_fold(
-                    len(self.data.folds), self.data.part, result.params, result.searched
+                    len(self.data.folds), self.data.train_fold, result.params, result.searched
                 )
         except Exception as error:
             return self.build_failed_model(self._describe(error))
@@ -275,77 +272,6 @@ def make_estimator(
         added = {n: params[n] for n in searched if not n.startswith(PREPROCESSING_PREFIX)}
         estimator.set_params(**added)
     return estimator
-
-
-def check_training(
-    train: Schema | None,
-    validation: Schema | None,
-    preprocessing: object,
-    experiment: Experiment,
-    metrics: Sequence[Metric],
-) -> None:
-    """Check, while drawing, that a step that fits an experiment has a target, and metrics that fit it."""
-    if train is not None and train.target is None:
-        raise WiringError(
-            f"{experiment.name} is to be fitted, and {train.name} has no target.",
-            hint="mark the column to predict Target[...] in its contract.",
-        )
-    check_metrics(metrics, validation)
-    experiment.check(train, metrics)
-    if train is None:
-        return
-    target = train.by_name[str(train.target)]
-    check_target_settings(experiment, target.name, is_class=target.is_class, choices=_list_choices(target))
-    _check_search(experiment, target)
-    for feature in experiment.preprocessing or ():
-        if not isinstance(feature, LearnedFeature):
-            continue
-        try:
-            feature.find_columns(train)
-        except WiringError as error:
-            first, *rest = error.lines
-            raise error.with_message(f"{experiment.name}: {first}", *rest) from None
-
-
-def _check_search(experiment: Experiment, target: Column) -> None:
-    """Check the names of a search, but those of the preprocessing, which only a run knows."""
-    searched = [name for name in experiment.search if not name.startswith(PREPROCESSING_PREFIX)]
-    if not searched:
-        return
-    kind: Any = list_tasks(target)[0]
-    own = {n: v for n, v in experiment.defaults(kind).items() if n not in searched}
-    try:
-        known = experiment.estimator(kind, own).get_params()
-    except Exception:  # the fit says why, as a finding: the other experiments go on
-        return
-    check_parameter_names(searched, known, experiment.name)
-
-
-def _list_choices(target: Column) -> tuple[Any, ...]:
-    """List the classes that the contract tells; empty if only the rows do."""
-    return (False, True) if target.type == "bool" else target.choices
-
-
-def check_target_settings(
-    experiment: Experiment, target: str, *, is_class: bool, choices: tuple[Any, ...]
-) -> None:
-    """Check that ``target`` and ``class_weight`` of an experiment fit the target.
-
-    Raises:
-        WiringError: a scale is for numbers, weights of classes are for classes, and name them.
-    """
-    if experiment.target is not None and is_class:
-        raise WiringError(
-            f"{experiment.name} fits the {experiment.target} of {target}, which has classes.",
-            hint="leave target out: a scale is for numbers.",
-        )
-    if experiment.class_weight is not None and not is_class:
-        raise WiringError(
-            f"{experiment.name} has a class_weight, and {target} is a number.",
-            hint="leave it out; for classes declare Target[bool], Target[str] or Target[Literal[...]].",
-        )
-    if isinstance(experiment.class_weight, dict) and choices:
-        check_class_weight(experiment.name, experiment.class_weight, choices)
 
 
 @step(promises=check_training)

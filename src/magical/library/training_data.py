@@ -47,11 +47,14 @@ class TrainingData:
         metrics: those of the settings; the first decides.
         task: inferred from train.
         folds: the fits that give held-out predictions, by the numbers of examples.
-        part: the fit on train that validation stops early; the only one of ``folds`` if ``split`` made none.
+        train_fold: the fit on train, which validation stops early; the only one of ``folds`` if
+            ``split`` made none.
         rows: the number of each example's row in train followed by validation.
         y: the targets of the examples, as numbers.
         weight: their weights by the role ``weight`` of the contract; None without one.
         metric_weights: their weights by the columns that the metrics name.
+        transformer: transforms and remembers the rows of folds.
+        frames: the features that were read last, by the names of their columns.
     """
 
     train: pl.DataFrame
@@ -60,7 +63,7 @@ class TrainingData:
     metrics: tuple[Metric, ...]
     task: Task
     folds: tuple[Fold, ...]
-    part: Fold
+    train_fold: Fold
     rows: Array
     y: Array
     weight: Array | None = None
@@ -98,8 +101,10 @@ class TrainingData:
             )
         known = [_select_examples(part, task) for part in (train, validation)]
         y = np.concatenate([encode_target(part.get_column(task.target), task) for part in known])
-        part = Fold(np.arange(train.height), np.arange(train.height, train.height + validation.height))
-        folds = [_number_examples(fold, rows, y, task) for fold in (part, *find_folds(train, validation))]
+        height = train.height + validation.height
+        train_fold = Fold(np.arange(train.height), np.arange(train.height, height))
+        found = (train_fold, *find_folds(train, validation))
+        folds = [_number_examples(fold, rows, y, task) for fold in found]
         weights = [_join(known, [name]) for name in schema.names_with_role("weight")]
         return cls(
             train=train,
@@ -108,7 +113,7 @@ class TrainingData:
             metrics=tuple(metrics),
             task=task,
             folds=tuple(folds[1:]),
-            part=folds[0],
+            train_fold=folds[0],
             rows=rows,
             y=y,
             weight=weights[0].to_series().cast(pl.Float64).to_numpy() if weights else None,
@@ -133,7 +138,7 @@ class TrainingData:
     @property
     def is_folded(self) -> bool:
         """True if ``split`` made folds; else validation is held out."""
-        return len(self.folds) > 1 or not np.array_equal(self.folds[0].fit, self.part.fit)
+        return len(self.folds) > 1 or not np.array_equal(self.folds[0].fit, self.train_fold.fit)
 
     def read_examples(self, inputs: Schema) -> Examples:
         """Read these columns of all examples."""
