@@ -243,8 +243,8 @@ def without_other_projects() -> Iterator[None]:
     sys.meta_path[:] = [f for f in finders if "_ProjectFinder" not in repr(f)]
     try:
         yield
-    finally:
-        sys.meta_path[:] = finders
+    finally:  # also keep those that a library added meanwhile: importlib_metadata replaces Python's own
+        sys.meta_path[:] = [*finders, *(f for f in sys.meta_path if f not in finders)]
 
 
 def python(*words: str, cwd: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

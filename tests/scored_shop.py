@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from projects import Answer, Small, command, project
+from projects import Answer, Small, command, leaving_no_trace, project
 
 WORKFLOW = '''
 """Which customers come back?"""
@@ -112,12 +112,12 @@ def registered_shop(tmp_path_factory: pytest.TempPathFactory) -> Small:
     root = tmp_path_factory.mktemp("registered") / "shop"
     data = format_csv(make_rows(400), target=True)
     small = project(root, {"workflow.py": WORKFLOW, "customers.csv": data})
-    finders, paths = list(sys.meta_path), list(sys.path)
-    done = small.command("run", "policy.workers=1")
-    sys.meta_path[:], sys.path[:] = finders, paths  # other tests must not find its modules
+    paths = list(sys.path)
+    with leaving_no_trace():  # other tests must not find its modules
+        done = small.command("run", "policy.workers=1")
+    sys.path[:] = paths
     assert done.code == 0, done.err
     assert "shop version 1, alias champion" in done.out
-    del sys.modules["workflow"]
     # The version has its own copy of the modules: those of the project must not be needed.
     small.write("workflow.py", "raise RuntimeError('the project was imported')\n")
     shutil.rmtree(root / "__pycache__", ignore_errors=True)

@@ -34,6 +34,12 @@ def test_a_name_comes_before_the_data_of_another_node() -> None:
     assert graph.node("clean").name == "clean"
 
 
+def test_data_of_several_nodes_is_no_name_of_one() -> None:
+    graph = Graph("flow", (node("tune[a]", data="tune"), node("tune[b]", data="tune")))
+    with pytest.raises(UsageError, match=r"tune is 2 steps: tune\[a\], tune\[b\]"):
+        graph.node("tune")
+
+
 def test_a_node_that_is_not_there_is_said_with_the_nearest() -> None:
     with pytest.raises(UsageError, match="There is no step 'customer'") as caught:
         CAMPAIGN.node("customer")

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from magical.contracts.promises import Promise
-from magical.errors import Finding, UsageError, did_you_mean
+from magical.errors import Finding, UsageError, did_you_mean, join_names
 from magical.refs import Link, Wire, find_links
 
 __all__ = ["Call", "Graph", "Node"]
@@ -127,13 +127,18 @@ class Graph:
         """Return one node, by its name or by the name of its data.
 
         Raises:
-            UsageError: there is no such node.
+            UsageError: there is no such node, or several have this data.
         """
-        found = self.by_name.get(name) or next((n for n in self.nodes if n.data == name), None)
-        if found is None:
+        if name in self.by_name:
+            return self.by_name[name]
+        found = [node for node in self.nodes if node.data == name]
+        if len(found) > 1:
+            names = join_names([node.name for node in found])
+            raise UsageError(f"{name} is {len(found)} steps: {names}.", hint="name one of them, in quotes.")
+        if not found:
             hint = did_you_mean(name, list(self.by_name), [n.data for n in self.nodes])
             raise UsageError.unknown("step", name, self.by_name, hint=hint)
-        return found
+        return found[0]
 
     def promise_of(self, link: Link) -> Promise:
         """Return the promise of a result, in a graph that was drawn in this process."""

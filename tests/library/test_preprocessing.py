@@ -496,13 +496,14 @@ def test_learned_features_of_settings_go_with_the_registered_model(tmp_path: Pat
             "customers.csv": format_csv(make_rows(200), target=True),
         },
     )
-    before = list(sys.meta_path), list(sys.path)
+    paths = list(sys.path)
     done = small.command("run", "policy.workers=1")
     assert done.code == 0, done.err
     assert "shop version 1, alias champion" in done.out
     small.write("scalers.py", SCALERS.replace("np.asarray(X) /", "np.asarray(X) * 3 /"))
     assert "▶ transform   to run" in small.command("plan").out, "its code is in the key"
-    sys.meta_path[:], sys.path[:] = before
+    sys.path[:] = paths
+    sys.meta_path[:] = [f for f in sys.meta_path if "_ProjectFinder" not in repr(f)]
     for name in ("workflow", "scalers"):
         sys.modules.pop(name, None)
     for name in ("workflow.py", "scalers.py"):

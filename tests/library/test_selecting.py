@@ -11,9 +11,9 @@ import pytest
 
 from library.folded import compute_model_score
 from library.tables import houses, people
-from magical import Model
+from magical import Model, workflow
 from magical.contracts.model import Candidate
-from magical.errors import BrokenPromise
+from magical.errors import BrokenPromise, WiringError
 from magical.events import LogLine, current_sink
 from magical.library import Boosting, Linear, Metric, SplitSettings, select, split, train, transform
 from magical.synthesis.stub_models import StubModel, pretending_run
@@ -103,6 +103,13 @@ def test_one_model_is_the_best_of_one(linear: Model) -> None:
 def test_models_that_cannot_be_compared_are_refused(linear: Model) -> None:
     with pytest.raises(BrokenPromise, match="no models"):
         select([], PEOPLE.validation)
+
+    @workflow
+    def no_experiments() -> Model:
+        return select([])
+
+    with pytest.raises(WiringError, match="no models"):
+        no_experiments.draw()
     rows = split(houses(), SplitSettings())
     other = train(rows.train, rows.validation, transform(rows.train), Linear())
     with pytest.raises(BrokenPromise, match="binary of bought, regression of price"):

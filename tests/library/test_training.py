@@ -19,6 +19,7 @@ from library.conftest import Run
 from library.tables import House, Person, houses, people
 from library.test_splitting import like
 from magical import Contract, Frame, Id, InputPath, Pipeline, Settings, Target, Weight, step, workflow
+from magical.contracts.promises import contract_of
 from magical.errors import BrokenPromise, WiringError
 from magical.features import LearnedFeature
 from magical.library import (
@@ -38,6 +39,7 @@ from magical.library import (
     transform,
     tune,
 )
+from magical.library.experiment_checks import check_training
 from magical.library.preprocessing import build_pipeline
 from projects import NO_TRACKING, Small
 
@@ -220,6 +222,13 @@ def test_a_name_that_does_not_exist_is_an_error_before_the_first_fit(
     with pytest.raises(WiringError, match=f"searches {name}(.|\n)*did you mean '{nearest}'"):
         tune(rows, rows, watch("size"), experiment(search=search))
     assert not fitted
+
+
+def test_a_search_of_no_parameter_is_found_while_drawing_but_one_of_the_preprocessing() -> None:
+    schema = contract_of(houses())
+    with pytest.raises(WiringError, match=r"linear searches alhpa(.|\n)*did you mean 'alpha'"):
+        check_training(schema, schema, None, linear(search={"alhpa": (1, 2)}), ())
+    check_training(schema, schema, None, linear(search={"preprocessing__none": (1, 2)}), ())
 
 
 def test_a_search_overrides_and_extends_the_space_of_the_experiment() -> None:

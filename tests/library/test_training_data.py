@@ -142,6 +142,8 @@ def test_weights_that_are_none_are_refused_before_any_fit() -> None:
     second = like(second.with_columns(w=pl.lit(1)), second)
     with pytest.raises(BrokenPromise, match="weights of the metric mae are w, and 36 of 48 are -1"):
         tune(first, second, remember(), Spy(), (Metric("mae", weights="w"),))
+    with pytest.raises(BrokenPromise, match=r"no column of these rows\.\nHint: did you mean 'w'\?"):
+        tune(first, second, remember(), Spy(), (Metric("mae", weights="ww"),))
 
 
 def test_a_stored_model_has_its_held_out_predictions_and_no_features() -> None:

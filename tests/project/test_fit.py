@@ -3,13 +3,16 @@
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 import magical
 from magical.errors import MagicalError
-from magical.project.fit import prepare_fit
+from magical.library import Scores
+from magical.library.metrics.scores import Score
+from magical.project.fit import FittedFile, prepare_fit
 from magical.project.scaffold.project_options import ProjectOptions
 from projects import Answer, command, is_well_worded, leaving_no_trace
 
@@ -82,6 +85,27 @@ def test_a_file_becomes_a_model_that_is_found_again_scores_and_can_be_edited(
         "split",
     }
     assert states["tune"] != "fresh"
+
+
+@pytest.mark.parametrize(
+    ("metric", "low", "high", "guess", "beats"),
+    [
+        ("roc_auc", 0.6, 0.8, 0.5, True),
+        ("roc_auc", 0.45, 0.8, 0.5, False),
+        ("log_loss", 0.3, 0.6, 0.7, True),
+        ("log_loss", 0.3, 0.8, 0.7, False),
+        ("log_loss", 0.8, 0.9, 0.7, False),
+    ],
+)
+def test_a_model_beats_the_baseline_by_its_whole_interval(
+    metric: str, low: float, high: float, guess: float, beats: bool
+) -> None:
+    nothing: Any = None
+    fitted = FittedFile(nothing, nothing, nothing)
+    for name, score in (("scores", (low, high)), ("baseline", (guess, guess))):
+        found = {metric: Score(value=score[0], low=score[0], high=score[1])}
+        vars(fitted)[name] = Scores(task="binary", target="y", part="test", rows=9, metrics=found)
+    assert fitted.beats_baseline == beats
 
 
 def test_a_run_that_fails_names_the_files_by_their_path(tmp_path: Path, rows: pl.DataFrame) -> None:

@@ -74,7 +74,7 @@ class Unions(Settings):
         ({"search": {"C": {"low": 5, "high": 1}}}, "search.C (in settings.toml): low must be below high"),
         ({"search": {"C": {"low": "a", "high": 1}}}, "search.C.low (in settings.toml) must be int or float, got 'a'"),
         ({"search": {"C": {"low": 1}}}, "search.C.high has no default and was not given"),
-        ({"search": {"C": []}}, "search.C (in settings.toml) Tuple should have at least 1 item"),
+        ({"search": {"C": []}}, "search.C (in settings.toml) must not be empty, got []"),
     ],
 )  # fmt: skip
 def test_a_value_of_no_type_of_a_union_is_told_once(values: dict[str, Any], text: str) -> None:

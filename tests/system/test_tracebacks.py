@@ -138,3 +138,15 @@ def test_the_middle_of_a_huge_traceback_is_left_out() -> None:
     assert trace.startswith("ValueError: xxx")
     assert "\n… 980,012 characters more …\n" in trace
     assert len(trace) < 21_000
+
+
+def test_a_comprehension_is_no_frame_of_its_own() -> None:
+    def fail(word: str) -> None:
+        raise ValueError(word)
+
+    with pytest.raises(ValueError, match="a") as caught:
+        [fail(word) for word in "ab"]
+    assert [frame.name for frame in author_frames(caught.value)][-2:] == [
+        "test_a_comprehension_is_no_frame_of_its_own",
+        "fail",
+    ]

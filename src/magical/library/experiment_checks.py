@@ -11,7 +11,8 @@ from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise, WiringError, join_names
 from magical.features import LearnedFeature
 from magical.library.experiments import Experiment
-from magical.library.metrics.metric_settings import Metric, check_metrics
+from magical.library.metrics.metric_settings import Metric, check_metrics, list_tasks
+from magical.library.search_space import PREPROCESSING_PREFIX, check_parameter_names
 
 __all__ = ["check_scale", "check_target_settings", "check_training"]
 
@@ -35,6 +36,7 @@ def check_training(
         return
     target = train.by_name[str(train.target)]
     check_target_settings(experiment, target.name, is_class=target.is_class, choices=_list_choices(target))
+    _check_search(experiment, target)
     for feature in experiment.preprocessing or ():
         if not isinstance(feature, LearnedFeature):
             continue
@@ -43,6 +45,20 @@ def check_training(
         except WiringError as error:
             first, *rest = error.lines
             raise error.with_message(f"{experiment.name}: {first}", *rest) from None
+
+
+def _check_search(experiment: Experiment, target: Column) -> None:
+    """Check the names of a search, but those of the preprocessing, which only a run knows."""
+    searched = [name for name in experiment.search if not name.startswith(PREPROCESSING_PREFIX)]
+    if not searched:
+        return
+    kind: Any = list_tasks(target)[0]
+    own = {n: v for n, v in experiment.defaults(kind).items() if n not in searched}
+    try:
+        known = experiment.estimator(kind, own).get_params()
+    except Exception:  # the fit says why, as a finding: the other experiments go on
+        return
+    check_parameter_names(searched, known, experiment.name)
 
 
 def _list_choices(target: Column) -> tuple[Any, ...]:

@@ -97,7 +97,9 @@ def _fit_members(
         with name_failures(f"{first.experiment.name}: the preprocessing", {}):
             fitted, numbers = fit_preprocessing(first.preprocessing, rows)
         for place in places:
-            progress(len(pipelines), len(members), f"{members[place].experiment.name} on all rows")
+            progress(
+                len(pipelines), len(members), f"{members[place].experiment.name} on train and validation"
+            )
             estimator = _fit_seeds(members[place], numbers, task)
             pipelines[place] = build_pipeline(*fitted.steps, ("estimator", estimator))
     named = [(member.experiment.name, pipelines[place]) for place, member in enumerate(members)]

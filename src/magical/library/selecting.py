@@ -10,7 +10,7 @@ from magical.contracts.contract import Contract
 from magical.contracts.model import Model, format_number
 from magical.contracts.promises import Frame, contract_of
 from magical.contracts.schema import Schema
-from magical.errors import BrokenPromise, join_names
+from magical.errors import BrokenPromise, WiringError, join_names
 from magical.events import emit
 from magical.library.candidate_table import keep_candidates
 from magical.library.common_rows import name_model
@@ -28,7 +28,11 @@ C = TypeVar("C", bound=Contract)
 def _check_selection(
     models: object, validation: Schema | None, metrics: Sequence[Metric], ensemble: bool
 ) -> None:
-    """Check the metrics while the workflow is drawn."""
+    """Check, while the workflow is drawn, that there are models, and metrics that fit."""
+    if isinstance(models, (list, tuple)) and not models:
+        raise WiringError(
+            "There are no models to compare.", hint="give select one at least; are the experiments empty?"
+        )
     check_metrics(metrics, validation)
 
 

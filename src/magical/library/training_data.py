@@ -192,8 +192,10 @@ def _join(parts: Sequence[pl.DataFrame], names: Sequence[str]) -> pl.DataFrame:
 
 
 def _read_metric_weights(parts: Sequence[pl.DataFrame], metrics: Sequence[Metric]) -> dict[str, Array]:
-    names = {m.weights for m in metrics if m.weights and all(m.weights in part.columns for part in parts)}
-    return read_weights(_join(parts, sorted(names)), metrics)
+    wanted = {metric.weights for metric in metrics if metric.weights}
+    shared = [name for name in parts[0].columns if all(name in part.columns for part in parts)]
+    # All columns only if one is missing: the message lists them.
+    return read_weights(_join(parts, sorted(wanted) if wanted <= {*shared} else shared), metrics)
 
 
 def predict_examples(estimator: Any, rows: Examples, task: Task) -> Array:

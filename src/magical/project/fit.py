@@ -128,6 +128,12 @@ class FittedFile:
         return evaluate(guesses, test, metrics=self.scores.project_metrics)
 
     @property
+    def beats_baseline(self) -> bool:
+        """True if the whole interval of the model's score is better than the baseline."""
+        score, guess = self.scores.metrics[name := self.scores.primary], self.baseline[name]
+        return score.high < guess if self.scores.is_lower_better(name) else score.low > guess
+
+    @property
     def score_command(self) -> str:
         """The command that predicts new rows by the champion; by this version, if there is none."""
         v = self.version
@@ -160,6 +166,7 @@ class FittedFile:
             "model": self.result.records["refit"].result.summary,
             "scores": self.scores.model_dump(mode="json"),
             "baseline": self.baseline.model_dump(mode="json"),
+            "beats_baseline": self.beats_baseline,
             "version": self.version,
             "score": self.score_command if self.version else "",
             "new": self.new_command,
@@ -173,7 +180,8 @@ class FittedFile:
             yield "Nothing had to run: this file was fitted with these options before."
         yield f"{self.fit.created.root.name}: {self.scores}"
         if (name := self.scores.primary) in self.baseline.metrics:
-            yield f"  baseline: {name} {self.baseline.metrics[name]}, by one guess for every row"
+            doubt = "" if self.beats_baseline else "; the model is not shown to be better"
+            yield f"  baseline: {name} {self.baseline.metrics[name]}, by one guess for every row{doubt}"
         yield f"  model: {self.result.records['refit'].result.summary}"
         if self.version:
             yield f"  registered: {self.run['register'].text}"

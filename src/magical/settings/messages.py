@@ -91,6 +91,7 @@ def _describe_error(cls: type[Settings], detail: ErrorDetails, path: str, layer:
         return f"The setting {path}{place}: {detail['msg'].replace('Value error, ', '').rstrip('.')}."
     words = detail["msg"].replace("Input should be", "must be")
     words = "must be a list" if detail["type"] in _LISTS else words  # TOML knows no tuples
+    words = "must not be empty" if detail["type"] == "too_short" and not detail["input"] else words
     # A literal password where a Secret belongs must not reach a terminal or a log.
     if holds_secret(_find_type_hint(cls, detail["loc"])):
         return f"The setting {path}{place} {words}; what it got is not repeated, since a secret may be in it."

@@ -16,11 +16,22 @@ MAX_TRACE = 20_000
 """Characters of a traceback that are kept."""
 _MAX_CAUSE_FRAMES = 3
 _MAX_CAUSES = 3
+_COMPREHENSIONS = ("<listcomp>", "<dictcomp>", "<setcomp>")
 
 
 def author_frames(error: BaseException) -> list[traceback.FrameSummary]:
     """List the frames of an error that lie in the author's own files, the outermost first."""
-    return [f for f in traceback.extract_tb(error.__traceback__) if not is_foreign(f.filename)]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not is_foreign(f.filename)]
+    # Python 3.11 has a frame for a comprehension, on the line of the frame around it; later ones have not.
+    return [
+        f
+        for i, f in enumerate(frames)
+        if not (i and f.name in _COMPREHENSIONS and _is_same_line(*frames[i - 1 : i + 1]))
+    ]
+
+
+def _is_same_line(one: traceback.FrameSummary, other: traceback.FrameSummary) -> bool:
+    return (one.filename, one.lineno) == (other.filename, other.lineno)
 
 
 def format_frames(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from magical.errors import BrokenPromise, StepError, is_foreign, join_names, safe_text, shorten
+from magical.errors import BrokenPromise, StepError, did_you_mean, is_foreign, join_names, safe_text, shorten
 from magical.library.metrics.bootstrap import Resamples
 from magical.library.metrics.fast_metrics import resample_fast
 from magical.library.metrics.metric_settings import Metric, build_misfit_error
@@ -51,8 +51,8 @@ def read_weights(table: pl.DataFrame, metrics: Sequence[Metric]) -> dict[str, Ar
         what = f"The weights of the metric {metric.name} are {metric.weights}"
         if metric.weights not in table.columns:
             raise BrokenPromise(
-                f"{what}, which is no column of these rows; they have {join_names(table.columns)}.",
-                hint="name a column of the table, or one that passes through from the source.",
+                f"{what}, which is no column of these rows.",
+                hint=did_you_mean(metric.weights, table.columns),
             )
         values = table.get_column(metric.weights)
         # A column that no contract declares is as the source has it: in a csv all are texts.
