@@ -104,20 +104,15 @@ def _raise_unknown(
     kind: type[WiringError] | type[BrokenPromise], node: Node, unknown: list[str], schemas: list[Schema]
 ) -> NoReturn:
     owners = " or ".join(dict.fromkeys(s.name for s in schemas))
-    if targets := [name for name in unknown if name in {s.target for s in schemas}]:
-        raise kind(
-            f"{node.step_name} ({node.where}) names {targets[0]} in its ColumnTransformer, the target of "
-            f"{owners}: the model would be told the answer.",
-            hint="leave it out.",
-        )
-    if weights := [
-        name for name in unknown if name in {n for s in schemas for n in s.names_with_role("weight")}
-    ]:
-        raise kind(
-            f"{node.step_name} ({node.where}) names {weights[0]} in its ColumnTransformer, the weight of "
-            f"{owners}, which no new row has.",
-            hint="leave it out.",
-        )
+    reasons = {"target": ": the model would be told the answer", "weight": ", which no new row has"}
+    for role, why in reasons.items():
+        columns = {name for s in schemas for name in s.names_with_role(role)}
+        if named := [name for name in unknown if name in columns]:
+            raise kind(
+                f"{node.step_name} ({node.where}) names {named[0]} in its ColumnTransformer, the {role} of "
+                f"{owners}{why}.",
+                hint="leave it out.",
+            )
     features = list(dict.fromkeys(c.name for s in schemas for c in s.features))
     raise kind(
         f"{node.step_name} ({node.where}) names {join_names(unknown, 6)} in its ColumnTransformer, "

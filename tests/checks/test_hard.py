@@ -228,6 +228,22 @@ def select(models: list[Model], table: Frame[Order]) -> Model:
     )
 
 
+def test_what_takes_models_and_no_table_gets_models_of_the_tables_before_them(tmp_path: Path) -> None:
+    body = """
+@step
+def select(models: list[Model]) -> Model:
+    assert models[0].target == "answered"
+    return models[0]
+
+@step
+def clean(model: Model) -> Model:
+    assert model.target == "answered"
+    return model
+"""
+    found = outcomes(tmp_path, body, "clean(select([fit(orders()), fit(orders())]))")
+    assert [(found[n].state, found[n].reason) for n in ("select", "clean")] == [("passed", "")] * 2
+
+
 def test_a_clear_refusal_of_none_or_one_row_passes(tmp_path: Path) -> None:
     body = """
 @step

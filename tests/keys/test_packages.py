@@ -127,7 +127,7 @@ def test_an_edit_of_our_own_keyed_code_moves_its_digest(tmp_path: Path) -> None:
     first = digest()
     (tmp_path / "magical" / "report" / "__init__.py").write_text("")  # KEY_FORMAT stands for this one
     assert digest() == first != "\n"
-    for module in ("library/splitting.py", "transformers/hash_encoder.py"):
+    for module in ("library/splitting.py", "estimators/hash_encoder.py"):
         before = digest()
         with (tmp_path / "magical" / module).open("a") as file:
             file.write("MORE = 1\n")

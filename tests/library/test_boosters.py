@@ -7,7 +7,7 @@ import pytest
 
 from library.conftest import Run
 from magical.library import boosters
-from magical.library.boosters import fit_early_stopping, make_booster
+from magical.library.boosters import fit_booster, make_booster
 from magical.library.experiments import Boosting, Histogram
 from magical.library.prediction_task import Examples
 from magical.library.remarks import log_warnings
@@ -50,7 +50,7 @@ def test_a_class_that_train_lacks_is_not_stopped_by() -> None:
     judged = data("binary", seed=1)
     judged.y[:10] = -1
     estimator = make_booster("binary", {"n_estimators": 20}, patience=5, seed=0)
-    assert fit_early_stopping(estimator, data("binary"), judged, 5).best_iteration_ >= 1
+    assert fit_booster(estimator, data("binary"), judged, 5).best_iteration_ >= 1
 
 
 def test_histogram_boosting_takes_a_column_of_which_a_fold_has_no_value() -> None:

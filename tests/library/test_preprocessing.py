@@ -283,7 +283,7 @@ def transform_parts(fitting: pl.DataFrame, validation: pl.DataFrame, plan: Pipel
     """Transform both parts as the steps do that fit an experiment."""
     data = TrainingData.prepare(fitting, validation, plan)
     inputs = find_pipeline_inputs(plan, contract_of(fitting))
-    return data.transformer.transform(plan, 0, data.part, lambda: data.read_examples(inputs))
+    return data.transformer.transform(plan, 0, data.train_fold, lambda: data.read_examples(inputs))
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from library.conftest import Run
 from library.tables import Person, houses, people, pupils
 from magical import Contract, Id, Parts, Target, Time, Weight
-from magical.contracts.promises import attach_promise, attached_promise, contract_of
+from magical.contracts.promises import FOLD, TIME_FOLD, attach_promise, attached_promise, contract_of
 from magical.errors import BrokenPromise, ContractError
 from magical.library import SplitSettings, model_data, split
-from magical.library.folds import FOLD, TIME_FOLD, find_folds
+from magical.library.folds import find_folds
 from magical.settings import to_json
 
 KINDS: list[Any] = ["random", "stratified", "group", "time"]

@@ -40,7 +40,7 @@ from magical.library import (
     tune,
 )
 from magical.library.preprocessing import build_pipeline
-from magical.library.trial_log import FitResult, TrialLog
+from magical.library.trials import FitResult, TrialLog
 
 TABLES = {"binary": people, "multiclass": pupils, "regression": houses}
 SMALL = Boosting(trials=6, rounds=40, patience=10)

@@ -41,8 +41,9 @@ ROW_COUNTS = (0, 1, 200)
 """The heights of the generated tables, in turn."""
 
 _NULL_SHARE = 0.2
-_STRICTER = {"ge": max, "gt": max, "min_length": max, "le": min, "lt": min, "max_length": min}
 """The share of nulls in a nullable column of many rows; a single row is null wherever it may be."""
+
+_STRICTER = {"ge": max, "gt": max, "min_length": max, "le": min, "lt": min, "max_length": min}
 
 _PROMISE_MORE = "promise more of what it takes: bounds, no `| None`."
 
@@ -77,7 +78,7 @@ def _is_mapping(promise: Promise) -> bool:
 
 
 def generate_inputs(graph: Graph, node: Node, rows: int) -> dict[str, Any]:
-    """Generate the results of the nodes before a node, and before its predictors.
+    """Generate the results of the nodes before a node and its predictors, and a table that models need.
 
     Args:
         graph: a graph with calls: drawn in this process, not read from a cache.
@@ -155,7 +156,19 @@ def _collect_promises(graph: Graph, node: Node) -> dict[str, Promise]:
             for link, promise in _pair_links(consumer.inputs[name], wanted):
                 if link.node in promises:
                     promises[link.node] = _narrow_promise(promises[link.node], promise, link.item)
-    return promises
+    return _find_fitted_table(graph, promises) | promises
+
+
+def _find_fitted_table(graph: Graph, promises: Mapping[str, Promise]) -> dict[str, Promise]:
+    """Find the nearest table with a target before models that come without one: it says what they predict."""
+    members = [p for promise in promises.values() for p in flatten_promise(promise)]
+    if not any(p.kind == "model" for p in members) or any(p.schema and p.schema.target for p in members):
+        return {}
+    names = graph.ancestors(promises)
+    for node in reversed(graph.nodes):
+        if node.name in names and node.call and any(s.target for s in _list_schemas(graph, node.name)):
+            return {node.name: node.call.promise}
+    return {}
 
 
 def _is_predictor(node: Node) -> bool:

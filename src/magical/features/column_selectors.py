@@ -113,10 +113,8 @@ def _find_columns(selector: str, schema: Schema, asker: object) -> list[Column]:
 
 def _find_left_out(selector: str, schema: Schema, asker: object) -> list[Column]:
     """Return the columns that ``!selector`` leaves out; of a type or a role there need not be any."""
-    if selector in schema.names_with_role(
-        *TRAINING_ROLES
-    ):  # never selected, so that leaving it out does no harm
-        return []
+    if selector in schema.names_with_role(*TRAINING_ROLES):
+        return []  # it is never selected, so that leaving it out does no harm
     if not _is_description(selector):
         return [_find_named(selector, schema, asker)]
     described = _find_described(selector, schema, asker)
@@ -174,14 +172,9 @@ def _find_named(name: str, schema: Schema, asker: object) -> Column:
         raise WiringError(
             f"{asker!r} reads {name}, which {schema.name} does not have.", hint=did_you_mean(name, usable)
         )
-    if column.role == "target":
+    if column.role in TRAINING_ROLES:
+        why = ": the model would be told the answer" if column.role == "target" else ", which no new row has"
         raise WiringError(
-            f"{asker!r} reads {name}, the target of {schema.name}: the model would be told the answer.",
-            hint="leave it out.",
-        )
-    if column.role == "weight":
-        raise WiringError(
-            f"{asker!r} reads {name}, the weight of {schema.name}, which no new row has.",
-            hint="leave it out.",
+            f"{asker!r} reads {name}, the {column.role} of {schema.name}{why}.", hint="leave it out."
         )
     return column

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Auto", "Member", "auto", "list_members"]
 
 SMALL_ROWS = 10_000  # below it other presets are best
-LEAST_SKEW = 1.2  # of a target above 0 whose logarithm is tried, too
 DEFAULT_BUDGET = 60.0
 EXTRAS = {"xgboost": "XGBoost", "catboost": "CatBoost"}
 CROSSED_COLUMNS = 5
@@ -255,7 +254,7 @@ class _MemberRun:
                 f"{self.settings.name}: a budget of {format_seconds(self.gate.budget)} is too small for any "
                 f"member on {len(self.data.y):,} rows.",
                 f"  {cheapest.name} is the cheapest, and needs about {format_seconds(needed[cheapest])}.",
-                hint="give a larger budget, or a number of trials.",
+                hint="give a larger budget.",
             )
 
     def _try(self, member: Member) -> None:
@@ -340,12 +339,9 @@ class _MemberRun:
 
     def _plan_work(self, member: Member) -> Work:
         """Count the rows of the fits and refits of a member."""
-        from magical.contracts.promises import contract_of
-        from magical.library.pipeline_inputs import find_pipeline_inputs
-
         data, task = self.data, self.data.task
-        folds = [*data.folds, data.part] if data.is_folded else data.folds
-        inputs = len(find_pipeline_inputs(data.preprocessing, contract_of(data.train)).names)
+        folds = [*data.folds, data.train_fold] if data.is_folded else data.folds
+        inputs = len(data.inputs)
         crosses = 3 * math.comb(min(inputs, CROSSED_COLUMNS), 2) if member.crosses else 0
         return Work(
             fits=tuple(len(fold.fit) for fold in folds),
@@ -398,10 +394,9 @@ def has_package(name: str) -> bool:
 
 def _is_log_worth(data: TuningData) -> bool:
     """Return True for numbers above 0, a few of which are far above the others."""
-    y = data.y
-    if data.task.kind != "regression" or not y.min() > 0 or not y.std() > 0:
-        return False
-    return float((((y - y.mean()) / y.std()) ** 3).mean()) > LEAST_SKEW
+    from magical.library.ensembling import is_skewed
+
+    return data.task.kind == "regression" and bool(data.y.min() > 0) and is_skewed(data.y)
 
 
 def add_crosses(preprocessing: Pipeline) -> Pipeline:

@@ -12,7 +12,7 @@ from magical.library.histogram_boosting import drop_unknown_classes, fit_histogr
 if TYPE_CHECKING:
     from magical.library.prediction_task import Examples, TaskKind
 
-__all__ = ["fit_early_stopping", "fit_rounds", "make_booster"]
+__all__ = ["fit_booster", "make_booster"]
 
 # LightGBM's names of the parameters that histogram boosting has, too.
 _HISTOGRAM_NAMES = {
@@ -75,29 +75,21 @@ def make_booster(
     )
 
 
-def fit_early_stopping(estimator: Any, train: Examples, validation: Examples, patience: int) -> Any:
-    """Fit a booster of ``make_booster``, stopped early by validation; ``patience`` is for LightGBM only."""
-    lightgbm, _ = _load_lightgbm()
-    if lightgbm is None:
-        return fit_histogram(estimator, train, validation)
-    judged = drop_unknown_classes(validation)
-    return estimator.fit(
-        train.X,
-        train.y,
-        sample_weight=train.weight,
-        eval_X=(judged.X,),
-        eval_y=(judged.y,),
-        eval_sample_weight=None if judged.weight is None else [judged.weight],
-        categorical_feature=list(train.categories) or "auto",
-        callbacks=[lightgbm.early_stopping(patience, verbose=False)],
-    )
+def fit_booster(estimator: Any, train: Examples, validation: Examples | None, patience: int) -> Any:
+    """Fit a booster of ``make_booster``; without validation with all its rounds.
 
-
-def fit_rounds(estimator: Any, rows: Examples, rounds: int) -> Any:
-    """Fit a booster of ``make_booster`` with so many trees (for each class), without early stopping."""
+    ``patience`` is for LightGBM only.
+    """
     if "n_estimators" not in estimator.get_params():
-        return fit_histogram(estimator.set_params(max_iter=max(1, rounds)), rows)
-    estimator.set_params(n_estimators=max(1, rounds))
-    return estimator.fit(
-        rows.X, rows.y, sample_weight=rows.weight, categorical_feature=list(rows.categories) or "auto"
-    )
+        return fit_histogram(estimator, train, validation)
+    more: dict[str, Any] = {}
+    if validation is not None:
+        judged = drop_unknown_classes(validation)
+        more = {
+            "eval_X": (judged.X,),
+            "eval_y": (judged.y,),
+            "eval_sample_weight": None if judged.weight is None else [judged.weight],
+            "callbacks": [_load_lightgbm()[0].early_stopping(patience, verbose=False)],
+        }
+    coded = list(train.categories) or "auto"
+    return estimator.fit(train.X, train.y, sample_weight=train.weight, categorical_feature=coded, **more)

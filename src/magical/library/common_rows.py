@@ -11,8 +11,8 @@ import polars as pl
 from magical.contracts.model import Model
 from magical.errors import BrokenPromise, join_names
 from magical.library.metrics.metric_settings import Metric
-from magical.library.metrics.metric_values import compute_metric, read_weights
-from magical.library.metrics.metrics import Array, compute_log_losses, loss
+from magical.library.metrics.metric_values import compute_deciding, read_weights
+from magical.library.metrics.metrics import Array, compute_log_losses
 from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.prediction_task import PROBABILITY_PREFIX, Task, encode_target
 
@@ -53,13 +53,11 @@ class CommonRows:
 
     def score(self, guess: Array, threshold: float = 0.5) -> float:
         """Compute the deciding metric of predictions of these rows: one of ours if none was given."""
-        if self.metric is None:
-            return loss(guess, self.truth)
-        kind = self.task.kind
-        if kind == "regression":
-            return compute_metric(self.metric, PredictedRows(kind, self.truth, guess, weights=self.weights))
-        classes = (guess[:, 1] >= threshold).astype(int) if kind == "binary" else guess.argmax(axis=1)
-        return compute_metric(self.metric, PredictedRows(kind, self.truth, classes, guess, self.weights))
+        task, probability = self.task, guess if self.task.classes else None
+        classes = task.decide(guess, threshold)
+        return compute_deciding(
+            self.metric, PredictedRows(task.kind, self.truth, classes, probability, self.weights)
+        )
 
     def mean_loss(self, guess: Array) -> float:
         """Compute what weights of members minimise: the log loss, or the root mean squared error."""
@@ -70,16 +68,9 @@ class CommonRows:
     def fill(self, guess: Array, threshold: float = 0.5) -> pl.DataFrame:
         """Return the held-out table of a model that predicts these rows so."""
         place = self.table.columns.index(self.task.target) + 1
-        if self.task.kind == "regression":
-            columns = [pl.Series("prediction", guess)]
-        else:
-            found = (guess[:, 1] >= threshold) if self.task.kind == "binary" else guess.argmax(axis=1)
-            classes = pl.Series("prediction", list(self.task.classes))
-            columns = [classes.gather(pl.Series(found, dtype=pl.UInt32))]
-            names = (f"{PROBABILITY_PREFIX}{c}" for c in self.task.classes)
-            columns += [pl.Series(name, guess[:, i]) for i, name in enumerate(names)]
         before, after = self.table.columns[:place], self.table.columns[place:]
-        return self.table.select(before).hstack(columns).hstack(self.table.select(after))
+        predicted = self.task.tabulate(guess, threshold)
+        return self.table.select(before).hstack(predicted).hstack(self.table.select(after))
 
     def take(self, rows: Array) -> CommonRows:
         """Return some of the rows, by their positions."""

@@ -10,15 +10,15 @@ import numpy as np
 
 from magical.contracts.model import Model
 from magical.library.common_rows import CommonRows
+from magical.library.member_costs import WORST_RATIO
 from magical.library.metrics.metric_settings import Metric
 from magical.library.metrics.metrics import Array, compute_log_losses
 from magical.library.model_ranking import TIE_TOLERANCE, Ranking, rank_models, to_loss
 from magical.library.recipes import EnsembleRecipe
 from magical.synthesis.stub_models import is_stub
 
-__all__ = ["choose_weights", "combine_models", "combine_ranked", "predict_cross_fitted"]
+__all__ = ["choose_weights", "combine_models", "combine_ranked", "is_skewed", "predict_cross_fitted"]
 
-WORST_RATIO = 1.1  # a member more than 10 % worse than the best one is left out
 RIDGE_ROWS = 40.0  # the pull towards equal weights, as if so many rows asked for them
 LEAST_WEIGHT = 0.05
 LARGEST_SKEW = 1.2  # above it a few rows decide all weights of squared errors
@@ -123,7 +123,8 @@ def choose_weights(rows: CommonRows) -> Array:
     near = near[np.isfinite(losses[near])]
     if not len(near):
         return weights
-    found = np.full(len(near), 1 / len(near)) if _is_skewed(rows) else _Problem.build(rows, near).solve()
+    is_equal = rows.task.kind == "regression" and is_skewed(rows.truth)
+    found = np.full(len(near), 1 / len(near)) if is_equal else _Problem.build(rows, near).solve()
     # With many members an equal weight is small itself: all of them would be left out.
     found = np.where(found < min(LEAST_WEIGHT, 0.5 / len(near)), 0.0, found)
     weights[near] = found / found.sum()
@@ -202,13 +203,17 @@ def _may_join(ranking: Ranking, place: int) -> bool:
 
 def _predicts_quantile(model: Model) -> bool:
     experiment = getattr(model.recipe, "experiment", None)
-    return getattr(experiment, "predicts", "mean") != "mean"
+    return getattr(experiment, "quantile", None) is not None
 
 
-def _is_skewed(rows: CommonRows) -> bool:
-    if rows.task.kind != "regression":
-        return False
-    away = rows.truth - rows.truth.mean()
+def is_skewed(numbers: Array) -> bool:
+    """Return True if a few numbers are far above the others: if their skew is above 1.2.
+
+    Example:
+        >>> is_skewed(np.array([1.0, 2.0, 3.0])), is_skewed(np.array([1.0, 1.0, 1.0, 1.0, 9.0]))
+        (False, True)
+    """
+    away = numbers - numbers.mean()
     deviation = float(np.sqrt(np.mean(away**2)))
     return deviation > 0 and float(np.mean((away / deviation) ** 3)) > LARGEST_SKEW
 

@@ -1,23 +1,24 @@
-"""One fit of an estimator: its rows with their weights, and its target on the scale that it learns."""
+"""One fit of an estimator: its rows, their weights, the scale of its target, and what a failure says."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from magical.errors import BrokenPromise, MagicalError, WiringError, join_names, shorten
+from magical.system.tracebacks import author_frames
 
 if TYPE_CHECKING:
     from magical.library.prediction_task import Examples
 
 __all__ = [
-    "check_class_weight",
-    "check_scale",
     "describe_failure",
     "fit_rows",
     "is_failed_fit",
+    "name_failures",
     "present_rows",
     "wrap_fitted",
 ]
@@ -41,45 +42,6 @@ def fit_rows(estimator: Any, rows: Examples) -> Any:
             hint="leave out class_weight and the role Weight, or choose another estimator.",
         )
     return estimator.fit(rows.X, rows.y, sample_weight=rows.weight)
-
-
-def check_class_weight(who: str, weights: Mapping[str, float], classes: tuple[Any, ...]) -> None:
-    """Check that weights of classes name classes, and are numbers above 0.
-
-    Raises:
-        WiringError: a name is none of the classes, or a weight is no weight.
-
-    Example:
-        >>> check_class_weight("linear", {"True": 5.0}, (False, True))
-    """
-    for name, weight in weights.items():
-        if name not in map(str, classes):
-            raise WiringError(
-                f"{who}: class_weight names {name!r}, which is no class.",
-                hint=f"the classes are {join_names(classes)}.",
-            )
-        if not 0 < weight < np.inf:
-            raise WiringError(
-                f"{who}: the class_weight of {name} is {weight:g}.", hint="a weight is a number above 0."
-            )
-
-
-def check_scale(who: str, scale: str, target: str, y: Array) -> None:
-    """Check that a target can be transformed.
-
-    Raises:
-        BrokenPromise: a value is too low: ``log`` needs numbers above 0, the others numbers of at least 0.
-
-    Example:
-        >>> check_scale("linear", "sqrt", "price", np.array([0.0, 4.0]))
-    """
-    low = y <= 0 if scale == "log" else y < 0
-    if low.any():
-        raise BrokenPromise(
-            f"{who} fits the {scale} of {target}, and {low.sum():,} of {len(y):,} rows have "
-            f"{'0 or less' if scale == 'log' else 'less than 0'}, such as {y[low][0]:g}.",
-            hint=f"{'log1p takes 0, too; ' if scale == 'log' else ''}leave target out for negative numbers.",
-        )
 
 
 def present_rows(
@@ -122,6 +84,33 @@ def wrap_fitted(estimator: Any, scale: str | None) -> Any:
     from magical.estimators import TransformedTarget
 
     return TransformedTarget(estimator, scale)  # type: ignore[arg-type]
+
+
+@contextmanager
+def name_failures(who: str, params: Mapping[str, Any]) -> Iterator[None]:
+    """Name what failed, with its parameters, where a library raises; errors of the author's code pass.
+
+    Args:
+        who: what is fitted, for the message.
+        params: its parameters in this trial.
+
+    Raises:
+        BrokenPromise: the block raised an error.
+    """
+    try:
+        yield
+    except MagicalError:
+        raise
+    except Exception as error:
+        if author_frames(error) or isinstance(error, (MemoryError, OSError)):
+            raise
+        given = join_names(f"{name} = {shorten(repr(value), 30)}" for name, value in params.items())
+        reason = next(iter(str(error).strip().splitlines()), "no message")
+        raise BrokenPromise(
+            f"{who} cannot be fitted{f' with {given}' if given else ''}.",
+            f"  {type(error).__name__}: {reason}",
+            hint="change what its search may take." if params else "look at its features.",
+        ) from error
 
 
 def is_failed_fit(error: Exception) -> bool:

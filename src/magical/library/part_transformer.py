@@ -2,25 +2,21 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from magical.contracts.promises import Pipeline
-from magical.errors import BrokenPromise, MagicalError, join_names, shorten
 from magical.library.folds import Fold
 from magical.library.prediction_task import Examples
 from magical.library.tree_preprocessing import find_categories
-from magical.system.tracebacks import author_frames
 
 __all__ = [
     "PartTransformer",
     "TransformedParts",
     "fit_preprocessing",
     "hash_pipeline",
-    "name_failures",
     "set_preprocessing",
     "take_rows",
 ]
@@ -123,30 +119,3 @@ def take_rows(rows: Examples, places: NDArray[Any]) -> Examples:
         at = slice(int(places[0]), int(places[-1]) + 1)  # a view: a large table is not copied
     X = rows.X.iloc[at] if hasattr(rows.X, "iloc") else rows.X[at]
     return Examples(X, rows.y[at], None if rows.weight is None else rows.weight[at], rows.categories)
-
-
-@contextmanager
-def name_failures(who: str, params: Mapping[str, Any]) -> Iterator[None]:
-    """Name what failed, with its parameters, where a library raises; errors of the author's code pass.
-
-    Args:
-        who: what is fitted, for the message.
-        params: its parameters in this trial.
-
-    Raises:
-        BrokenPromise: the block raised an error.
-    """
-    try:
-        yield
-    except MagicalError:
-        raise
-    except Exception as error:
-        if author_frames(error) or isinstance(error, (MemoryError, OSError)):
-            raise
-        given = join_names(f"{name} = {shorten(repr(value), 30)}" for name, value in params.items())
-        reason = next(iter(str(error).strip().splitlines()), "no message")
-        raise BrokenPromise(
-            f"{who} cannot be fitted{f' with {given}' if given else ''}.",
-            f"  {type(error).__name__}: {reason}",
-            hint="change what its search may take." if params else "look at its features.",
-        ) from error

@@ -74,6 +74,26 @@ class Task:
         """The metric that tuning and selection minimise."""
         return "rmse" if self.kind == "regression" else "log_loss"
 
+    def decide(self, guess: np.ndarray[Any, Any], threshold: float = 0.5) -> np.ndarray[Any, Any]:
+        """Choose a class number by the probabilities of each row; numbers stay as they are.
+
+        Example:
+            >>> Task("binary", "response", (False, True)).decide(np.array([[0.4, 0.6]]), 0.7).tolist()
+            [0]
+        """
+        if self.kind == "regression":
+            return guess
+        return (guess[:, 1] >= threshold).astype(int) if self.kind == "binary" else guess.argmax(axis=1)
+
+    def tabulate(self, guess: np.ndarray[Any, Any], threshold: float = 0.5) -> pl.DataFrame:
+        """Tabulate predictions as a model gives them: ``prediction``, and a probability for each class."""
+        found = pl.Series("prediction", self.decide(guess, threshold))
+        if self.classes:
+            found = pl.Series("prediction", list(self.classes)).gather(found)
+        return pl.DataFrame(
+            [found, *(pl.Series(f"{PROBABILITY_PREFIX}{c}", guess[:, i]) for i, c in enumerate(self.classes))]
+        )
+
 
 def infer_task(table: pl.DataFrame) -> Task:
     """Infer the task from the target's type in the contract, and its classes from the rows.

@@ -15,8 +15,8 @@ from magical.events import current_sink, keep
 from magical.features import Feature, LearnedFeature, PlanContext, limit_numbers, name_outputs
 from magical.library.column_plan import build_pipeline, plan_blocks, plan_selection
 from magical.library.feature_lineage import find_missing_columns, tabulate_features, trace_features
+from magical.library.fitting import name_failures
 from magical.library.left_out_columns import find_usable_columns, report_left_out
-from magical.library.part_transformer import name_failures
 from magical.library.pipeline_inputs import find_pipeline_inputs
 from magical.library.prediction_task import Task, infer_task, make_examples
 from magical.library.remarks import log_warnings, warn

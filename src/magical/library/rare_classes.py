@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from magical.errors import join_names
 
@@ -40,8 +40,7 @@ def count_rarest(values: pl.Series) -> int:
         >>> count_rarest(pl.Series([True, False, False, None]))
         1
     """
-    counts = values.drop_nulls().value_counts(name="rows")["rows"]
-    return 0 if counts.is_empty() else int(counts.min())  # type: ignore[arg-type]
+    return _find_rarest(values)[1]
 
 
 def describe_rare_class(values: pl.Series) -> str:
@@ -52,12 +51,10 @@ def describe_rare_class(values: pl.Series) -> str:
         >>> describe_rare_class(pl.Series("fraud", [1] * 3 + [0] * 297))
         'fraud is 1 in 3 of 300 rows: too few to learn from, and any score will have a wide interval.'
     """
-    known = values.drop_nulls()
-    counts = known.rename("value").value_counts(name="rows").sort("rows", "value")
-    if counts.is_empty():
+    (value, rows), known = _find_rarest(values), len(values) - values.null_count()
+    if not rows:
         return ""
-    value, rows = counts.row(0)
-    text, share = f"{values.name} is {value} in {rows:,} of {len(known):,} rows", rows / len(known)
+    text, share = f"{values.name} is {value} in {rows:,} of {known:,} rows", rows / known
     if rows < FEW_ROWS:
         return f"{text}: too few to learn from, and any score will have a wide interval."
     if share < RARE_SHARE:
@@ -96,9 +93,14 @@ def describe_thin_test(values: pl.Series, test: pl.Series) -> str:
         >>> describe_thin_test(fraud, fraud.gather_every(10))
         'test has 4 rows of fraud True: any score will have a wide interval.'
     """
-    counts = test.drop_nulls().rename("value").value_counts(name="rows").sort("rows", "value")
-    if count_rarest(values) < FEW_ROWS or counts.is_empty() or counts["rows"][0] >= FEW_ROWS:
+    value, rows = _find_rarest(test)
+    if count_rarest(values) < FEW_ROWS or not 0 < rows < FEW_ROWS:
         return ""
-    value, rows = counts.row(0)
     plural = "row" if rows == 1 else "rows"
     return f"test has {rows} {plural} of {values.name} {value}: any score will have a wide interval."
+
+
+def _find_rarest(values: pl.Series) -> tuple[Any, int]:
+    """Find the rarest class and the number of its rows; 0 without values."""
+    counts = values.drop_nulls().rename("value").value_counts(name="rows").sort("rows", "value")
+    return (None, 0) if counts.is_empty() else (counts["value"][0], counts["rows"][0])

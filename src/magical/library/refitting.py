@@ -8,13 +8,14 @@ from magical.contracts.model import Model
 from magical.contracts.promises import Frame
 from magical.errors import BrokenPromise
 from magical.library.column_plan import build_pipeline
-from magical.library.fitting import present_rows, wrap_fitted
-from magical.library.part_transformer import fit_preprocessing, hash_pipeline, name_failures, take_rows
+from magical.library.fitting import name_failures, present_rows, wrap_fitted
+from magical.library.part_transformer import fit_preprocessing, hash_pipeline, take_rows
 from magical.library.prediction_task import Examples, Task
 from magical.library.recipes import EnsembleRecipe, FitRecipe
 from magical.library.remarks import log_warnings, progress
 from magical.library.thread_limits import limit_threads
-from magical.library.training import TrainingData, make_estimator
+from magical.library.training import make_estimator
+from magical.library.training_data import TrainingData
 from magical.steps import step
 from magical.synthesis.stub_models import is_stub
 

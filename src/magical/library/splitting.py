@@ -12,7 +12,7 @@ from magical.contracts.schema import Schema
 from magical.contracts.tables import partition
 from magical.errors import BrokenPromise
 from magical.events import emit, keep
-from magical.library.fold_assignment import (
+from magical.library.folds import (
     find_fold_problem,
     fold_by_quota,
     fold_by_share,

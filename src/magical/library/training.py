@@ -12,50 +12,38 @@ import numpy as np
 from magical.contracts.contract import Contract
 from magical.contracts.model import Candidate, Model
 from magical.contracts.promises import Frame, Pipeline, contract_of
-from magical.contracts.schema import Column, Schema
+from magical.contracts.schema import Schema
 from magical.errors import MagicalError, WiringError
 from magical.events import keep
-from magical.features import LearnedFeature
 from magical.library.candidate_table import keep_candidates
 from magical.library.column_plan import build_pipeline
+from magical.library.experiment_checks import check_scale, check_target_settings, check_training
 from magical.library.experiments import Experiment
 from magical.library.fitting import (
-    check_class_weight,
-    check_scale,
     describe_failure,
     is_failed_fit,
+    name_failures,
     present_rows,
     wrap_fitted,
 )
 from magical.library.folds import Fold
-from magical.library.metrics.metric_settings import (
-    Metric,
-    check_metrics,
-)
+from magical.library.metrics.metric_settings import Metric
 from magical.library.metrics.metrics import Array
-from magical.library.part_transformer import (
-    name_failures,
-    set_preprocessing,
-)
+from magical.library.part_transformer import set_preprocessing
 from magical.library.pipeline_inputs import find_pipeline_inputs
-from magical.library.prediction_task import (
-    Task,
-)
+from magical.library.prediction_task import Task
 from magical.library.preprocessing import plan_pipeline
-from magical.library.pruning import Pruner
 from magical.library.recipes import FitRecipe
 from magical.library.remarks import log_warnings, warn
 from magical.library.search_space import PREPROCESSING_PREFIX, check_parameter_names, select_preprocessing
 from magical.library.thread_limits import limit_threads
 from magical.library.training_data import TrainingData, predict_examples
-from magical.library.trial_log import FitResult
+from magical.library.trials import FitResult, Pruner
 from magical.steps import step
 from magical.system.tracebacks import format_trace
 
 __all__ = [
     "Trainer",
-    "TrainingData",
-    "check_training",
     "make_estimator",
     "train",
 ]
@@ -145,7 +133,7 @@ class Trainer:
         try:
             with log_warnings():
                 fitted = result.fitted or self._fit_fold(
-                    len(self.data.folds), self.data.part, result.params, result.searched
+                    len(self.data.folds), self.data.train_fold, result.params, result.searched
                 )
         except Exception as error:
             return self.build_failed_model(self._describe(error))
@@ -284,62 +272,6 @@ def make_estimator(
         added = {n: params[n] for n in searched if not n.startswith(PREPROCESSING_PREFIX)}
         estimator.set_params(**added)
     return estimator
-
-
-def check_training(
-    train: Schema | None,
-    validation: Schema | None,
-    preprocessing: object,
-    experiment: Experiment,
-    metrics: Sequence[Metric],
-) -> None:
-    """Check, while drawing, that a step that fits an experiment has a target, and metrics that fit it."""
-    if train is not None and train.target is None:
-        raise WiringError(
-            f"{experiment.name} is to be fitted, and {train.name} has no target.",
-            hint="mark the column to predict Target[...] in its contract.",
-        )
-    check_metrics(metrics, validation)
-    experiment.check(train, metrics)
-    if train is None:
-        return
-    target = train.by_name[str(train.target)]
-    check_target_settings(experiment, target.name, is_class=target.is_class, choices=_list_choices(target))
-    for feature in experiment.preprocessing or ():
-        if not isinstance(feature, LearnedFeature):
-            continue
-        try:
-            feature.find_columns(train)
-        except WiringError as error:
-            first, *rest = error.lines
-            raise error.with_message(f"{experiment.name}: {first}", *rest) from None
-
-
-def _list_choices(target: Column) -> tuple[Any, ...]:
-    """List the classes that the contract tells; empty if only the rows do."""
-    return (False, True) if target.type == "bool" else target.choices
-
-
-def check_target_settings(
-    experiment: Experiment, target: str, *, is_class: bool, choices: tuple[Any, ...]
-) -> None:
-    """Check that ``target`` and ``class_weight`` of an experiment fit the target.
-
-    Raises:
-        WiringError: a scale is for numbers, weights of classes are for classes, and name them.
-    """
-    if experiment.target is not None and is_class:
-        raise WiringError(
-            f"{experiment.name} fits the {experiment.target} of {target}, which has classes.",
-            hint="leave target out: a scale is for numbers.",
-        )
-    if experiment.class_weight is not None and not is_class:
-        raise WiringError(
-            f"{experiment.name} has a class_weight, and {target} is a number.",
-            hint="leave it out; for classes declare Target[bool], Target[str] or Target[Literal[...]].",
-        )
-    if isinstance(experiment.class_weight, dict) and choices:
-        check_class_weight(experiment.name, experiment.class_weight, choices)
 
 
 @step(promises=check_training)

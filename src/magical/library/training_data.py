@@ -18,13 +18,12 @@ from magical.library.metrics.metric_settings import (
     check_metrics,
     find_deciding,
 )
-from magical.library.metrics.metric_values import compute_metric, read_weights
-from magical.library.metrics.metrics import Array, loss
+from magical.library.metrics.metric_values import compute_deciding, read_weights
+from magical.library.metrics.metrics import Array
 from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.part_transformer import MAX_REMEMBERED_BYTES, PartTransformer
 from magical.library.pipeline_inputs import find_pipeline_inputs
 from magical.library.prediction_task import (
-    PROBABILITY_PREFIX,
     Examples,
     Task,
     encode_target,
@@ -48,11 +47,14 @@ class TrainingData:
         metrics: those of the settings; the first decides.
         task: inferred from train.
         folds: the fits that give held-out predictions, by the numbers of examples.
-        part: the fit on train that validation stops early; the only one of ``folds`` if ``split`` made none.
+        train_fold: the fit on train, which validation stops early; the only one of ``folds`` if
+            ``split`` made none.
         rows: the number of each example's row in train followed by validation.
         y: the targets of the examples, as numbers.
         weight: their weights by the role ``weight`` of the contract; None without one.
         metric_weights: their weights by the columns that the metrics name.
+        transformer: transforms and remembers the rows of folds.
+        frames: the features that were read last, by the names of their columns.
     """
 
     train: pl.DataFrame
@@ -61,7 +63,7 @@ class TrainingData:
     metrics: tuple[Metric, ...]
     task: Task
     folds: tuple[Fold, ...]
-    part: Fold
+    train_fold: Fold
     rows: Array
     y: Array
     weight: Array | None = None
@@ -99,8 +101,10 @@ class TrainingData:
             )
         known = [_select_examples(part, task) for part in (train, validation)]
         y = np.concatenate([encode_target(part.get_column(task.target), task) for part in known])
-        part = Fold(np.arange(train.height), np.arange(train.height, train.height + validation.height))
-        folds = [_number_examples(fold, rows, y, task) for fold in (part, *find_folds(train, validation))]
+        height = train.height + validation.height
+        train_fold = Fold(np.arange(train.height), np.arange(train.height, height))
+        found = (train_fold, *find_folds(train, validation))
+        folds = [_number_examples(fold, rows, y, task) for fold in found]
         weights = [_join(known, [name]) for name in schema.names_with_role("weight")]
         return cls(
             train=train,
@@ -109,7 +113,7 @@ class TrainingData:
             metrics=tuple(metrics),
             task=task,
             folds=tuple(folds[1:]),
-            part=folds[0],
+            train_fold=folds[0],
             rows=rows,
             y=y,
             weight=weights[0].to_series().cast(pl.Float64).to_numpy() if weights else None,
@@ -134,7 +138,7 @@ class TrainingData:
     @property
     def is_folded(self) -> bool:
         """True if ``split`` made folds; else validation is held out."""
-        return len(self.folds) > 1 or not np.array_equal(self.folds[0].fit, self.part.fit)
+        return len(self.folds) > 1 or not np.array_equal(self.folds[0].fit, self.train_fold.fit)
 
     def read_examples(self, inputs: Schema) -> Examples:
         """Read these columns of all examples."""
@@ -153,7 +157,9 @@ class TrainingData:
     def score(self, predicted: Array, examples: Array) -> float:
         """Compute the deciding metric of predictions of examples, by their numbers."""
         weights = {name: values[examples] for name, values in self.metric_weights.items()}
-        return _compute_score(predicted, self.y[examples], self.task, self.metric, weights)
+        task, probability = self.task, predicted if self.task.classes else None
+        rows = PredictedRows(task.kind, self.y[examples], task.decide(predicted), probability, weights)
+        return compute_deciding(self.metric, rows)
 
     def to_loss(self, score: float) -> float:
         """Turn a value of the deciding metric into a number that is better when it is lower."""
@@ -167,13 +173,8 @@ class TrainingData:
         table = _join((self.train, self.validation), [*ids, self.task.target])[self.rows[examples]]
         if not ids:
             table = table.insert_column(0, pl.Series("row", self.rows[examples]))
-        columns: dict[str, Any] = {"prediction": predicted}
-        if self.task.classes:
-            places = (predicted[:, 1] >= 0.5).astype(int) if predicted.shape[1] == 2 else predicted.argmax(1)
-            columns = {"prediction": pl.Series(list(self.task.classes)).gather(places)}
-            columns |= {f"{PROBABILITY_PREFIX}{c}": predicted[:, i] for i, c in enumerate(self.task.classes)}
-        columns |= {name: values[examples] for name, values in self.metric_weights.items()}
-        return table.with_columns(**columns)
+        weights = {name: values[examples] for name, values in self.metric_weights.items()}
+        return table.hstack(self.task.tabulate(predicted)).with_columns(**weights)
 
 
 def _select_examples(part: pl.DataFrame, task: Task) -> pl.DataFrame:
@@ -206,18 +207,3 @@ def predict_examples(estimator: Any, rows: Examples, task: Task) -> Array:
     whole = np.zeros((len(predicted), len(task.classes)))
     whole[:, np.asarray(estimator.classes_, dtype=int)] = predicted
     return whole
-
-
-def _compute_score(
-    guess: Array,
-    y: Array,
-    task: Task,
-    metric: Metric | None,
-    weights: Mapping[str, Array],
-) -> float:
-    if metric is None:
-        return loss(guess, y)
-    if task.kind == "regression":
-        return compute_metric(metric, PredictedRows(task.kind, y, guess, weights=weights))
-    classes = (guess[:, 1] >= 0.5).astype(int) if task.kind == "binary" else guess.argmax(axis=1)
-    return compute_metric(metric, PredictedRows(task.kind, y, classes, guess, weights))

@@ -14,15 +14,16 @@ from magical.contracts.model import Model, format_number
 from magical.contracts.promises import Frame, Pipeline
 from magical.events import current_sink, keep, scratch
 from magical.library.candidate_table import keep_candidates
+from magical.library.experiment_checks import check_training
 from magical.library.experiments import Experiment
 from magical.library.metrics.metric_settings import Metric
 from magical.library.prediction_task import TaskKind
-from magical.library.pruning import Pruner
 from magical.library.remarks import progress, warn
 from magical.library.search_space import SearchedTrial, find_start, suggest_value
 from magical.library.thread_limits import limit_threads
-from magical.library.training import Trainer, TrainingData, check_training
-from magical.library.trial_log import FitResult, TrialLog
+from magical.library.training import Trainer
+from magical.library.training_data import TrainingData
+from magical.library.trials import FitResult, Pruner, TrialLog
 from magical.steps import step
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from magical.project.result import Run
 from magical.project.run_setup import run_drawing
 from magical.project.scaffold.create import CreatedProject, is_project_name, refer_to, render_project
 from magical.project.scaffold.fit_folder import FitFolder
-from magical.project.scaffold.project_options import ProjectOptions
+from magical.project.scaffold.project_options import NO_OPTIONS, ProjectOptions
 
 if TYPE_CHECKING:
     from magical.library import Reading, Scores
@@ -197,7 +197,7 @@ def prepare_fit(
     target: str,
     name: str = "",
     reading: Reading | None = None,
-    options: ProjectOptions = ProjectOptions(),  # noqa: B008
+    options: ProjectOptions = NO_OPTIONS,
 ) -> PreparedFit:
     """Write the project of a file into ``.magical/fit`` below the working folder, unless it is there.
 

@@ -144,11 +144,6 @@ class Experiment(TaggedSettings):
         """
         return preprocessing
 
-    @property
-    def predicts(self) -> str:
-        """Name what is predicted of a number, its mean or a quantile: only equal ones are averaged."""
-        return "mean"
-
     def check(self, train: Schema | None, metrics: Sequence[Metric]) -> None:
         """Check the experiment while the workflow is drawn, before any fit.
 

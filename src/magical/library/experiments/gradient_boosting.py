@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Boosting", "CatBoost", "Histogram", "XGBoost"]
 
+_ROUNDS = ("n_estimators", "iterations", "max_iter")  # the number of trees, as the libraries name it
 MORE_ROUNDS = 1.1  # a fit on all rows needs more trees than one on a part
 
 _RATE, _SHARE, _LEAF = Range(0.005, 0.3, log=True), Range(0.2, 1.0), Range(2, 500, log=True)
@@ -39,7 +40,7 @@ _LEAVES, _PENALTY = Range(4, 512, log=True), Range(1e-3, 100.0, log=True)
 class StoppedEarly(QuantileExperiment):
     """Trees that are added until validation has not improved for some time.
 
-    A kind sets ``limits`` and ``extra``, and defines ``chosen``, ``make`` and ``fit_rounds``.
+    A kind sets ``limits`` and ``extra``, and defines ``chosen``, ``make`` and ``fit``.
 
     Attributes:
         rounds: the maximal number of trees (for each class).
@@ -95,13 +96,15 @@ class StoppedEarly(QuantileExperiment):
         """Keep numbers as they are, and code categories."""
         return prepare_for_trees(preprocessing)
 
+    def fit(self, estimator: Any, train: Examples, validation: Examples | None = None) -> Any:
+        """Add trees until validation has not improved; without it all of them."""
+        raise NotImplementedError
+
     def refit(self, estimator: Any, rows: Examples, rounds: float | None) -> Any:
         """Fit a tenth more trees than the fits on fewer rows needed."""
-        return self.fit_rounds(estimator, rows, max(1, round((rounds or self.rounds) * MORE_ROUNDS)))
-
-    def fit_rounds(self, estimator: Any, rows: Examples, rounds: int) -> Any:
-        """Fit so many trees, without early stopping."""
-        raise NotImplementedError
+        name = next(n for n in _ROUNDS if n in estimator.get_params())
+        trees = max(1, round((rounds or self.rounds) * MORE_ROUNDS))
+        return self.fit(estimator.set_params(**{name: trees}), rows)
 
     @property
     def _options(self) -> dict[str, Any]:
@@ -152,21 +155,15 @@ class Boosting(StoppedEarly):
 
         return make_booster(task, {**params, "n_estimators": self.rounds}, **self._options)
 
-    def fit(self, estimator: Any, train: Examples, validation: Examples) -> Any:
-        """Add trees until validation has not improved for ``patience`` trees."""
-        from magical.library.boosters import fit_early_stopping
+    def fit(self, estimator: Any, train: Examples, validation: Examples | None = None) -> Any:
+        """Add trees until validation has not improved for ``patience`` trees; without it all of them."""
+        from magical.library.boosters import fit_booster
 
-        return fit_early_stopping(estimator, train, validation, self.patience)
+        return fit_booster(estimator, train, validation, self.patience)
 
     def count_rounds(self, fitted: Any) -> int | None:
         """Return the number of trees (for each class) that the fit kept."""
         return getattr(fitted, "best_iteration_", None) or getattr(fitted, "n_iter_", None)
-
-    def fit_rounds(self, estimator: Any, rows: Examples, rounds: int) -> Any:
-        """Fit so many trees, without early stopping."""
-        from magical.library.boosters import fit_rounds
-
-        return fit_rounds(estimator, rows, rounds)
 
 
 class XGBoost(StoppedEarly):
@@ -204,8 +201,8 @@ class XGBoost(StoppedEarly):
 
         return make_xgboost(task, {**params, "n_estimators": self.rounds}, **self._options)
 
-    def fit(self, estimator: Any, train: Examples, validation: Examples) -> Any:
-        """Add trees until validation has not improved for ``patience`` trees."""
+    def fit(self, estimator: Any, train: Examples, validation: Examples | None = None) -> Any:
+        """Add trees until validation has not improved for ``patience`` trees; without it all of them."""
         from magical.library.extra_boosters import fit_xgboost
 
         return fit_xgboost(estimator, train, validation)
@@ -215,12 +212,6 @@ class XGBoost(StoppedEarly):
         from magical.library.extra_boosters import count_xgboost_rounds
 
         return count_xgboost_rounds(fitted)
-
-    def fit_rounds(self, estimator: Any, rows: Examples, rounds: int) -> Any:
-        """Fit so many trees, without early stopping."""
-        from magical.library.extra_boosters import fit_xgboost
-
-        return fit_xgboost(estimator.set_params(n_estimators=rounds), rows)
 
 
 class CatBoost(StoppedEarly):
@@ -257,8 +248,8 @@ class CatBoost(StoppedEarly):
 
         return make_catboost(task, {**params, "iterations": self.rounds}, **self._options)
 
-    def fit(self, estimator: Any, train: Examples, validation: Examples) -> Any:
-        """Add trees until validation has not improved for ``patience`` trees."""
+    def fit(self, estimator: Any, train: Examples, validation: Examples | None = None) -> Any:
+        """Add trees until validation has not improved for ``patience`` trees; without it all of them."""
         from magical.library.extra_boosters import fit_catboost
 
         return fit_catboost(estimator, train, validation)
@@ -266,12 +257,6 @@ class CatBoost(StoppedEarly):
     def count_rounds(self, fitted: Any) -> int | None:
         """Return the number of trees that the fit kept."""
         return int(fitted.n_trees_)
-
-    def fit_rounds(self, estimator: Any, rows: Examples, rounds: int) -> Any:
-        """Fit so many trees, without early stopping."""
-        from magical.library.extra_boosters import fit_catboost
-
-        return fit_catboost(estimator.set_params(iterations=rounds), rows)
 
 
 class Histogram(StoppedEarly):
@@ -305,8 +290,8 @@ class Histogram(StoppedEarly):
 
         return make_histogram(task, {**params, "max_iter": self.rounds}, **self._options)
 
-    def fit(self, estimator: Any, train: Examples, validation: Examples) -> Any:
-        """Add trees until validation has not improved for some trees."""
+    def fit(self, estimator: Any, train: Examples, validation: Examples | None = None) -> Any:
+        """Add trees until validation has not improved for some trees; without it all of them."""
         from magical.library.histogram_boosting import fit_histogram
 
         return fit_histogram(estimator, train, validation)
@@ -314,9 +299,3 @@ class Histogram(StoppedEarly):
     def count_rounds(self, fitted: Any) -> int | None:
         """Return the number of trees (for each class)."""
         return int(fitted.n_iter_)
-
-    def fit_rounds(self, estimator: Any, rows: Examples, rounds: int) -> Any:
-        """Fit so many trees, without early stopping."""
-        from magical.library.histogram_boosting import fit_histogram
-
-        return fit_histogram(estimator.set_params(max_iter=rounds), rows)

@@ -29,11 +29,6 @@ class QuantileExperiment(Experiment):
 
     quantile: float | None = Field(default=None, gt=0, lt=1)
 
-    @property
-    def predicts(self) -> str:
-        """Return ``mean``, or the quantile."""
-        return "mean" if self.quantile is None else f"quantile {self.quantile}"
-
     def check(self, train: Schema | None, metrics: Sequence[Metric]) -> None:
         """Check that the target is a number, and that the deciding metric judges a quantile.
 

@@ -16,11 +16,11 @@ from magical.errors import BrokenPromise, StepError, is_foreign, join_names, saf
 from magical.library.metrics.bootstrap import Resamples
 from magical.library.metrics.fast_metrics import resample_fast
 from magical.library.metrics.metric_settings import Metric, build_misfit_error
-from magical.library.metrics.metrics import METRICS_BY_TASK, Array
+from magical.library.metrics.metrics import METRICS_BY_TASK, Array, loss
 from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.remarks import log_warnings, mute_events
 
-__all__ = ["choose_resamples", "compute_metric", "read_weights", "resample_metric"]
+__all__ = ["choose_resamples", "compute_deciding", "compute_metric", "read_weights", "resample_metric"]
 
 # Ours under scikit-learn's names; the others have the same, and all of these fall.
 _SCORERS = {
@@ -103,6 +103,19 @@ def compute_metric(metric: Metric, predicted: PredictedRows) -> float:
             f"The metric {metric.name} cannot be computed: {shorten(safe_text(error), 200)}",
             hint="choose a metric that fits these rows, or a function of your own.",
         ) from error
+
+
+def compute_deciding(metric: Metric | None, predicted: PredictedRows) -> float:
+    """Compute the metric that decides; without one the loss that tuning and selection minimise.
+
+    Raises:
+        As ``compute_metric``.
+    """
+    if metric is not None:
+        return compute_metric(metric, predicted)
+    return loss(
+        predicted.prediction if predicted.probability is None else predicted.probability, predicted.truth
+    )
 
 
 def choose_resamples(rows: int, metrics: int, most: int) -> int:

@@ -19,7 +19,7 @@ from magical.contracts.schema import to_snake_case
 from magical.errors import UsageError, did_you_mean, join_names, shorten
 from magical.input_files.local_files import is_url
 from magical.masking import mask_uris
-from magical.project.scaffold.project_options import ProjectOptions
+from magical.project.scaffold.project_options import NO_OPTIONS, ProjectOptions
 from magical.system.atomic_files import wrap_disk_errors
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ __all__ = [
     "write_files",
 ]
 
-_NO_OPTIONS = ProjectOptions()
 TEMPLATES = Path(__file__).resolve().parents[2] / "template"
 _NAME_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _RESERVED_NAMES = {  # names that a template uses itself
@@ -136,7 +135,7 @@ def create_project(
     data: str | Sequence[str] = (),
     target: str = "",
     reading: Reading | None = None,
-    options: ProjectOptions = _NO_OPTIONS,
+    options: ProjectOptions = NO_OPTIONS,
 ) -> CreatedProject:
     """Write a project of a few files that runs at once; on an error, no file is left behind.
 
@@ -189,8 +188,7 @@ def render_project(
     files = _find_files(data)
     from magical.project.scaffold.infer_project import infer_from_files  # late: it imports polars
 
-    said = {"reading": reading} if reading else {}
-    inferred = infer_from_files(files, target, options=options, **said)
+    inferred = infer_from_files(files, target, reading, options)
     paths = {f.name: f"data/{f.name}" if options.copies_data else refer_to(f, root) for f in files}
     variables = inferred.template_variables(root.name, paths)
     texts = _render_templates("data", {**_name_variables(root.name), **variables})

@@ -49,7 +49,6 @@ _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
     "scores", "select", "source", "split", "step", "test", "tracking", "train", "transform", "tune",
     "typed", "validation", "workflow",
 }  # fmt: skip
-_NOTHING_SAID, _NO_OPTIONS = Reading(), ProjectOptions()
 _BUDGET = "30s"  # an answer within a minute
 _TIME_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}
 
@@ -88,9 +87,9 @@ class InferredProject:
     target: str
     contracts: str
     by_time: bool
-    warnings: tuple[str, ...] = ()
-    reading: Reading = _NOTHING_SAID
-    options: ProjectOptions = _NO_OPTIONS
+    warnings: tuple[str, ...]
+    reading: Reading
+    options: ProjectOptions
 
     @property
     def schema(self) -> InferredSchema:
@@ -176,10 +175,7 @@ class InferredProject:
 
 
 def infer_from_files(
-    files: Sequence[Path],
-    target: str,
-    reading: Reading = _NOTHING_SAID,
-    options: ProjectOptions = _NO_OPTIONS,
+    files: Sequence[Path], target: str, reading: Reading | None, options: ProjectOptions
 ) -> InferredProject:
     """Infer a project from data files.
 
@@ -195,10 +191,9 @@ def infer_from_files(
         BrokenPromise: the target cannot be predicted, or there are too few rows.
     """
     typed: dict[str, TypedTable] = {}
-    stems, raws = (
-        short_stems(files),
-        [_read_rows(f, reading if f == files[0] else _NOTHING_SAID) for f in files],
-    )
+    said = reading or Reading()
+    stems = short_stems(files)
+    raws = [_read_rows(f, said if f == files[0] else Reading()) for f in files]
     for stem, raw in zip(stems, raws, strict=True):
         name = class_name(stem, [*_IMPORTED_NAMES, *typed])
         typed[name] = infer_text_types(raw.table, raw.facts.get("delimiter", ""))
@@ -218,9 +213,7 @@ def infer_from_files(
     )
     rare = describe_rare_class(labelled.get_column(given.target)) if _has_classes(schemas[0]) else ""
     by_time = _is_by_time(labelled, schemas[0], given)
-    return InferredProject(
-        tables, given.target, contracts, by_time, (rare,) if rare else (), reading, options
-    )
+    return InferredProject(tables, given.target, contracts, by_time, (rare,) if rare else (), said, options)
 
 
 def _check_model_options(options: ProjectOptions, schema: InferredSchema) -> None:

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["ProjectOptions"]
+__all__ = ["NO_OPTIONS", "ProjectOptions"]
 
 
 @dataclass(frozen=True)
@@ -38,3 +38,6 @@ class ProjectOptions:
         names = ("task", "time", "group", "metric", "budget")
         given = {name: getattr(self, name) for name in names if getattr(self, name)}
         return [word for name, value in given.items() for word in (f"--{name}", shlex.quote(value))]
+
+
+NO_OPTIONS = ProjectOptions()

@@ -1,10 +1,11 @@
-"""The trials of a study: the result of each, and the log that a killed study resumes from."""
+"""The trials of a study: their results, the log that a killed study resumes from, and their pruning."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,9 @@ import numpy as np
 
 from magical.system.state_files import is_plain_file, parse_state, read_plain, remove_entry
 
-__all__ = ["FitResult", "TrialLog"]
+__all__ = ["FitResult", "Pruner", "TrialLog"]
+
+CLEARLY = 2.0  # standard errors: a trial whose gap to the best one is larger stops
 
 
 @dataclass(frozen=True)
@@ -116,3 +119,45 @@ class TrialLog:
             file.write(json.dumps(entry) + "\n")
             file.flush()
             os.fsync(file.fileno())  # a trial may take an hour: it must survive a crash of the machine
+
+
+class Pruner:
+    """The losses of complete trials in each fold, by which a later trial is judged after each of its folds.
+
+    A trial is compared with the best complete one in the folds that both have. How far its mean gap there may
+    be from the gap in all folds is known from earlier trials: their gaps to the best one scatter from fold to
+    fold by some standard deviation s. After k of K folds the trial stops if its gap is above twice
+    ``s * sqrt(1 / k - 1 / K)``. While there is only one complete trial, s is that of its own losses.
+
+    Time plays no part in it, so that a study that was killed goes the same way again.
+
+    Example:
+        >>> pruner = Pruner()
+        >>> pruner.note([0.50, 0.70, 0.60])
+        >>> pruner.is_hopeless([0.9]), pruner.is_hopeless([0.55])
+        (True, False)
+        >>> pruner.note([0.52, 0.71, 0.61])
+        >>> pruner.is_hopeless([0.55])
+        True
+    """
+
+    def __init__(self) -> None:
+        self._complete: list[list[float]] = []
+
+    def note(self, losses: Sequence[float]) -> None:
+        """Note the losses of a complete trial in all folds; one that has no number somewhere is left out."""
+        if all(map(math.isfinite, losses)):
+            self._complete.append(list(losses))
+
+    def is_hopeless(self, losses: Sequence[float]) -> bool:
+        """Return True if a trial is clearly worse than the best one, by its losses in the first folds."""
+        if not self._complete or not 1 <= len(losses) < len(self._complete[0]):
+            return False
+        complete = np.array(self._complete)
+        best, done = complete[complete.mean(axis=1).argmin()], len(losses)
+        gaps = complete - best
+        scatter = (gaps - gaps.mean(axis=1, keepdims=True)) if len(complete) > 1 else best - best.mean()
+        freedom = (best.size - 1) * max(1, len(complete) - 1)  # the gap of the best to itself is none
+        deviation = math.sqrt((scatter**2).sum() / freedom)
+        gap = float(np.mean(losses - best[:done]))
+        return gap > CLEARLY * deviation * math.sqrt(1 / done - 1 / best.size)  # False for NaN
