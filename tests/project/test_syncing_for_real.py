@@ -97,10 +97,9 @@ def test_a_server_that_was_down_gets_it_all_and_once(site: Site) -> None:
     command = [sys.executable, "-m", "magical.cli", "sync", "--project", str(site.small.root)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = sorted((process.communicate(timeout=100)[0] for process in both), key=len)
-    assert said == [
-        "nothing to send\n",
-        f"run {run}: sent to MLflow\nregister of run {run}: campaign version 1, alias champion\n",
-    ]
+    assert said[0] == "nothing to send\n"
+    receipt = f"run {run}: sent to MLflow\nregister of run {run}: campaign version 1, alias champion"
+    assert said[1].startswith(receipt)
     assert [process.returncode for process in both] == [0, 0]
     site.holds_whole(run)
     assert site.versions() == [("1", ["champion"])]

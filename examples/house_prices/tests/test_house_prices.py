@@ -58,5 +58,5 @@ def test_the_metric_is_a_share_of_the_price() -> None:
 def test_the_design_has_no_error_and_runs_without_data() -> None:
     project = magical.load(Path(__file__).parents[1])
     assert [str(f) for f in project.check() if f.severity == "error"] == []
-    run = project.pretend(rows=200, experiments=["dummy", "log_linear"])
+    run = project.pretend(rows=200, experiments=["dummy", {"kind": "linear", "target": "log"}])
     assert run["predict"]["prediction"].is_not_null().all()

@@ -105,9 +105,9 @@ def artifact(client: Any, run: Any, name: str) -> bytes:
 
 def test_each_candidate_has_its_score_on_held_out_rows(moved: Small, run: Any) -> None:
     kept = moved.load().run().kept("select")["candidates"]
-    expected = {f"out_of_fold.log_loss.{c}": s for c, s in zip(kept["candidate"], kept["score"], strict=True)}
-    assert set(expected) == {"out_of_fold.log_loss.linear", "out_of_fold.log_loss.plain"}
-    found = {n: v for n, v in run.data.metrics.items() if n.startswith("out_of_fold.")}
+    expected = {f"validation.log_loss.{c}": s for c, s in zip(kept["candidate"], kept["score"], strict=True)}
+    assert set(expected) == {"validation.log_loss.linear", "validation.log_loss.plain"}
+    found = {n: v for n, v in run.data.metrics.items() if n.startswith("validation.")}
     assert found == expected
     assert run.data.metrics["roc_auc"] > 0.5, "scores on test keep their plain names"
 
