@@ -222,6 +222,7 @@ def shop(tmp_path: Path) -> Small:
     return project(tmp_path, FILES)
 
 
+@pytest.mark.slow
 def test_keys_are_matched_in_a_run_and_a_new_customer_renews_the_orders(shop: Small) -> None:
     assert shop.command("run").code == 0
     shop.write("orders.csv", FILES["orders.csv"] + "4,3,1\n")

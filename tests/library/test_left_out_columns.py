@@ -78,6 +78,7 @@ def test_of_equal_columns_those_that_features_name_are_used() -> None:
     assert leave_out(table, *columns, named=("b", "c")) == ["a (a copy of b)"]
 
 
+@pytest.mark.slow
 def test_three_thousand_columns_are_compared() -> None:
     rng = np.random.default_rng(0)
     names = [f"c{i}" for i in range(3_000)]

@@ -108,6 +108,7 @@ def test_a_model_beats_the_baseline_by_its_whole_interval(
     assert fitted.beats_baseline == beats
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_names_the_files_by_their_path(tmp_path: Path, rows: pl.DataFrame) -> None:
     prepared = prepare_fit("shop.csv", "sold")
     rows.with_columns(stars=-pl.col("stars")).write_csv(tmp_path / "shop.csv")  # changed while it is fitted

@@ -118,6 +118,7 @@ def test_a_run_is_a_flow_run_and_a_node_is_a_task(tmp_path: Path, prefect_server
     assert not list(small.root.glob(".magical/runs/*/prefect.json"))
 
 
+@pytest.mark.slow
 def test_a_step_has_cards(tmp_path: Path, prefect_server: str) -> None:
     small, shown = chain(tmp_path, "cards", often=1500), Shown(prefect_server)  # faster than a server
     ran(small, prefect_server)

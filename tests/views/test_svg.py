@@ -26,7 +26,7 @@ def boxes(svg: ElementTree.Element, kind: str) -> list[tuple[float, float, float
     return found
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(st.data(), graphs())
 def test_any_graph_is_drawn_whole_and_nothing_overlaps(data: st.DataObject, graph: Graph) -> None:
     states = data.draw(st.none() | st.fixed_dictionaries({n.name: standings for n in graph.nodes}))
