@@ -13,6 +13,7 @@ from magical.contracts.promises import contract_of
 from magical.features import DateParts, Feature
 from magical.library import SplitSettings, featurize, ingest, model_data, split
 from magical.project.scaffold.infer_project import infer_from_files
+from magical.project.scaffold.project_options import NO_OPTIONS
 
 VALIDATION, TEST = 0.15, 0.15
 
@@ -47,7 +48,7 @@ TABLES = {
 def make_parts(name: str, seed: int, data: Path) -> Sequence[pl.DataFrame]:
     """Read a table by its inferred contract, and cut it into train, validation and test."""
     table = TABLES[name]
-    inferred = infer_from_files([data / table.file], table.target)
+    inferred = infer_from_files([data / table.file], table.target, None, NO_OPTIONS)
     names: dict[str, Any] = {"__name__": "contracts"}
     exec(inferred.contracts, names)
     rows = model_data(ingest(data / table.file), names[inferred.schema.name])
