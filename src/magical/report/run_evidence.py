@@ -1,0 +1,81 @@
+"""The evidence of one run: its journal, and what its steps gave and kept, for a report or a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from magical.contracts.promises import Promise
+from magical.engine.artifacts import Record
+from magical.engine.journal import Journal, RunSummary
+from magical.engine.protocols import Store
+from magical.errors import StoreError
+
+__all__ = ["RunEvidence"]
+
+
+class RunEvidence:
+    """Reads what a run left behind; what is lost is absent, and raises nothing.
+
+    Args:
+        summary: the run, from the journal.
+        journal: the journal that the run is in.
+        store: the store of its results.
+
+    Attributes:
+        summary: the run, from the journal.
+
+    Example:
+        >>> from pathlib import Path
+        >>> RunEvidence(RunSummary("run-1"), Journal(Path("runs")), None).records  # type: ignore[arg-type]
+        {}
+    """
+
+    def __init__(self, summary: RunSummary, journal: Journal, store: Store) -> None:
+        self.summary, self._journal, self._store = summary, journal, store
+
+    @cached_property
+    def records(self) -> dict[str, Record]:
+        """The records of all nodes whose result is still there, by node, in the order of the run."""
+        found = ((node, self._find_record(key)) for node, key in self.summary.keys.items())
+        return {node: record for node, record in found if record is not None}
+
+    @cached_property
+    def events(self) -> list[Mapping[str, Any]]:
+        """The events of the run; empty if its journal is on another machine."""
+        try:
+            return list(self._journal.events(self.summary.name))
+        except StoreError:
+            return []
+
+    @property
+    def origin(self) -> tuple[str, ...]:
+        """The pretended and sampled steps that any result of the run depends on."""
+        return tuple(dict.fromkeys(o for record in self.records.values() for o in record.origin))
+
+    def find(self, step: str) -> Iterator[Record]:
+        """Yield the records of a step of the library, such as ``evaluate``, in the order of the run."""
+        ours = (r for r in self.records.values() if r.step.startswith("magical.library."))
+        yield from (r for r in ours if r.step.endswith(f":{step}"))
+
+    def kept(self, record: Record, name: str) -> Any:
+        """Load what a body kept by this name beside its result; None if it is not there."""
+        artifact = record.kept.get(name)
+        return None if artifact is None else self._load(artifact)
+
+    def result(self, record: Record) -> Any:
+        """Load a result as it is stored, without its contract; None if it is not there."""
+        return self._load(record.result)
+
+    def _load(self, artifact: Any) -> Any:
+        try:
+            return self._store.load(artifact, Promise("any"))
+        except StoreError:
+            return None
+
+    def _find_record(self, key: str) -> Record | None:
+        try:
+            return self._store.find_record(key)
+        except StoreError:
+            return None
