@@ -51,6 +51,7 @@ from magical.steps import Receipt
 from magical.synthesis.generate import GenerateOptions, generate
 from magical.synthesis.stub_models import pretending_run
 from magical.system.gc_pause import resume_gc
+from magical.system.memory_use import measure_memory
 from magical.system.tracebacks import attach_trace, author_frames
 
 __all__ = ["LocalExecutor", "generate_output", "validate_output"]
@@ -222,7 +223,9 @@ class LocalExecutor:
         """Run one node's body in this thread; see ``NodeExecutor.execute``."""
         resume_gc()
         try:
-            return self._execute(node, plan, records)
+            with measure_memory() as memory:
+                record = self._execute(node, plan, records)
+            return replace(record, memory=memory)
         except (MagicalError, KeyboardInterrupt):
             raise
         except BaseException as error:  # a panic of polars is not an Exception
