@@ -25,7 +25,7 @@ MAX_CHARTS = 30
 """The number of columns whose histogram is also drawn large."""
 
 _MIN_SAMPLE = 10_000  # rows, however many columns there are
-_BINS, _COMMONEST = 16, 5
+_BINS, _COMMONEST = 12, 5
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _MAX_VALUE = 40  # characters of a value from the data
 
@@ -125,7 +125,7 @@ def column_blocks(summaries: Sequence[ColumnSummary]) -> tuple[Block, ...]:
 
     Example:
         >>> column_blocks(summarize_columns(pl.DataFrame({"grade": ["b", "a", "b"]})))[0].rows
-        (('grade', 'str', '0', '2', 'b 2, a 1', '█▄'),)
+        (('grade', 'str', '0', '2', '█▄', 'b 2, a 1'),)
     """
     sampled = max((s.sampled for s in summaries), default=0)
     text = f"Quartiles, commonest values and histograms are of {sampled:,} rows"
@@ -142,21 +142,20 @@ def column_blocks(summaries: Sequence[ColumnSummary]) -> tuple[Block, ...]:
 
 
 def _make_table(summaries: Sequence[ColumnSummary]) -> Table:
-    head = ("column", "type", "role", ">nulls", ">distinct", "quartiles or commonest", "histogram", "remark")
+    head = ("column", "type", ">nulls", ">distinct", "histogram", "quartiles or commonest", "remark")
     rows = [
         (
             s.name,
             s.type,
-            s.role,
             f"{s.nulls:,} ({_percent_text(s.nulls, s.rows)})" if s.nulls else "0",
             "?" if s.distinct is None else f"{'about ' if s.is_about else ''}{s.distinct:,}",
-            s.values_text,
             s.histogram,
-            "; ".join(filter(None, [s.remark, s.description])),
+            s.values_text,
+            "; ".join(filter(None, [s.role, s.remark, s.description])),
         )
         for s in summaries
     ]
-    shown = [i for i, title in enumerate(head) if title not in ("role", "remark") or any(r[i] for r in rows)]
+    shown = [i for i, title in enumerate(head) if title != "remark" or any(r[i] for r in rows)]
     return Table(tuple(head[i] for i in shown), tuple(tuple(row[i] for i in shown) for row in rows))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -30,7 +31,7 @@ __all__ = ["document_text", "small_bars"]
 
 _TONES = {"good": "✓ ", "warning": "! ", "bad": "✗ ", "faint": "", "": ""}
 _LEVELS = "▁▂▃▄▅▆▇█"
-_MIN_COLUMN, _MAX_BARS = 8, 24
+_MIN_COLUMN, _MAX_TITLE, _MAX_BARS = 8, 14, 24
 
 
 def document_text(document: Document, width: int) -> str:
@@ -123,13 +124,19 @@ def _fact_lines(facts: Facts, width: int) -> Iterator[str]:
 def _table_lines(table: Table, width: int) -> Iterator[str]:
     yield from _wrap(_caption(table.caption, table.part), width)
     # As many columns as have room; a terminal cannot scroll sideways.
-    count = max(1, min(len(table.columns), (width + 2) // (_MIN_COLUMN + 2)))
+    count = _count_columns(table.columns, width)
     rows = [[_cell_text(cell) for cell in row[:count]] for row in table.rows]
     if rows or table.columns:
         text = fit_table(_known_columns(table, count), rows, [()] * len(rows), width) if rows else "no rows"
         yield from text.splitlines()
     if rest := [title.removeprefix(">") for title in table.columns[count:]]:
         yield from wrap_note(f"and {len(rest)} more columns: {join_names(rest, 12)}", width, "")
+
+
+def _count_columns(titles: Sequence[str], width: int) -> int:
+    """Count the columns that fit with most of their titles, at least one."""
+    needs = [min(max(cell_len(title), _MIN_COLUMN), _MAX_TITLE) + 2 for title in titles]
+    return max(1, sum(end <= width + 2 for end in accumulate(needs)))
 
 
 def _known_columns(table: Table, count: int) -> list[str]:
@@ -149,7 +156,7 @@ def _cell_text(cell: Cell) -> str:
         case bool():
             return "yes" if cell else "no"
         case float():
-            return f"{cell:.4g}"
+            return f"{cell:.0f}" if 1e4 <= abs(cell) < 1e15 else f"{cell:.4g}"
         case int():
             return f"{cell:,}"
         case str():

@@ -28,9 +28,9 @@ def measure_memory() -> Iterator[dict[str, int]]:
     """Measure the memory of this process in a block; it costs two system calls, and no thread.
 
     Yields:
-        An object that is filled when the block ends: ``before``, the bytes at its begin, and ``peak``, the most
-        bytes in it; ``limit`` in the place of ``peak`` if the process had needed more before, so that only a
-        limit is known; or ``shared`` alone, if other blocks ran at the same time. Empty where the system tells
+        An object that is filled when the block ends: ``before``, the bytes at its begin, and ``peak``, the
+        most bytes in it. In the place of ``peak`` it has ``limit`` if the process had needed as much before,
+        or if other blocks ran at the same time; then it has ``shared``, too. Empty where the system tells
         nothing.
 
     Example:
@@ -54,9 +54,9 @@ def measure_memory() -> Iterator[dict[str, int]]:
         peak = _peak_bytes()
         if not peak:
             memory.clear()
-        elif "shared" not in memory:
-            # The mark never falls, unless something resets it.
-            memory.update({"before": before, "peak" if peak > high else "limit": peak})
+        else:  # the mark never falls, unless something resets it
+            is_own = peak > high and "shared" not in memory
+            memory.update({"before": before, "peak" if is_own else "limit": peak})
 
 
 def _peak_bytes() -> int:
