@@ -11,14 +11,14 @@ from html import escape
 from typing import NamedTuple
 
 from magical.errors import shorten
-from magical.views.document import Axis
+from magical.views.document import Axis, Cells, Chart, Dots
 from magical.views.ticks import find_ticks, format_tick, widen_range
 
 __all__ = ["WIDTH", "Frame", "PlotScale", "estimate_label_width", "render_label"]
 
 WIDTH = 360.0
-_PLOT_HEIGHT, _ROW_HEIGHT, _TITLE_HEIGHT, _GAP = 176.0, 26.0, 18.0, 6.0
-_CHARACTER_WIDTH, _MAX_LABEL, _MAX_SLANTED = 6.1, 22, 14
+_PLOT_HEIGHT, _ROW_HEIGHT, _CELL_HEIGHT, _TITLE_HEIGHT, _GAP = 176.0, 26.0, 38.0, 18.0, 6.0
+_CHARACTER_WIDTH, _MAX_LABEL, _MAX_SLANTED = 6.5, 22, 14
 
 
 class PlotScale(NamedTuple):
@@ -63,8 +63,12 @@ class _Side:
     ticks: tuple[tuple[float, str], ...]
 
     @classmethod
-    def fit(cls, axis: Axis, values: Iterable[float], is_rounded: bool) -> _Side:
-        """Fit the range of an axis to the values of the marks; a rounded one ends at ticks."""
+    def fit(cls, axis: Axis, values: Iterable[float], is_rounded: bool, pad: float = 0.0) -> _Side:
+        """Fit the range of an axis to the values of the marks; a rounded one ends at ticks.
+
+        Args:
+            pad: the share of the range that is added at an end that is not given.
+        """
         if axis.categories:
             names = tuple((i + 0.5, name) for i, name in enumerate(axis.categories))
             return cls(axis, 0.0, float(len(names)), names)
@@ -75,6 +79,8 @@ class _Side:
         )
         low, high = low if given_low is None else given_low, high if given_high is None else given_high
         low, high = widen_range(min(low, high), max(low, high))
+        room = pad * (high - low)
+        low, high = low - room * (given_low is None), high + room * (given_high is None)
         ticks = find_ticks(low, high)
         if is_rounded and len(ticks) > 1:
             step = ticks[1] - ticks[0]
@@ -100,24 +106,26 @@ class Frame:
     """
 
     def __init__(
-        self, axes: tuple[Axis, Axis], values: tuple[list[float], list[float]], top: float, right: float
+        self, chart: Chart, values: tuple[list[float], list[float]], top: float, right: float
     ) -> None:
-        is_flat = bool(axes[1].categories)
-        self._x = _Side.fit(axes[0], values[0], is_rounded=is_flat)
-        self._y = _Side.fit(axes[1], values[1], is_rounded=True)
-        self.top = top + (_TITLE_HEIGHT if self._y.axis.label else _GAP)
+        is_flat = bool(chart.y.categories)
+        pad = 0.03 if any(isinstance(m, Dots) for m in chart.marks) else 0.0
+        self._x = _Side.fit(chart.x, values[0], is_rounded=is_flat, pad=pad)
+        self._y = _Side.fit(chart.y, values[1], is_rounded=True)
+        self.top = top + (_TITLE_HEIGHT + 6 if chart.y.label else _GAP)
         left = 8 + self._y.label_width
-        last = self._x.ticks[-1] if self._x.ticks and not axes[0].categories else (0.0, "")
+        last = self._x.ticks[-1] if self._x.ticks and not chart.x.categories else (0.0, "")
         overhang = estimate_label_width(last[1]) / 2 if last[0] >= self._x.high * 0.9 else 0.0
         self.right = WIDTH - max(right, overhang, 8)
         self.is_slanted = False
-        if axes[0].categories:
-            slot = (self.right - left) / len(axes[0].categories)
+        if chart.x.categories:
+            slot = (self.right - left) / len(chart.x.categories)
             self.is_slanted = self._x.label_width > slot - 4
         slanted = min(self._x.label_width, _CHARACTER_WIDTH * _MAX_SLANTED)
         self.left = max(left, slanted * 0.82 - 8) if self.is_slanted else left
-        rows = len(axes[1].categories)
-        self.bottom = self.top + (max(rows * _ROW_HEIGHT, 52) if rows else _PLOT_HEIGHT)
+        rows = len(chart.y.categories)
+        row_height = _CELL_HEIGHT if any(isinstance(m, Cells) for m in chart.marks) else _ROW_HEIGHT
+        self.bottom = self.top + (max(rows * row_height, 52) if rows else _PLOT_HEIGHT)
         self._tick_height = 10 + slanted * 0.62 if self.is_slanted else 18.0
         self.height = self.bottom + self._tick_height + (_TITLE_HEIGHT if self._x.axis.label else 2)
         self.x = PlotScale(self._x.low, self._x.high, self.left, self.right)
@@ -148,7 +156,7 @@ class Frame:
             yield render_label(self.left - 6, self.y.place(tick) + 4, text, "end")
         yield from self._render_slanted() if self.is_slanted else self._render_straight()
         if self._y.axis.label:
-            yield render_label_of_axis(0, self.top - 8, self._y.axis.label, "start")
+            yield render_label_of_axis(0, self.top - 12, self._y.axis.label, "start")
         if self._x.axis.label:
             yield render_label_of_axis(self.right, self.height - 4, self._x.axis.label, "end")
 

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from magical.views.chart_frame import Frame
-from magical.views.document import Band, Bars, Cells, Chart, Dots, Line, Mark, RuleLine
+from magical.views.document import Band, Bars, Cells, Dots, Line, Mark, RuleLine
 from magical.views.ticks import format_value
 
 __all__ = ["MAX_POINTS", "clean_mark", "collect_values", "render_mark", "render_sample"]
@@ -69,11 +69,11 @@ def _pair(points: Sequence[tuple[float, ...]], intervals: Sequence[tuple[float, 
     return shown, tuple(e for _, e in both) if any(e for _, e in both) else ()
 
 
-def collect_values(chart: Chart) -> tuple[list[float], list[float]]:
-    """Collect the numbers that the marks of a cleaned chart have on the x and on the y axis."""
+def collect_values(marks: Sequence[Mark]) -> tuple[list[float], list[float]]:
+    """Collect the numbers that cleaned marks have on the x and on the y axis."""
     xs: list[float] = []
     ys: list[float] = []
-    for mark in chart.marks:
+    for mark in marks:
         match mark:
             case Line() | Band() | Dots():
                 xs += [p[0] for p in mark.points]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from html import escape
@@ -46,7 +47,8 @@ paint-order:stroke;stroke:var(--ground);stroke-width:3px;stroke-linejoin:round}
 .m-chart .c-base{stroke:var(--line);stroke-width:1}
 .m-chart .c-line{stroke:var(--c);stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
 .m-chart .c-band{fill:var(--c);fill-opacity:.16}
-.m-chart .c-bar{fill:var(--c);fill-opacity:.78;stroke:var(--c);stroke-width:1}
+.m-chart .c-bar{fill:var(--c);stroke:var(--c);stroke-width:1}
+.m-chart .c-bar.c-0{fill:color-mix(in srgb,var(--c) 78%,var(--ground))}
 .m-chart .c-bar.c-1{fill-opacity:.18;stroke-width:1.5}
 .m-chart .c-bar.c-2{fill-opacity:.42;stroke-dasharray:3 2}
 .m-chart .c-bar.c-3{fill-opacity:0;stroke-dasharray:1 2}
@@ -121,7 +123,7 @@ def _draw(chart: Chart) -> str:
     bars = [m for m in chart.marks if isinstance(m, Bars)]
     is_beside = bool(chart.x.categories or chart.y.categories)
     right = max(direct, 46.0 if len(bars) == 1 and bars[0].horizontal and is_beside else 0)
-    frame = Frame((chart.x, chart.y), collect_values(chart), top, right)
+    frame = Frame(chart, collect_values(chart.marks), top, right)
     body = [*_render_keys(rows), *frame.render_grid()]
     order = (Band, Cells, Bars, RuleLine, Line, Dots)
     for kind in order:
@@ -176,7 +178,7 @@ def _room_beside(chart: Chart, keys: Sequence[_Key]) -> float:
     widths = [estimate_label_width(m.label) + 10 for m in lines]
     if not lines or len(lines) < len(keys) or len(lines) > _SERIES or max(widths) > _DIRECT_WIDTH:
         return 0.0
-    xs, ys = collect_values(chart)
+    xs, ys = collect_values(chart.marks)
     least = (max(ys) - min(ys)) * 0.09
     ends = sorted(m.points[-1][1] for m in lines)
     are_apart = all(b - a > least for a, b in pairwise(ends))
@@ -219,13 +221,22 @@ def _render_notes(marks: Sequence[Mark], frame: Frame) -> Iterator[str]:
         if isinstance(mark, RuleLine) and mark.label and mark.axis != "diagonal":
             if mark.axis == "y":
                 y = frame.y.place(mark.at)
-                below = y - frame.top < 14
-                place = frame.right - 2, y + 13 if below else y - 5, mark.label, "end"
+                is_left = _find_room(marks, frame, mark.at)
+                x = frame.left + 4 if is_left else frame.right - 2
+                place = x, y + 13 if y - frame.top < 14 else y - 5, mark.label, "start" if is_left else "end"
             else:
                 x = frame.x.place(mark.at)
                 is_left = x < (frame.left + frame.right) / 2
                 place = x + (5 if is_left else -5), frame.top + 10, mark.label, "start" if is_left else "end"
             yield render_label(*place, extra=' class="c-note"')
+
+
+def _find_room(marks: Sequence[Mark], frame: Frame, at: float) -> bool:
+    """Return True if the lines keep farther from a height at the left than at the right."""
+    points = [p for m in marks if isinstance(m, Line | Dots) for p in m.points]
+    middle = (frame.x.low + frame.x.high) / 2
+    left = min((abs(y - at) for x, y in points if x < middle), default=math.inf)
+    return left > min((abs(y - at) for x, y in points if x >= middle), default=math.inf)
 
 
 def _make_table(chart: Chart) -> Table:
