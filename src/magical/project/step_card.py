@@ -76,7 +76,7 @@ class StepCard:
 
     @property
     def kept(self) -> dict[str, Artifact]:
-        """What the body kept, without names that begin with ``_``, which are for programs."""
+        """The artifacts that the body kept, without names that begin with ``_``, which are for programs."""
         return {n: a for n, a in self.record.kept.items() if not n.startswith("_")}
 
     @cached_property

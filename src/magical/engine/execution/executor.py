@@ -23,6 +23,7 @@ from magical.contracts.tables import convert_kind, convert_pandas, to_polars
 from magical.contracts.validation import LazyOutput, StreamError, validate
 from magical.engine.artifacts import Record
 from magical.engine.execution.isolation import BodyIsolation
+from magical.engine.execution.memory_use import measure_memory
 from magical.engine.execution.process_state import StateDisturbed, isolate
 from magical.engine.execution.sampling import brand_origin, sample_rows
 from magical.engine.outputs import digest_outputs, list_folder_files
@@ -51,7 +52,6 @@ from magical.steps import Receipt
 from magical.synthesis.generate import GenerateOptions, generate
 from magical.synthesis.stub_models import pretending_run
 from magical.system.gc_pause import resume_gc
-from magical.system.memory_use import measure_memory
 from magical.system.tracebacks import attach_trace, author_frames
 
 __all__ = ["LocalExecutor", "generate_output", "validate_output"]

@@ -2,7 +2,7 @@
 
 import mmap
 
-from magical.system.memory_use import measure_memory
+from magical.engine.execution.memory_use import measure_memory
 
 SIZE = 64 << 20
 
