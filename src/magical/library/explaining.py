@@ -75,7 +75,7 @@ class Explanation(Contract):
     Example:
         >>> income = Score(value=0.1234, low=0.08, high=0.17)
         >>> print(Explanation(part="validation", rows=448, level="raw", importance={"income": income}))
-        it uses income (0.1234 log_loss lost without it), measured on 448 validation rows
+        shuffling costs log_loss: income +0.123; 448 validation rows
     """
 
     part: str = "validation"
@@ -101,12 +101,10 @@ class Explanation(Contract):
         """Name the three most important columns in one line, with the rows that tell it."""
         text = f"not explained: {self.reason}"
         if self.level:
-            lost = [f"{shorten(n, 60)} ({format_number(self.importance[n].value)}" for n in self.used[:3]]
-            lost = [f"{lost[0]} {self.loss} lost without it)", *(f"{t})" for t in lost[1:])] if lost else []
-            text = f"it uses {join_names(lost)}" if lost else "no column matters more than chance"
-            kind = "raw columns" if self.level == "raw" else "features"
-            text += f", measured on {self.rows:,} {self.part} rows"
-            text += "" if self.level == "raw" else f" by {kind}"
+            first = [f"{shorten(n, 60)} +{format_number(self.importance[n].value, 3)}" for n in self.used[:3]]
+            text = f"shuffling costs {self.loss}: {', '.join(first)}" if first else "no column matters"
+            kind = "" if self.level == "raw" else ", by features"
+            text += f"; {self.rows:,} {self.part} rows{kind}"
         return mark_not_real(text) if self.origin else text
 
 
@@ -147,14 +145,15 @@ def explain(model: Model, table: Frame[C], how: ExplainSettings = ExplainSetting
         >>> explain(train(houses, houses, transform(houses), linear()), houses).used
         ['size']
     """
-    part = _find_part()
+    context = current_step()
+    part = _find_part(context)
     if is_stub(model):
         return Explanation(part=part, reason="the model is pretended")
     model.check_fitted()
     rows = _choose_rows(model, table, how)
     judged = _read_judged(model, rows.table, contract_of(table))
     with log_warnings(), limit_threads(), mute_events():
-        replayed, reason = _replay_rows(model, rows)
+        replayed, reason = _replay_rows(context, model, rows)
         found = measure_importance(replayed, judged, how.repeats)
         names = _choose_dependent(found, how.dependence)
         output, outcome = _choose_output(model, judged)
@@ -220,9 +219,8 @@ def _read_judged(model: Model, rows: pl.DataFrame, schema: Schema) -> JudgedRows
     return JudgedRows(truth, weights, units)
 
 
-def _replay_rows(model: Model, rows: _ChosenRows) -> tuple[ReplayedRows, str]:
+def _replay_rows(context: StepContext | None, model: Model, rows: _ChosenRows) -> tuple[ReplayedRows, str]:
     """Return the rows with their raw columns, or with the features and the reason why."""
-    context = current_step()
     wires = context.node.inputs if context else {}
     link, fit = wires.get("table"), wires.get("model")
     if context is None or not (isinstance(link, Link) and isinstance(fit, Link)):
@@ -297,8 +295,7 @@ def _report(result: Explanation) -> None:
         emit(f"does not reach the model: {join_names(result.unused, 6)}")
 
 
-def _find_part() -> str:
+def _find_part(context: StepContext | None) -> str:
     """Return the name of the part that the table comes from; ``validation`` if it is no part of a split."""
-    context = current_step()
     links = [] if context is None else list(find_links(context.node.inputs.get("table")))
     return links[0].item if links and links[0].item in PARTS else "validation"
