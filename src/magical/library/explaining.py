@@ -33,7 +33,7 @@ __all__ = ["ExplainSettings", "Explanation", "explain"]
 
 C = TypeVar("C", bound=Contract)
 
-_DEPENDENCE_ROWS = 500
+_DEPENDENCE_ROWS = 250
 _LOSSES = {"regression": "squared_error"}
 
 

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 _SEED = 2001
-_SHUFFLED_AGAIN = 20  # columns that are shuffled more than once: those that came first at the first time
+_SHUFFLED_AGAIN = 10  # columns that are shuffled more than once: those that came first at the first time
 _PREDICTED_ROWS = 2_000_000  # of the first shuffle of all columns; with more columns fewer rows are taken
 
 
@@ -89,7 +89,7 @@ def score_means(values: Array, judged: JudgedRows) -> list[Score]:
 def measure_importance(replayed: ReplayedRows, judged: JudgedRows, repeats: int = 5) -> Importance:
     """Measure the loss gained by shuffling each column, or group of columns that explain one another.
 
-    All are shuffled once; the twenty that matter most, ``repeats`` times. The interval is that of the mean
+    All are shuffled once; the ten that matter most, ``repeats`` times. The interval is that of the mean
     over rows (or groups of rows) of the loss gained, which varies with the rows and with the shuffles.
 
     Args:

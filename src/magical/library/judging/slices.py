@@ -33,7 +33,7 @@ _SCHEMA = {
 }
 _SEED = 1995
 _SOUGHT_ROWS = 20_000  # of the half that finds; the pairs of 400 bins then take a fifth of a second
-_LEAST_ROWS, _LEAST_SHARE = 10, 0.02  # of a half, of one slice
+_LEAST_ROWS, _LEAST_SHARE = 8, 0.02  # of a half, of one slice
 _CANDIDATES = 10  # tested on the other half: each more costs power
 _FALSE_SHARE = 0.05  # of the slices called weak, on average at most so many are not
 _DECLARED_VALUES = 30  # of one declared column
@@ -154,10 +154,9 @@ def _seek(table: pl.DataFrame, losses: Array) -> Iterator[Slice]:
         rows = np.sort(np.random.default_rng(_SEED).choice(len(losses), _SOUGHT_ROWS, replace=False))
         table, losses = table[rows], losses[rows]
     losses = np.minimum(losses, np.quantile(losses, 0.99))  # one monstrous row makes no slice
-    spread = float(losses.std())
     columns = [c for c in table.get_columns() if not (c.dtype.is_nested() or c.dtype == pl.Object)]
     bins = [b for c in columns for b in cut_column(c, _BINS, _LEVELS)]
-    if not bins or spread <= 0:
+    if not bins or losses.std() == 0:
         return
     least = max(_LEAST_ROWS, int(_LEAST_SHARE * len(losses)))
     onehot = np.column_stack([b.select(table[b.column]) for b in bins])
@@ -167,24 +166,31 @@ def _seek(table: pl.DataFrame, losses: Array) -> Iterator[Slice]:
     ranked = []
     for conditions in slices:
         inside = _select(conditions, table)
-        if least <= (count := int(inside.sum())) <= len(losses) - least:
-            excess = (
-                (losses[inside].mean() - losses.mean()) / spread * (count / (1 - count / len(losses))) ** 0.5
-            )
+        if least <= int(inside.sum()) <= len(losses) - least:
             # A shorter slice is preferred to a longer one that stands out as much.
-            ranked.append((excess - 0.7 * (len(conditions) - 1), conditions, inside))
+            ranked.append((_stand_out(inside, losses) - 0.7 * (len(conditions) - 1), conditions, inside))
     ranked.sort(key=lambda r: -r[0])
-    yield from _skip_repeated(ranked)
+    yield from _skip_repeated(ranked, losses)
 
 
-def _skip_repeated(ranked: Iterable[tuple[float, Slice, NDArray[np.bool_]]]) -> Iterator[Slice]:
-    taken: list[NDArray[np.bool_]] = []
+def _stand_out(inside: NDArray[np.bool_], losses: Array) -> float:
+    """Compute the difference of the mean losses inside and of all, in standard errors."""
+    count = int(inside.sum())
+    error = losses.std() / (count / (1 - count / len(losses))) ** 0.5
+    return float((losses[inside].mean() - losses.mean()) / error)
+
+
+def _skip_repeated(
+    ranked: Iterable[tuple[float, Slice, NDArray[np.bool_]]], losses: Array
+) -> Iterator[Slice]:
+    """Skip slices that stand out only by rows of those before them."""
+    covered, taken = np.zeros(len(losses), dtype=bool), 0
     for excess, conditions, inside in ranked:
-        if excess < 1 or len(taken) == _CANDIDATES:
+        if excess < 1 or taken == _CANDIDATES:
             return
-        # Half of the smaller of the two is in both: they tell the same story.
-        if all((inside & t).sum() < 0.5 * min(inside.sum(), t.sum()) for t in taken):
-            taken.append(inside)
+        fresh = inside & ~covered
+        if fresh.sum() > 0.5 * inside.sum() and _stand_out(fresh, losses) > 1:
+            covered, taken = covered | inside, taken + 1
             yield conditions
 
 
