@@ -89,7 +89,7 @@ def test_raw_columns_are_judged_through_the_steps_of_the_project(small: Small) -
     assert set(found.failed) == {"low", "high"}
     assert "low above high" in found.failed["low"]
     assert found.part == "validation"
-    assert found.summary().startswith("shuffling costs squared_error: id +")
+    assert found.summary().startswith("rmse 0.0929, with shuffled id 1.9, day ")
     assert found.summary().endswith(f"; {found.rows} validation rows")
 
 

@@ -14,7 +14,7 @@ from magical.contracts.schema import Schema
 from magical.engine.protocols import StepContext, current_step
 from magical.errors import BrokenPromise, MagicalError, join_names, shorten
 from magical.events import current_sink, emit, keep
-from magical.library.judging.importance import Importance, JudgedRows, choose_rows, measure_importance
+from magical.library.judging.importance import JudgedRows, choose_rows, measure_importance
 from magical.library.judging.partial_dependence import tabulate_dependence
 from magical.library.judging.replayed_rows import ReplayedRows
 from magical.library.metrics.scores import Score
@@ -64,27 +64,31 @@ class Explanation(Contract):
         level: ``raw`` if the columns are those of ``model_data``, ``feature`` if they are the model's own
             features; empty if nothing was measured.
         loss: ``log_loss``, or ``squared_error`` in the square of the target's unit.
+        base: the loss of the rows as they are.
         outcome: the prediction that the partial dependence is of, such as ``probability of True``.
         importance: the loss gained by shuffling, with its 95 % interval over the rows, by column, the largest
             first; the columns of a group are joined by `` + ``.
         unused: the columns that do not reach the model.
+        constant: the columns with one value in all of the rows, which tell nothing.
         failed: for columns that could not be measured, why.
         reason: why the columns are not raw ones, or why nothing was measured; empty otherwise.
         origin: the pretended or sampled steps upstream.
 
     Example:
         >>> income = Score(value=0.1234, low=0.08, high=0.17)
-        >>> print(Explanation(part="validation", rows=448, level="raw", importance={"income": income}))
-        shuffling costs log_loss: income +0.123; 448 validation rows
+        >>> print(Explanation(rows=448, level="raw", base=0.2, importance={"income": income}))
+        log_loss 0.2, with shuffled income 0.323; 448 validation rows
     """
 
     part: str = "validation"
     rows: int = 0
     level: str = ""
     loss: str = "log_loss"
+    base: float = 0.0
     outcome: str = ""
     importance: dict[str, Score] = Field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    constant: tuple[str, ...] = ()
     failed: dict[str, str] = Field(default_factory=dict)
     reason: str = ""
     origin: tuple[str, ...] = ()
@@ -101,10 +105,16 @@ class Explanation(Contract):
         """Name the three most important columns in one line, with the rows that tell it."""
         text = f"not explained: {self.reason}"
         if self.level:
-            first = [f"{shorten(n, 60)} +{format_number(self.importance[n].value, 3)}" for n in self.used[:3]]
-            text = f"shuffling costs {self.loss}: {', '.join(first)}" if first else "no column matters"
-            kind = "" if self.level == "raw" else ", by features"
-            text += f"; {self.rows:,} {self.part} rows{kind}"
+            squared = self.loss == "squared_error"
+            base, *losses = (
+                format_number(loss**0.5 if squared else loss, 3)
+                for loss in (self.base, *(self.base + self.importance[n].value for n in self.used[:3]))
+            )
+            names = [shorten(n, 60) for n in self.used[:3]]
+            first = ", ".join(f"{name} {loss}" for loss, name in zip(losses, names, strict=True))
+            text = f"{'rmse' if squared else self.loss} {base}, "
+            text += f"with shuffled {first}" if first else "and no column matters"
+            text += f"; {self.rows:,} {self.part} rows{'' if self.level == 'raw' else ', by features'}"
         return mark_not_real(text) if self.origin else text
 
 
@@ -155,10 +165,10 @@ def explain(model: Model, table: Frame[C], how: ExplainSettings = ExplainSetting
     with log_warnings(), limit_threads(), mute_events():
         replayed, reason = _replay_rows(context, model, rows)
         found = measure_importance(replayed, judged, how.repeats)
-        names = _choose_dependent(found, how.dependence)
+        names = [name for group, score in found.values.items() if score.low > 0 for name in group]
         output, outcome = _choose_output(model, judged)
         few, fewer = _take_few(replayed, judged)
-        dependence, failed = tabulate_dependence(few, fewer, names, output)
+        dependence, failed = tabulate_dependence(few, fewer, names, output, how.dependence)
     importance = {" + ".join(g): score for g, score in found.values.items()}
     _keep_tables(importance, dependence, replayed.level)
     result = Explanation(
@@ -168,7 +178,9 @@ def explain(model: Model, table: Frame[C], how: ExplainSettings = ExplainSetting
         loss=_LOSSES.get(model.task, "log_loss"),
         outcome=outcome,
         importance=importance,
+        base=found.base,
         unused=found.unused,
+        constant=found.constant,
         failed={" + ".join(g): why for g, why in found.failed.items()} | failed,
         reason=reason,
     )
@@ -248,11 +260,6 @@ def _load(context: StepContext, link: Link) -> Any:
     if not link.item:
         return value
     return value[int(link.item)] if link.item.isdecimal() else getattr(value, link.item)
-
-
-def _choose_dependent(found: Importance, most: int) -> list[str]:
-    """Choose the columns whose dependence is shown: of each group that matters, the first ones of all."""
-    return [name for group, score in found.values.items() if score.low > 0 for name in group][:most]
 
 
 def _choose_output(model: Model, judged: JudgedRows) -> tuple[int, str]:

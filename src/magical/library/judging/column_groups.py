@@ -21,7 +21,8 @@ def group_columns(table: pl.DataFrame) -> list[tuple[str, ...]]:
     A column is cut into twenty bins of equal size, or into its frequent values. It explains another if the
     mean rank of the other (or the share of each of its values) differs so much between bins that this is four
     fifths of all variance. So are found: monotone relations, such as prices with and without tax; others,
-    such as a number and its square; and categories with their parts, such as cities and countries.
+    such as a number and its square; and categories with their parts, such as cities and countries. A time
+    explains nothing, but can be explained.
 
     Returns:
         All columns, in order; a group stands at the place of its first column.
@@ -42,6 +43,9 @@ def group_columns(table: pl.DataFrame) -> list[tuple[str, ...]]:
         values = np.column_stack(parts)
         values = values - values.mean(axis=0)
         for row, code in enumerate(codes):
+            # Whatever changes slowly is a function of the time, and would be of its group.
+            if table.dtypes[row].is_temporal():
+                continue
             explained[row] = _explain(code, values, owners, len(names)) >= _SHARE
     return list(_join(names, explained | explained.T))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 
 from magical.errors import shorten
 from magical.library.judging.column_groups import group_columns
@@ -49,12 +50,16 @@ class Importance:
 
     Attributes:
         values: for each group of columns the loss gained by shuffling it, the largest first.
+        base: the loss without any shuffle.
         unused: the columns that the model's features do not depend on.
+        constant: the columns with one value in all rows: nothing can be told of them.
         failed: for each group whose shuffled rows could not be predicted, why.
     """
 
     values: dict[tuple[str, ...], Score] = field(default_factory=dict)
+    base: float = 0.0
     unused: tuple[str, ...] = ()
+    constant: tuple[str, ...] = ()
     failed: dict[tuple[str, ...], str] = field(default_factory=dict)
 
 
@@ -97,8 +102,9 @@ def measure_importance(replayed: ReplayedRows, judged: JudgedRows, repeats: int 
         judged: their truth and weights.
     """
     base = compute_row_losses(compute_outcome(replayed.model, replayed.features), judged.truth)
-    groups = group_columns(replayed.rows)
-    found = Importance()
+    constant = tuple(c.name for c in replayed.rows.get_columns() if _is_constant(c))
+    groups = group_columns(replayed.rows.drop(constant))
+    found = Importance(base=float(np.average(base, weights=judged.weights)), constant=constant)
     gains: dict[tuple[str, ...], list[Array]] = {}
     for repeat in range(repeats):
         order = np.random.default_rng([_SEED, repeat]).permutation(len(base))
@@ -127,6 +133,10 @@ def measure_importance(replayed: ReplayedRows, judged: JudgedRows, repeats: int 
         scores = dict(zip(gains, score_means(table, judged), strict=True))
         found.values = dict(sorted(scores.items(), key=lambda s: -s[1].value))
     return found
+
+
+def _is_constant(values: pl.Series) -> bool:
+    return len(values) < 2 or bool((values.head(1).ne_missing(values)).not_().all())
 
 
 def _mean_known(gains: Sequence[Array]) -> Array:

@@ -10,7 +10,7 @@ import polars as pl
 
 from magical.errors import shorten
 from magical.library.judging.importance import JudgedRows, score_means
-from magical.library.judging.replayed_rows import ReplayedRows, compute_outcome
+from magical.library.judging.replayed_rows import ReplayedRows
 
 __all__ = ["tabulate_dependence"]
 
@@ -34,15 +34,17 @@ class _Place(NamedTuple):
 
 
 def tabulate_dependence(
-    replayed: ReplayedRows, judged: JudgedRows, columns: Iterable[str], output: int = 0
+    replayed: ReplayedRows, judged: JudgedRows, columns: Iterable[str], output: int = 0, most: int = 6
 ) -> tuple[pl.DataFrame, dict[str, str]]:
     """Tabulate the mean prediction by the values of columns.
 
     Args:
         replayed: the rows; in each, the column gets the value, and all else stays.
         judged: their weights and groups.
-        columns: the columns, in order. One whose values hardly repeat, such as a free text, has no places.
+        columns: the columns, in order. Left out are those that change no prediction, and those whose values
+            hardly repeat, such as a free text.
         output: of classes, the number of the class whose probability is meant.
+        most: the number of columns to tabulate.
 
     Returns:
         A line for each place: up to twelve values at the quantiles of numbers and times, the ten most
@@ -52,27 +54,25 @@ def tabulate_dependence(
     """
     lines: list[tuple[Any, ...]] = []
     failed: dict[str, str] = {}
+    shown = 0
     for name in columns:
+        if shown == most:
+            break
         values = replayed.rows[name]
         places = _list_places(values)
-        variants = [
-            replayed.rows.with_columns(pl.lit(p.value, dtype=values.dtype).alias(name)) for p in places
-        ]
-        means, kept = [], []
-        for place, outcome in zip(places, replayed.predict_variants(variants), strict=True):
-            if isinstance(outcome, Exception):
-                failed[name] = shorten(f"{type(outcome).__name__}: {outcome}", 200)
-                continue
-            whole = compute_outcome(replayed.model, replayed.features) if outcome is None else outcome
-            chosen = whole if whole.ndim == 1 else whole[:, output]
-            if not np.isnan(chosen).all():
-                means.append(chosen)
-                kept.append(place)
-        if kept:
-            for place, score in zip(kept, score_means(np.column_stack(means), judged), strict=True):
-                lines.append(
-                    (name, place.text, place.position, score.value, score.low, score.high, place.rows)
-                )
+        variants = [replayed.rows.with_columns(pl.lit(p.value, values.dtype).alias(name)) for p in places]
+        outcomes = replayed.predict_variants(variants)
+        if errors := [o for o in outcomes if isinstance(o, Exception)]:
+            failed[name] = shorten(f"{type(errors[0]).__name__}: {errors[0]}", 200)
+        pairs = [(p, o) for p, o in zip(places, outcomes, strict=True) if isinstance(o, np.ndarray)]
+        means = [(p, o if o.ndim == 1 else o[:, output]) for p, o in pairs]
+        means = [(p, values) for p, values in means if not np.isnan(values).all()]
+        if any(not np.array_equal(values, means[0][1], equal_nan=True) for _, values in means):
+            shown += 1
+            scores = score_means(np.column_stack([values for _, values in means]), judged)
+            for place, score in zip([p for p, _ in means], scores, strict=True):
+                numbers = (score.value, score.low, score.high)
+                lines.append((name, place.text, place.position, *numbers, place.rows))
     return pl.DataFrame(lines, schema=_SCHEMA, orient="row"), failed
 
 
