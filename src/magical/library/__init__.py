@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         linear,
         xgboost,
     )
+    from magical.library.explaining import ExplainSettings, Explanation, explain
     from magical.library.featurizing import featurize
     from magical.library.ingesting import ingest, ingest_sql
     from magical.library.metrics.metric_settings import Metric
@@ -97,6 +98,7 @@ _EXPORTS = {
         "linear",
         "xgboost",
     ),
+    "explaining": ("ExplainSettings", "Explanation", "explain"),
     "featurizing": ("featurize",),
     "modeling": ("model_data",),
     "predicting": ("predict",),
@@ -128,6 +130,8 @@ __all__ = [
     "Dummy",
     "Estimator",
     "Experiment",
+    "ExplainSettings",
+    "Explanation",
     "Forest",
     "Harmonise",
     "Histogram",
@@ -151,6 +155,7 @@ __all__ = [
     "dummy",
     "estimator",
     "evaluate",
+    "explain",
     "featurize",
     "forest",
     "histogram",

@@ -42,8 +42,8 @@ _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot
     "Literal", "Orphans", "Scores", "Settings", "Target", "Thousands", "Time", "Annotated", "Any", "Zone",
 )  # fmt: skip
 _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
-    "auto", "best", "clean", "cleaning", "contracts", "copy", "dict", "e", "evaluate", "experiments",
-    "featured", "features", "featurize", "ingest", "json", "metrics", "model_data", "models", "policy",
+    "auto", "best", "clean", "chosen", "cleaning", "contracts", "copy", "dict", "e", "evaluate", "experiments",
+    "explain", "featured", "features", "featurize", "ingest", "json", "metrics", "model_data", "models", "policy",
     "predict", "predictions", "preprocessing", "refit", "register", "registry", "relate", "rows", "s",
     "schema",
     "scores", "select", "source", "split", "step", "test", "tracking", "train", "transform", "tune",
