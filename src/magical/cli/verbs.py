@@ -91,7 +91,7 @@ def _run_workflow(
     def format_text() -> str:
         shown = replace(graph, findings=()) if options.pretend else graph
         text = run_text(shown, result, _project_options(context), options.format_trace, run_options)
-        text = "\n".join(filter(None, [text, page and format_report_line(page)]))
+        text = "\n".join(filter(None, [text, format_report_line(page) if page else ""]))
         # After a failure, "The design holds together." would be read as success.
         hides_design = not options.pretend or (result.errors and not graph.findings)
         return text if hides_design else f"{text}\n{design_text(graph.findings)}"
