@@ -175,7 +175,7 @@ def _find_keys(marks: Sequence[Mark], series: Sequence[int]) -> list[_Key]:
 def _room_beside(chart: Chart, keys: Sequence[_Key]) -> float:
     """Return the width for labels at the ends of the lines; 0 where a legend is better."""
     lines = [m for m, _ in keys if isinstance(m, Line)]
-    widths = [estimate_label_width(m.label) + 10 for m in lines]
+    widths = [estimate_label_width(m.label) * 1.1 + 8 for m in lines]
     if not lines or len(lines) < len(keys) or len(lines) > _SERIES or max(widths) > _DIRECT_WIDTH:
         return 0.0
     xs, ys = collect_values(chart.marks)

@@ -135,7 +135,7 @@ class _Writer:
         yield "</section>"
 
     def _make_id(self, name: str) -> str:
-        stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "section"
+        stem = re.sub(r"[^a-z0-9]+", "-", mask(name).lower()).strip("-") or "section"
         found = next(i for n in count(1) if (i := stem if n == 1 else f"{stem}-{n}") not in self._used)
         self._used.add(found)
         return found

@@ -68,7 +68,7 @@ border:1.5px dashed var(--pretended);
 border-radius:6px;color:var(--ink)}
 .m-document .m-banner b{color:var(--pretended)}
 .m-document .m-watermark{display:none}
-.m-origin .m-right,.m-origin dd,.m-origin .m-chart text.c-value,.m-origin .m-chart text.c-count{
+.m-origin td.m-right,.m-origin dd,.m-origin .m-chart text.c-value,.m-origin .m-chart text.c-count{
 text-decoration:line-through;text-decoration-color:var(--pretended)}
 .m-origin h2::after,.m-origin figcaption b::after,.m-origin caption::after,.m-origin .m-heading::after{
 content:"~ not real";margin-left:.5rem;font-size:.72rem;font-weight:500;color:var(--pretended);
