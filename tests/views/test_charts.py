@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from magical.views.charts import CHART_STYLE, draw_chart
+from magical.views.charts import draw_chart
 from magical.views.document import (
     Axis,
     Band,
@@ -18,6 +18,7 @@ from magical.views.document import (
     RuleLine,
     Table,
 )
+from magical.views.document_style import CHART_STYLE
 from magical.views.ticks import find_ticks, format_tick
 
 RISING = ((0.0, 0.0), (1.0, 2.0), (2.0, 5.0))
@@ -114,6 +115,17 @@ def test_values_stand_beside_horizontal_bars_behind_their_interval() -> None:
     assert value is not None
     assert end is not None
     assert float(value[1]) > float(end[1])
+
+
+def test_points_on_categories_stand_in_their_middle_with_intervals_of_the_value() -> None:
+    towns, values = Axis("", ("a", "b")), Axis("AUC")
+    upright = drawn(Dots(((0, 2), (1, 3)), intervals=((1, 3), (2, 4))), x=towns, y=values)
+    assert upright == drawn(Dots(((0.5, 2), (1.5, 3)), intervals=((1, 3), (2, 4))), x=towns, y=values)
+    flat = drawn(Dots(((2, 0), (3, 1)), intervals=((1, 3), (2, 4))), x=values, y=towns)
+    spans = re.search(r'c-span c-0" d="([^"]*)"', flat)
+    assert spans is not None
+    assert spans[1].count("H") == 2
+    assert flat.count('class="c-value"') == 2
 
 
 def test_cells_show_their_numbers_and_shade() -> None:

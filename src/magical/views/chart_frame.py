@@ -103,12 +103,13 @@ class Frame:
         x: the scale from left to right.
         y: the scale from bottom to top; categories go from top to bottom.
         height: of the whole drawing.
+        is_flat: True if the categories are those of y, so that values go from left to right.
     """
 
     def __init__(
         self, chart: Chart, values: tuple[list[float], list[float]], top: float, right: float
     ) -> None:
-        is_flat = bool(chart.y.categories)
+        self.is_flat = is_flat = bool(chart.y.categories)
         pad = 0.03 if any(isinstance(m, Dots) for m in chart.marks) else 0.0
         self._x = _Side.fit(chart.x, values[0], is_rounded=is_flat, pad=pad)
         self._y = _Side.fit(chart.y, values[1], is_rounded=True)
@@ -161,13 +162,11 @@ class Frame:
             yield render_label_of_axis(self.right, self.height - 4, self._x.axis.label, "end")
 
     def _render_straight(self) -> Iterator[str]:
-        ends = -math.inf
-        for tick, text in self._x.ticks:
-            x, half = self.x.place(tick), estimate_label_width(shorten(text, _MAX_LABEL)) / 2
-            if x - half < ends + 4:  # no room beside the label before
-                continue
-            ends = x + half
-            yield render_label(x, self.bottom + 18, text, "middle")
+        ticks = self._x.ticks
+        room = (self.right - self.left) / max(len(ticks) - 1, 1)
+        every = math.ceil((self._x.label_width + 6) / room) if len(ticks) > 1 else 1
+        for tick, text in ticks if self._x.axis.categories else ticks[::every]:
+            yield render_label(self.x.place(tick), self.bottom + 18, text, "middle")
 
     def _render_slanted(self) -> Iterator[str]:
         every = math.ceil(len(self._x.ticks) * 13 / (self.right - self.left))
