@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from interval_coverage import format_table, make_sources, measure_coverage
+from interval_coverage import format_table, judge, make_sources, measure_coverage
 
 from magical.library import evaluate
 
@@ -11,7 +11,9 @@ from magical.library import evaluate
 def test_the_truth_is_what_many_rows_give_and_each_metric_is_counted() -> None:
     for source in make_sources():
         table, predictions = source.draw(np.random.default_rng(5), 10_000)
-        for name, score in evaluate(predictions, table).metrics.items():
+        found = judge(table, predictions)
+        assert found == evaluate(predictions, table).metrics
+        for name, score in found.items():
             assert abs(score.value - source.truth[name]) < score.high - score.low, (source.name, name)
     assert measure_coverage(source, 200, sets=2).keys() == {"rmse", "mae", "r2"}
 
