@@ -94,7 +94,7 @@ def make_diagnostics(
         ``worst`` (the rows of the largest loss), ``calibration``, ``calibration_error``, and for two classes
         ``roc``, ``precision_recall``, ``gain``, ``score_histogram`` and, with a decision, ``decision``. For
         numbers ``calibration``, ``worst``, ``residuals``, ``residual_histogram`` and ``predicted_truth``.
-        Always ``slices``, and ``_judged``: the rows with what was predicted, for a comparison with another run.
+        Always ``slices``, and ``_judged``: the rows with what was predicted, to compare runs by.
     """
     resamples = Resamples(rows.table.height, BOOTSTRAP_SEED, BAND_RESAMPLES, rows.units)
     made: dict[str, Any] = {}
