@@ -76,11 +76,11 @@ class ColumnSummary:
 
         Example:
             >>> summarize_columns(pl.DataFrame({"grade": ["b", "a", "b"]}))[0].values_text
-            'b 2, a 1'
+            'b (2), a (1)'
         """
         if self.quantiles and (self.distinct or 0) > _COMMONEST:
             return " · ".join(map(_number_text, self.quantiles))
-        return ", ".join(f"{value} {rows:,}" for value, rows in self.commonest)
+        return ", ".join(f"{value} ({rows:,})" for value, rows in self.commonest)
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON, without empty fields."""
@@ -125,7 +125,7 @@ def column_blocks(summaries: Sequence[ColumnSummary]) -> tuple[Block, ...]:
 
     Example:
         >>> column_blocks(summarize_columns(pl.DataFrame({"grade": ["b", "a", "b"]})))[0].rows
-        (('grade', 'str', '0', '2', '█▄', 'b 2, a 1'),)
+        (('grade', 'str', '0', '2', '█▄', 'b (2), a (1)'),)
     """
     sampled = max((s.sampled for s in summaries), default=0)
     text = f"Quartiles, commonest values and histograms are of {sampled:,} rows"
@@ -384,9 +384,10 @@ def _value_text(value: Cell) -> str:
 
 
 def _number_text(value: Cell) -> str:
+    """Write a number as the data do: a year or an id has no comma."""
     if isinstance(value, float):
-        return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.4g}"
-    return f"{value:,}" if type(value) is int and abs(value) >= 10_000 else str(value)
+        return f"{value:.0f}" if value.is_integer() or 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+    return str(value)
 
 
 def _type_text(dtype: pl.DataType) -> str:
