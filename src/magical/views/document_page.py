@@ -10,7 +10,7 @@ from itertools import count, groupby
 
 from magical.errors import strip_control_characters
 from magical.masking import mask
-from magical.views.charts import CHART_STYLE, draw_chart
+from magical.views.charts import draw_chart
 from magical.views.document import (
     Block,
     Cell,
@@ -24,7 +24,7 @@ from magical.views.document import (
     Section,
     Table,
 )
-from magical.views.document_style import DOCUMENT_STYLE, LAYOUT_STYLE
+from magical.views.document_style import CHART_STYLE, DOCUMENT_STYLE, LAYOUT_STYLE
 from magical.views.page_style import NOTEBOOK_THEME, render_html_page
 from magical.views.state_marks import NOT_REAL
 from magical.views.svg import STYLE
@@ -135,7 +135,7 @@ class _Writer:
         yield "</section>"
 
     def _make_id(self, name: str) -> str:
-        stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "section"
+        stem = re.sub(r"[^a-z0-9]+", "-", mask(name).lower()).strip("-") or "section"
         found = next(i for n in count(1) if (i := stem if n == 1 else f"{stem}-{n}") not in self._used)
         self._used.add(found)
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DOCUMENT_STYLE", "LAYOUT_STYLE"]
+__all__ = ["CHART_STYLE", "DOCUMENT_STYLE", "LAYOUT_STYLE"]
 
 # All of it is below .m-document: a fragment shares its page with others.
 DOCUMENT_STYLE = """
@@ -68,7 +68,7 @@ border:1.5px dashed var(--pretended);
 border-radius:6px;color:var(--ink)}
 .m-document .m-banner b{color:var(--pretended)}
 .m-document .m-watermark{display:none}
-.m-origin .m-right,.m-origin dd,.m-origin .m-chart text.c-value,.m-origin .m-chart text.c-count{
+.m-origin td.m-right,.m-origin dd,.m-origin .m-chart text.c-value,.m-origin .m-chart text.c-count{
 text-decoration:line-through;text-decoration-color:var(--pretended)}
 .m-origin h2::after,.m-origin figcaption b::after,.m-origin caption::after,.m-origin .m-heading::after{
 content:"~ not real";margin-left:.5rem;font-size:.72rem;font-weight:500;color:var(--pretended);
@@ -123,4 +123,35 @@ body.m-document{padding:0;max-width:none;font-size:10.5pt}
 text-align:center;font-size:90pt;font-weight:700;color:var(--pretended);opacity:.13;
 transform:rotate(-30deg);
 z-index:1}}
+""".strip()
+
+CHART_STYLE = """
+.magical svg.m-chart{display:block;width:100%;max-width:460px;height:auto;overflow:visible;background:none;
+font:11px system-ui,-apple-system,"Segoe UI","Liberation Sans",sans-serif;font-variant-numeric:tabular-nums}
+.magical svg.m-chart text{fill:var(--faint);font:inherit;unicode-bidi:isolate}
+.magical svg.m-chart .c-title{fill:var(--ink)}
+.magical svg.m-chart .c-value,.magical svg.m-chart .c-count,.magical svg.m-chart .c-key{fill:var(--ink)}
+.magical svg.m-chart .c-direct,.magical svg.m-chart .c-value,.magical svg.m-chart .c-note{
+paint-order:stroke;stroke:var(--ground);stroke-width:3px;stroke-linejoin:round}
+.magical svg.m-chart .c-direct{fill:var(--c);font-weight:600}
+.m-chart .c-0{--c:var(--round)}.m-chart .c-1{--c:var(--second)}
+.m-chart .c-2{--c:var(--third)}.m-chart .c-3{--c:var(--fourth)}
+.m-chart path{fill:none}
+.m-chart .c-grid{stroke:var(--rule);stroke-width:1}
+.m-chart .c-base{stroke:var(--line);stroke-width:1}
+.m-chart .c-line{stroke:var(--c);stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
+.m-chart .c-band{fill:var(--c);fill-opacity:.16}
+.m-chart .c-bar{fill:var(--c);stroke:var(--c);stroke-width:1}
+.m-chart .c-bar.c-0{fill:color-mix(in srgb,var(--c) 78%,var(--ground))}
+.m-chart .c-bar.c-1{fill-opacity:.18;stroke-width:1.5}
+.m-chart .c-bar.c-2{fill-opacity:.42;stroke-dasharray:3 2}
+.m-chart .c-bar.c-3{fill-opacity:0;stroke-dasharray:1 2}
+.m-chart .c-whisker{stroke:var(--ink);stroke-width:1.2}
+.m-chart .c-span{stroke:var(--c);stroke-width:1.5;stroke-opacity:.6}
+.m-chart .c-dots{stroke:var(--c);stroke-width:6;stroke-linecap:round}
+.m-chart .c-dots.c-many{stroke-width:4;stroke-opacity:.35}
+.m-chart .c-shape-1{stroke-linecap:square;stroke-width:5}
+.m-chart .c-shape-2,.m-chart .c-shape-3{stroke-width:1.8;stroke-linecap:butt}
+.m-chart .c-cell{fill:var(--c)}
+.m-chart .c-rule{stroke:var(--faint);stroke-width:1.2;stroke-dasharray:3 3}
 """.strip()
