@@ -93,7 +93,7 @@ CARDS = {
     ],
     "few": [
         "people  people  40 rows × 3 columns",
-        "Against people: 30 fewer rows; 1 columns added (old); 1 columns removed (town).",
+        "Against people: 30 fewer rows; 1 column added (old); 1 column removed (town).",
         '  def few(people: Frame[Person], least: int = 30) -> Frame[Person]:\n      """Keep the old."""',
         "least  30",
     ],

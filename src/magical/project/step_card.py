@@ -299,11 +299,13 @@ def _group_rows(artifact: Artifact) -> Iterator[tuple[str, str, str]]:
 
 def _difference_text(difference: Mapping[str, Any]) -> str:
     rows = difference["rows"]
-    count = f"{abs(rows):,} {'fewer' if rows < 0 else 'more'} rows" if rows else "as many rows"
+    unit = "row" if abs(rows) == 1 else "rows"
+    count = f"{abs(rows):,} {'fewer' if rows < 0 else 'more'} {unit}" if rows else "as many rows"
     texts = [f"Against {difference['input']}: {count}"]
     for verb in ("added", "removed"):
         if names := difference[verb]:
-            texts.append(f"{len(names)} columns {verb} ({shorten(join_names(names, 8), 200)})")
+            columns = "column" if len(names) == 1 else "columns"
+            texts.append(f"{len(names)} {columns} {verb} ({shorten(join_names(names, 8), 200)})")
     if len(texts) == 1:
         texts.append("the same columns")
     return "; ".join(texts) + "."
