@@ -358,8 +358,8 @@ def _find_edges(low: float, high: float, is_whole: bool) -> list[float]:
     if low == high:
         return [low, high]
     # Divided before it is subtracted: the range of finite numbers can be infinite.
-    width = high / _BINS - low / _BINS
-    return [*(low + width * i for i in range(_BINS)), high]
+    part = high / _BINS - low / _BINS
+    return [*(low + part * i for i in range(_BINS)), high]
 
 
 def _size_text(values: pl.Series) -> str:
