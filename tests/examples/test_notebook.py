@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 import magical
-from examples.conftest import QUICK_SETTINGS
+from examples.conftest import QUICK_SETTINGS, ROOT
 from magical.contracts.promises import contract_of
 from projects import Small
 
@@ -89,3 +89,20 @@ def test_the_notebook_of_the_campaign_runs(
     assert "tune[linear]" in executed["data"]["text/plain"]
     assert "setting max_age went from 90 to 70" in shown["younger"][-1]["text"]
     assert "probability_True" in shown["score"][0]["data"]["text/html"]
+
+
+@pytest.mark.slow
+def test_the_page_on_notebooks_is_true(
+    done: Small, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done.write("settings.toml", QUICK_FILE)
+    monkeypatch.chdir(done.root.parent)
+    text = (ROOT / "docs" / "notebook.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for block in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        exec(compile(block, "notebook.md", "exec"), names)
+    shown = capsys.readouterr().out
+    assert "household" in shown
+    assert "setting max_age went from 90 to 70" in shown
+    assert names["project"].last.state == "failed"
+    assert names["train"].height == 60
