@@ -12,6 +12,7 @@ from library.tables import houses, people, pupils
 from magical import Contract, Id, Target
 from magical.errors import BrokenPromise
 from magical.library import (
+    EvaluateSettings,
     Linear,
     Metric,
     SplitSettings,
@@ -134,7 +135,10 @@ def test_a_table_without_a_target_is_refused() -> None:
 
 def test_the_part_can_be_said() -> None:
     predictions, test = predicted(people())
-    assert f"{test.height} validation rows" in evaluate(predictions, test, part="validation").summary()
+    assert (
+        f"{test.height} validation rows"
+        in evaluate(predictions, test, how=EvaluateSettings(part="validation")).summary()
+    )
 
 
 @pytest.mark.parametrize(
@@ -197,7 +201,7 @@ def test_few_rows_of_a_class_are_called_wide(run: Run, positives: int) -> None:
     truth = [i < positives for i in range(300)]
     table = model_data(pl.DataFrame({"fraud": truth}), Fraud)
     given = {"prediction": truth, "probability_False": [0.5] * 300, "probability_True": [0.5] * 300}
-    scores = evaluate(pl.DataFrame(given), table, part="test")
+    scores = evaluate(pl.DataFrame(given), table, how=EvaluateSettings(part="test"))
     is_wide = positives < 30
     assert scores.is_wide is is_wide
     said = f"the intervals are wide: {positives} of 300 test rows are of the rarest class."
@@ -213,7 +217,7 @@ def test_a_class_without_a_row_is_said_and_counts_as_the_rarest(run: Run) -> Non
     truth = ["a", "b"] * 40
     table = model_data(pl.DataFrame({"grade": truth}), Grade)
     given = {"prediction": truth, **{f"probability_{c}": [1 / 3] * 80 for c in "abc"}}
-    scores = evaluate(pl.DataFrame(given), table, part="test")
+    scores = evaluate(pl.DataFrame(given), table, how=EvaluateSettings(part="test"))
     assert (scores.rarest, scores.absent) == (0, ("c",))
     assert "no test row is of grade c, so nothing judges it." in run.warnings
 
@@ -221,5 +225,9 @@ def test_a_class_without_a_row_is_said_and_counts_as_the_rarest(run: Run) -> Non
 def test_a_class_of_less_than_one_percent_is_said(run: Run) -> None:
     truth = [i < 40 for i in range(5000)]
     given = {"prediction": truth, "probability_False": [0.5] * 5000, "probability_True": [0.5] * 5000}
-    evaluate(pl.DataFrame(given), model_data(pl.DataFrame({"fraud": truth}), Fraud), part="test")
+    evaluate(
+        pl.DataFrame(given),
+        model_data(pl.DataFrame({"fraud": truth}), Fraud),
+        how=EvaluateSettings(part="test"),
+    )
     assert "accuracy says little: 40 of 5,000 test rows (0.80%) are of the rarest class." in run.warnings

@@ -11,6 +11,7 @@ from magical.contracts.schema import Schema
 from magical.engine.protocols import current_step
 from magical.errors import BrokenPromise, join_names
 from magical.events import current_sink, keep
+from magical.library.decision import Decision, check_decision
 from magical.library.metrics.diagnostics import make_diagnostics
 from magical.library.metrics.metric_settings import Metric, check_metrics
 from magical.library.metrics.scores import Scores
@@ -18,22 +19,48 @@ from magical.library.metrics.table_metrics import resample_metrics
 from magical.library.prediction_task import PROBABILITY_PREFIX
 from magical.library.remarks import warn
 from magical.refs import find_links
+from magical.settings import Settings
 from magical.steps import step
 
-__all__ = ["evaluate"]
+__all__ = ["EvaluateSettings", "evaluate"]
 
 C = TypeVar("C", bound=Contract)
 
 
+class EvaluateSettings(Settings):
+    """Settings of ``evaluate``: the name of the part, the slices, and what the threshold serves.
+
+    Attributes:
+        part: the name of the part; by default that of the split that the table comes from, else ``test``.
+        slices: columns whose values are judged each on their own.
+        decision: what a wrong row costs, or the metric of the threshold, as ``select`` has it.
+
+    Example:
+        >>> EvaluateSettings(slices=("country",)).part
+        ''
+    """
+
+    part: str = ""
+    slices: tuple[str, ...] = ()
+    decision: Decision = Decision()
+
+
 def _check_evaluation(
-    predictions: object, table: Schema | None, part: str, metrics: Sequence[Metric]
+    predictions: object, table: Schema | None, train: object, metrics: Sequence[Metric], how: EvaluateSettings
 ) -> None:
-    """Check the metrics while the workflow is drawn."""
+    """Check the metrics and the decision while the workflow is drawn."""
     check_metrics(metrics, table)
+    check_decision(how.decision, table, tuple(metrics))
 
 
 @step(promises=_check_evaluation)
-def evaluate(predictions: Frame, table: Frame[C], part: str = "", metrics: tuple[Metric, ...] = ()) -> Scores:
+def evaluate(
+    predictions: Frame,
+    table: Frame[C],
+    train: Frame[C] | None = None,
+    metrics: tuple[Metric, ...] = (),
+    how: EvaluateSettings = EvaluateSettings(),  # noqa: B008
+) -> Scores:
     """Compare predictions with the true target.
 
     Two classes: ``roc_auc``, ``average_precision``, ``log_loss`` (natural logarithm), ``brier``,
@@ -49,8 +76,9 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "", metrics: tuple
     Args:
         predictions: the result of ``predict``.
         table: the predicted rows with their target; matched by id, else by position.
-        part: the name of the part; by default that of the split that ``table`` comes from, else ``test``.
+        train: the rows that the model was fitted on, to fit a constant and a linear model beside it.
         metrics: the metrics of the settings; the first is shown first.
+        how: the name of the part, slices, and what the threshold serves.
 
     Returns:
         The scores. Tables for the report are kept: ``confusion``, ``curve``, ``calibration`` and ``worst``.
@@ -77,15 +105,8 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "", metrics: tuple
             hint="mark one column Target[...] in it.",
         )
     rows = _join_predictions(predictions, table, schema)
-    target, part = schema.column(schema.target), part or _find_part()
-    complete = rows.filter(pl.col(target.name).is_not_null() & pl.col("prediction").is_not_null())
-    if complete.height < rows.height:
-        warn(f"{rows.height - complete.height:,} rows without a target or a prediction are left out.")
-    if complete.is_empty():
-        raise BrokenPromise(
-            f"evaluate: none of {rows.height:,} rows has a {target.name} and a prediction.",
-            hint="give rows whose outcome is known.",
-        )
+    target, part = schema.column(schema.target), how.part or _find_part()
+    complete = _select_complete(rows, target.name)
     names = [c for c in predictions.columns if c.startswith(PROBABILITY_PREFIX)]
     check_metrics(metrics, schema)
     result = resample_metrics(complete, target, names, metrics)
@@ -105,6 +126,19 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "", metrics: tuple
         for name, value in make_diagnostics(complete, target, names, schema.ids).items():
             keep(name, value)
     return scores
+
+
+def _select_complete(rows: pl.DataFrame, target: str) -> pl.DataFrame:
+    """Select the rows that have a target and a prediction; warn of the others."""
+    complete = rows.filter(pl.col(target).is_not_null() & pl.col("prediction").is_not_null())
+    if complete.height < rows.height:
+        warn(f"{rows.height - complete.height:,} rows without a target or a prediction are left out.")
+    if complete.is_empty():
+        raise BrokenPromise(
+            f"evaluate: none of {rows.height:,} rows has a {target} and a prediction.",
+            hint="give rows whose outcome is known.",
+        )
+    return complete
 
 
 def _warn_doubtful(scores: Scores) -> None:

@@ -14,6 +14,7 @@ from magical.errors import BrokenPromise, WiringError, join_names
 from magical.events import emit
 from magical.library.candidate_table import keep_candidates
 from magical.library.common_rows import name_model
+from magical.library.decision import Decision, check_decision
 from magical.library.ensembling import combine_ranked
 from magical.library.metrics.metric_settings import Metric, check_metrics, find_deciding
 from magical.library.model_ranking import check_models, rank_models
@@ -26,14 +27,15 @@ C = TypeVar("C", bound=Contract)
 
 
 def _check_selection(
-    models: object, validation: Schema | None, metrics: Sequence[Metric], ensemble: bool
+    models: object, validation: Schema | None, metrics: Sequence[Metric], ensemble: bool, decision: Decision
 ) -> None:
-    """Check, while the workflow is drawn, that there are models, and metrics that fit."""
+    """Check, while the workflow is drawn, that there are models, and metrics and a decision that fit."""
     if isinstance(models, (list, tuple)) and not models:
         raise WiringError(
             "There are no models to compare.", hint="give select one at least; are the experiments empty?"
         )
     check_metrics(metrics, validation)
+    check_decision(decision, validation, tuple(metrics))
 
 
 @step(promises=_check_selection)
@@ -42,6 +44,7 @@ def select(
     validation: Frame[C] | None = None,
     metrics: tuple[Metric, ...] = (),
     ensemble: bool = True,
+    decision: Decision = Decision(),  # noqa: B008
 ) -> Model:
     """Choose the model with the best score on held-out rows, or an ensemble of models where that is better.
 
@@ -60,6 +63,7 @@ def select(
             held-out predictions.
         metrics: the metrics of the settings; the first decides.
         ensemble: False to choose one model always.
+        decision: what the threshold of two classes serves; without it, it is one half.
 
     Returns:
         The winner, with all other candidates and their scores, which are also kept as ``candidates``.
