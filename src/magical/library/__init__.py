@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         linear,
         xgboost,
     )
+    from magical.library.explaining import ExplainSettings, Explanation, explain
     from magical.library.featurizing import featurize
     from magical.library.ingesting import ingest, ingest_sql
     from magical.library.metrics.metric_settings import Metric
@@ -99,6 +100,7 @@ _EXPORTS = {
         "linear",
         "xgboost",
     ),
+    "explaining": ("ExplainSettings", "Explanation", "explain"),
     "featurizing": ("featurize",),
     "modeling": ("model_data",),
     "predicting": ("predict",),
@@ -132,6 +134,8 @@ __all__ = [
     "Estimator",
     "EvaluateSettings",
     "Experiment",
+    "ExplainSettings",
+    "Explanation",
     "Forest",
     "Harmonise",
     "Histogram",
@@ -155,6 +159,7 @@ __all__ = [
     "dummy",
     "estimator",
     "evaluate",
+    "explain",
     "featurize",
     "forest",
     "histogram",
