@@ -145,7 +145,7 @@ REGISTERED = (
     + """
 
 from magical import Receipt
-from magical.library import EvaluateSettings, RegisterSettings, evaluate, register
+from magical.library import RegisterSettings, evaluate, register
 
 
 @workflow

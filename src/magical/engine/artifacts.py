@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from magical.brand import mark_not_real
+from magical.errors import shorten
 from magical.masking import mask
 
 __all__ = ["Artifact", "Record"]
@@ -34,6 +36,10 @@ class Artifact:
     blob: str = ""
     summary: str = ""
     items: Mapping[str, Artifact] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        members = "; ".join(f"{name} {item.summary}".rstrip() for name, item in self.items.items())
+        return f"<{shorten(f'{self.kind} {self.summary or members}', 160)}>"
 
     def item(self, name: str) -> Artifact:
         """Return a member of a group, or the artifact itself for an empty name."""
@@ -76,6 +82,7 @@ class Record:
         origin: the ancestors that are not real: pretended steps, or ``NAME (sample)``.
         registry: the id of the model registry that its body used, empty without one.
         outputs: the digests of the files that its body wrote to output paths; empty for one not written.
+        memory: what `measure_memory` found while it was computed; the journal keeps it, and no store.
     """
 
     key: str
@@ -89,6 +96,11 @@ class Record:
     origin: tuple[str, ...] = ()
     registry: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
+    memory: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        text = repr(self.result)[1:-1]
+        return f"<{self.node}: {mark_not_real(text) if self.origin else text}, {self.seconds:.2f} s>"
 
     def blobs(self) -> list[str]:
         """List the names of the stored objects of the result and of the kept values."""
@@ -100,7 +112,7 @@ class Record:
         values = {"parts": dict(self.parts), "result": self.result.to_json(), "kept": kept}
         out = {**vars(self), **values, "origin": list(self.origin)}
         # Left out if empty: few steps have them, and earlier releases do not know them.
-        return {k: v for k, v in out.items() if v or k not in ("registry", "outputs")}
+        return {k: v for k, v in out.items() if k != "memory" and (v or k not in ("registry", "outputs"))}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:
