@@ -125,12 +125,6 @@ def test_runs_in_json(done: Small) -> None:
     assert list(record["steps"]) == ALL
 
 
-def test_an_inspection_in_json(done: Small) -> None:
-    answer = done.command("inspect", "clean", "--json").json
-    assert answer["step"] == "clean"
-    assert answer["result"]["summary"] == "40 × 2"
-
-
 # --- texts ------------------------------------------------------------------------------------------------------
 
 
@@ -182,22 +176,6 @@ def test_runs(small: Small) -> None:
     text = small.command("runs", "last").out
     assert re.search(r"^clean +ran +\d+ B$", text, re.M)
     assert re.search(r"^raw +fresh +1.0 kB$", text, re.M)
-
-
-def test_inspecting(done: Small) -> None:
-    out = done.command("inspect", "customers").out
-    assert out.startswith("clean (workflow.py:")
-    assert "shape: (40, 2)" in out
-
-
-def test_inspecting_a_large_table_reads_its_first_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("magical.project.inspection.MAX_FULL_ROWS", 30)
-    small = flow(tmp_path)
-    small.run()
-    out = small.command("inspect", "customers").out
-    assert "40 × 2; the first rows:\nshape: (10, 2)" in out
 
 
 # --- odd places ---------------------------------------------------------------------------------------------------
@@ -303,16 +281,3 @@ def test_a_failed_run_is_shown_with_its_whole_message(tmp_path: Path) -> None:
     out = small.command("runs", "last").out
     assert "x must be >= 0, got -3 (row 0)" in out
     assert "Hint: " in out
-
-
-def test_entries_of_entries_are_shown_line_by_line(tmp_path: Path) -> None:
-    value = (
-        "{'metrics': {f'm{i}': {'value': i, 'low': i + 0.12345, 'high': i} for i in range(30)}, 'rows': 3}"
-    )
-    small = one(
-        tmp_path,
-        f"@step\ndef a() -> dict[str, Any]:\n    return {value}\n\n@workflow\ndef f() -> Any:\n    return a()\n",
-    )
-    small.run()
-    out = small.command("inspect", "a").out
-    assert "  m29: value 29, low 29.12, high 29\n" in out

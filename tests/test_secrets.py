@@ -239,7 +239,7 @@ def test_a_secret_in_a_table_is_masked_when_it_is_shown(
     )
     small.run()
     text = small.command("inspect", "table").out
-    assert "shape: (16, 12)" in text
+    assert "16 rows × 12 columns" in text
     assert "plain" in text
     assert "***" in text
     assert "very" not in text

@@ -15,6 +15,7 @@ from magical.library import (
     SplitSettings,
     boosting,
     evaluate,
+    explain,
     featurize,
     ingest,
     linear,
@@ -103,8 +104,9 @@ def campaign(s: CampaignSettings) -> Scores:
     train, validation, test = split(featured, s.split)
     preprocessing = transform(train, s.features)
     models = [tune(train, validation, preprocessing, e) for e in s.experiments]
-    best = refit(select(models), train, validation)
+    chosen = select(models)
+    best = refit(chosen, train, validation)
     predictions = predict(best, test)
     scores = evaluate(predictions, test)
-    register(best, scores, s.registry)
+    register(best, scores, s.registry, explain(chosen, validation))
     return scores

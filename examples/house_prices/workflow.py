@@ -21,6 +21,7 @@ from magical.library import (
     clean,
     dummy,
     evaluate,
+    explain,
     featurize,
     ingest,
     leave_out,
@@ -97,8 +98,9 @@ def house_prices(s: PriceSettings) -> Scores:
     train, validation, test = split(featured, s.split)
     preprocessing = transform(train, s.features)
     models = [tune(train, validation, preprocessing, e, s.metrics) for e in s.experiments]
-    best = refit(select(models, metrics=s.metrics), train, validation)
+    chosen = select(models, metrics=s.metrics)
+    best = refit(chosen, train, validation)
     predictions = predict(best, test)
     scores = evaluate(predictions, test, metrics=s.metrics)
-    register(best, scores, s.registry)
+    register(best, scores, s.registry, explain(chosen, validation))
     return scores

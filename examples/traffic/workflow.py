@@ -18,6 +18,7 @@ from magical.library import (
     boosting,
     clean,
     evaluate,
+    explain,
     featurize,
     ingest,
     linear,
@@ -93,8 +94,9 @@ def traffic(s: TrafficSettings) -> Verdict:
     train, validation, test = split(featured, s.split)
     preprocessing = transform(train, s.features)
     models = [tune(train, validation, preprocessing, e) for e in s.experiments]
-    best = refit(select(models), train, validation)
+    chosen = select(models)
+    best = refit(chosen, train, validation)
     predictions = predict(best, test)
     scores = evaluate(predictions, test)
-    register(best, scores, s.registry)
+    register(best, scores, s.registry, explain(chosen, validation))
     return compare(scores, train, test)

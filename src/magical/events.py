@@ -133,6 +133,9 @@ class StepFinished(StepEvent):
     summary: str = ""
     content: str = ""
     origin: list[str] = field(default_factory=list)
+    memory: dict[str, int] = field(
+        default_factory=dict
+    )  # of the process that ran the body; see measure_memory
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,7 +74,7 @@ def test_pretend_on_the_command_line(small: Small) -> None:
     assert "--pretend all --rows 30" in look
     shown = small.command("inspect", "model", "--pretend", "all", "--rows", "30").out
     assert "It is not real: it stands on model." in shown
-    assert "shape: (30, 2)" in shown
+    assert "30 rows × 2 columns" in shown
     assert small.command("plan", "--pretend", "all", "--rows", "30").out.endswith("flow: 4 fresh.\n")
     origin = small.command("pretend", "--all", "--rows", "30", "--json").json["origin"]
     assert origin == {"model": ["model"], "clean": ["clean", "model"]} | {

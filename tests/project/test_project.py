@@ -10,7 +10,6 @@ import pytest
 
 import magical
 from magical.errors import DamagedArtifact, SettingsError, UsageError
-from magical.project.inspection import inspect_step
 from projects import ALL, Small, flow, one
 
 
@@ -107,71 +106,6 @@ def test_an_unknown_name_of_the_package() -> None:
     for name in magical.__all__:
         assert getattr(magical, name) is not None
     assert set(magical.__all__) <= set(dir(magical))
-
-
-# --- inspection -------------------------------------------------------------------------------------------------
-
-
-def test_inspecting_a_table(small: Small) -> None:
-    small.run()
-    seen = inspect_step(small.load().context(), "clean")
-    assert seen.state == "fresh"
-    assert seen.record.result.summary == "40 × 2"
-    text = str(seen)
-    assert text.startswith("clean (workflow.py:")
-    assert "Frame[Customer]" in text
-    assert "shape: (40, 2)" in text
-
-
-def test_inspecting_other_kinds(small: Small) -> None:
-    small.run()
-    assert "train: 38 × 2" in str(inspect_step(small.load().context(), "split"))
-    assert "\n38" in str(inspect_step(small.load().context(), "size"))
-
-
-def test_inspecting_what_would_run_again_shows_the_last_one(small: Small) -> None:
-    small.run()
-    run = small.load().runs()[0].name
-    small.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
-    seen = inspect_step(small.load().context(), "clean")
-    assert seen.state == f"of {run}; it would run again now"
-    assert "shape: (40, 2)" in str(seen)
-
-
-def test_inspecting_what_never_ran(small: Small) -> None:
-    with pytest.raises(UsageError, match="clean has not run yet") as caught:
-        inspect_step(small.load().context(), "clean")
-    assert caught.value.hint == "magical run clean"
-
-
-def test_inspecting_what_was_kept(tmp_path: Path) -> None:
-    small = one(
-        tmp_path,
-        """
-        class Box:
-            def __repr__(self) -> str:
-                return "a box"
-
-        @step
-        def keeping() -> Box:
-            keep("rejected", pl.DataFrame({"why": ["too old"]}))
-            keep("counts", {"a": 1, "b": "x" * 500})
-            keep("number", 3)
-            return Box()
-
-        @workflow
-        def flow() -> Any:
-            return keeping()
-        """,
-    )
-    small.run()
-    text = str(inspect_step(small.load().context(), "keeping"))
-    assert "a box" in text
-    assert "kept rejected:" in text
-    assert "too old" in text
-    assert "a: 1" in text
-    assert "kept number:\n3" in text
-    assert max(map(len, text.splitlines())) < 250
 
 
 def test_a_failure_inside_of_a_library_names_the_line_of_the_author(tmp_path: Path) -> None:

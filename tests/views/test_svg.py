@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from magical.graph import Graph
 from magical.refs import Link
+from magical.views.page_style import PAGE_THEME
 from magical.views.picture import GROUPS, build_picture
 from magical.views.state_marks import STATE_STYLES, StepStatus
 from magical.views.svg import STYLE, render_svg, state_class
@@ -124,4 +125,4 @@ def test_each_state_has_a_class_and_each_colour_is_defined() -> None:
     assert state_class("left out") == "m-left-out"
     coloured = {"fresh", "stale", "to run", "unwritten", "pretended", "failed"}
     assert {s for s in STATE_STYLES if f".{state_class(s)}{{" in STYLE} == coloured
-    assert all(STYLE.count(f"--{s.split()[-1]}:#") == 2 for s in coloured), "by day and by night"
+    assert all(PAGE_THEME.count(f"--{s.split()[-1]}:#") == 2 for s in coloured), "by day and by night"

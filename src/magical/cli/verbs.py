@@ -133,9 +133,16 @@ def why_command(options: SharedOptions, step: str, words: tuple[str, ...]) -> No
     options.print_answer(answer.to_json(), lambda: str(answer))
 
 
-@verb(*_STEP_OPTIONS, TRUST_OPTION)
-def inspect_command(options: SharedOptions, step: str, words: tuple[str, ...]) -> None:
-    """Show what STEP gave, what it kept, and what it said."""
+@verb(
+    *_STEP_OPTIONS,
+    TRUST_OPTION,
+    click.option("--output", "file", metavar="FILE", help="Write the card as one HTML page."),
+    click.option("--open", "opens", is_flag=True, help="Open the page in the browser."),
+)
+def inspect_command(
+    options: SharedOptions, step: str, words: tuple[str, ...], file: str | None, opens: bool
+) -> None:
+    """Show what STEP took and gave, its columns, what it kept and said, its time, memory and code."""
     from magical.project.inspection import inspect_step
 
     context = options.open_context(parse_words(words)[1])
@@ -143,7 +150,15 @@ def inspect_command(options: SharedOptions, step: str, words: tuple[str, ...]) -
         inspected = inspect_step(context, step)
     finally:  # a result that was not trusted is the likely cause when none is found
         _warn_foreign_results(context)
-    options.print_answer(inspected.to_json(), lambda: str(inspected))
+    if not (file or opens):
+        answer = inspected.to_json() if options.as_json else {}
+        return options.print_answer(answer, lambda: str(inspected))
+    path = inspected.write_page(file or context.home / "inspect.html")
+    if opens:
+        import webbrowser
+
+        webbrowser.open(path.as_uri())
+    options.print_answer({"file": str(path)}, lambda: f"{inspected.node.name} is shown in {path}.")
 
 
 @verb(click.argument("name", required=False, default="", metavar="[RUN]"))

@@ -82,6 +82,7 @@ class Record:
         origin: the ancestors that are not real: pretended steps, or ``NAME (sample)``.
         registry: the id of the model registry that its body used, empty without one.
         outputs: the digests of the files that its body wrote to output paths; empty for one not written.
+        memory: what `measure_memory` found while it was computed; the journal keeps it, and no store.
     """
 
     key: str
@@ -95,6 +96,7 @@ class Record:
     origin: tuple[str, ...] = ()
     registry: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
+    memory: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def __repr__(self) -> str:
         text = repr(self.result)[1:-1]
@@ -110,7 +112,7 @@ class Record:
         values = {"parts": dict(self.parts), "result": self.result.to_json(), "kept": kept}
         out = {**vars(self), **values, "origin": list(self.origin)}
         # Left out if empty: few steps have them, and earlier releases do not know them.
-        return {k: v for k, v in out.items() if v or k not in ("registry", "outputs")}
+        return {k: v for k, v in out.items() if k != "memory" and (v or k not in ("registry", "outputs"))}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:

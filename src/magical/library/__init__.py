@@ -25,7 +25,8 @@ if TYPE_CHECKING:
         drop_outliers,
         leave_out,
     )
-    from magical.library.evaluating import evaluate
+    from magical.library.decision import Decision
+    from magical.library.evaluating import EvaluateSettings, evaluate
     from magical.library.experiments import (
         Boosting,
         CatBoost,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         linear,
         xgboost,
     )
+    from magical.library.explaining import ExplainSettings, Explanation, explain
     from magical.library.featurizing import featurize
     from magical.library.ingesting import ingest, ingest_sql
     from magical.library.metrics.metric_settings import Metric
@@ -78,7 +80,8 @@ _EXPORTS = {
         "drop_outliers",
         "leave_out",
     ),
-    "evaluating": ("evaluate",),
+    "decision": ("Decision",),
+    "evaluating": ("EvaluateSettings", "evaluate"),
     "experiments": (
         "Boosting",
         "CatBoost",
@@ -97,6 +100,7 @@ _EXPORTS = {
         "linear",
         "xgboost",
     ),
+    "explaining": ("ExplainSettings", "Explanation", "explain"),
     "featurizing": ("featurize",),
     "modeling": ("model_data",),
     "predicting": ("predict",),
@@ -125,9 +129,13 @@ __all__ = [
     "Compare",
     "Convert",
     "Database",
+    "Decision",
     "Dummy",
     "Estimator",
+    "EvaluateSettings",
     "Experiment",
+    "ExplainSettings",
+    "Explanation",
     "Forest",
     "Harmonise",
     "Histogram",
@@ -151,6 +159,7 @@ __all__ = [
     "dummy",
     "estimator",
     "evaluate",
+    "explain",
     "featurize",
     "forest",
     "histogram",

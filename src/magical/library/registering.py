@@ -29,12 +29,13 @@ from magical.errors import MagicalError, RegistryError, WiringError, did_you_mea
 from magical.events import keep
 from magical.graph import Graph, Node
 from magical.library.evaluating import evaluate
+from magical.library.explaining import Explanation
 from magical.library.metrics.metric_settings import find_deciding, list_tasks
 from magical.library.metrics.metrics import METRICS_BY_TASK, PRIMARY
 from magical.library.metrics.scores import Scores
 from magical.library.prediction_task import prediction_columns
 from magical.library.remarks import mute_events
-from magical.library.scorer.card import Provenance, build_tags, find_requirements, write_card
+from magical.library.scorer.card import Judgement, Provenance, build_tags, find_requirements, write_card
 from magical.library.scorer.champion_comparison import (
     CHAMPION_CRITERION,
     ChampionComparison,
@@ -106,7 +107,12 @@ class RegisterSettings(Settings):
 
 
 @step(writes="world")
-def register(model: Model, scores: Scores, how: RegisterSettings = RegisterSettings()) -> Receipt:  # noqa: B008
+def register(
+    model: Model,
+    scores: Scores,
+    how: RegisterSettings = RegisterSettings(),  # noqa: B008
+    explanation: Explanation | None = None,
+) -> Receipt:
     """Register a model with all that scoring needs, and make it the champion if it passes the gate.
 
     Every model gets a version, even if it fails the gate. The gate: the required scores reached; some scored
@@ -118,6 +124,7 @@ def register(model: Model, scores: Scores, how: RegisterSettings = RegisterSetti
         model: a fitted model.
         scores: its scores on the test part.
         how: the settings: the name and the conditions for the alias.
+        explanation: what the model uses, as ``explain`` tells it; it is shown on the card.
 
     Returns:
         A receipt with the version and its alias. The gate is kept as ``gate``.
@@ -126,7 +133,7 @@ def register(model: Model, scores: Scores, how: RegisterSettings = RegisterSetti
         RegistryDown: the registry does not answer.
         RegistryError: the registry refuses, or a step upstream is pretended or sampled.
     """
-    if origin := sorted({*model.origin, *scores.origin}):
+    if origin := sorted({*model.origin, *scores.origin, *(explanation.origin if explanation else ())}):
         raise RegistryError(
             f"register: this model stands on what is not real: {join_names(origin)}.",
             hint="what is pretended or sampled is never registered.",
@@ -140,7 +147,7 @@ def register(model: Model, scores: Scores, how: RegisterSettings = RegisterSetti
         )
     registry, name = context.registry(), how.name or context.graph.workflow
     champion = registry.champion(name)
-    registration = _Registration(context, model, scores, how)
+    registration = _Registration(context, model, scores, how, explanation)
     registration.verify_scorer()
     # Another run may promote its model while this one is compared: compare again until the champion stays
     # the same. `put` finds its own version by the key, so a repetition makes no second one.
@@ -184,8 +191,16 @@ def _promote(
 class _Registration:
     """One model in registration, with the criteria of the gate so far and the test rows, if found."""
 
-    def __init__(self, context: StepContext, model: Model, scores: Scores, how: RegisterSettings) -> None:
+    def __init__(
+        self,
+        context: StepContext,
+        model: Model,
+        scores: Scores,
+        how: RegisterSettings,
+        explanation: Explanation | None,
+    ) -> None:
         self.context, self.model, self.scores, self.how = context, model, scores, how
+        self.explanation = explanation
         path = derive_scoring_path(context.graph, context.node.name)
         reading = path.rows.reading if isinstance(path.rows.reading, Reading) else Reading()
         marks = reading.decimal or "", reading.thousands or ""
@@ -264,8 +279,9 @@ class _Registration:
         for cache in self.folder.rglob("__pycache__"):  # bytecode names paths of this machine
             shutil.rmtree(cache)
         provenance, inputs = self._collect_provenance(name), self.path.typed
+        judgement = Judgement(self.scores, tuple(self.criteria), self.explanation)
         example = self._sample_rows().head(_EXAMPLE_ROWS)
-        card = write_card(self.model, inputs, self.scores, self.criteria, provenance)
+        card = write_card(self.model, inputs, judgement, provenance)
         (self.folder / "card.md").write_text(card, encoding="utf-8")
         if self.path.refusal:
             inputs, example = self.model.schema, example.select(self.model.features)
@@ -280,7 +296,7 @@ class _Registration:
             example=example,
             requirements=find_requirements(self.folder),
             tags={
-                **build_tags(provenance, self.scores, self.criteria),
+                **build_tags(provenance, judgement),
                 **self._build_comparison_tags(),
                 SCORING_TAG: self.scoring,
             },

@@ -1,78 +1,99 @@
-"""Inspection of a step's result: its text, size, kept values and log."""
+"""Inspection of a step's result: the card of it, for a terminal, a notebook, a page and a program."""
 
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from magical.brand import strike_lines
-from magical.contracts.promises import Promise
-from magical.engine.artifacts import Artifact, Record
-from magical.engine.journal import Journal
-from magical.engine.plan import LEFT_OUT
+from magical.engine.artifacts import Record
+from magical.engine.plan import LEFT_OUT, NodePlan
 from magical.engine.pretend_plan import ALL
-from magical.engine.protocols import Store
-from magical.errors import StoreError, UsageError, shorten
+from magical.errors import MagicalError, StoreError, UsageError
 from magical.graph import Node
-from magical.masking import mask
+from magical.project.loading.drawing import WorkflowDrawing
 from magical.project.project_context import ProjectContext
-from magical.report.text import format_size
+from magical.project.step_card import StepCard
+from magical.report.document_text import document_text
+from magical.report.fitted_table import find_width
+from magical.system.atomic_files import wrap_disk_errors
+from magical.views.document import Document
 
 __all__ = ["Inspection", "inspect_step"]
-
-MAX_FULL_ROWS = 1_000_000
-"""The largest number of rows of a table that is read whole; of a larger one, the first rows are read."""
-
-MAX_LOG_LINES = 30
-"""The number of log lines in the text; JSON has them all."""
-
-_MAX_KEPT_CELL, _MAX_KEPT_ROWS = 100, 20  # of a kept table; `_mask_cells` masks ten rows at each end
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """The stored result of a step, as text.
+    """The stored result of a step: a text for a terminal, a small page for a notebook, JSON for a program.
 
     Attributes:
-        state: ``fresh``, or a remark that the result is from an earlier run.
-        record: the entry of the store.
-        size: the bytes of the result and of the values that the body kept.
-        kept: the texts of the values that the body kept beside its result, by name.
-        log_lines: the lines that the body printed and logged.
+        card: its sections, and the figures in them.
     """
 
-    node: Node
-    state: str
-    record: Record
-    result_text: str
-    size: int = 0
-    kept: Mapping[str, str] = field(default_factory=dict)
-    log_lines: tuple[str, ...] = ()
+    card: StepCard
+
+    @property
+    def node(self) -> Node:
+        """The step."""
+        return self.card.node
+
+    @property
+    def state(self) -> str:
+        """``fresh``, or a remark that the result is from an earlier run."""
+        return self.card.state
+
+    @property
+    def record(self) -> Record:
+        """The entry of the store."""
+        return self.card.record
+
+    @property
+    def document(self) -> Document:
+        """The card as data, for a renderer."""
+        return self.card.document
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON."""
-        record = {k: v for k, v in self.record.to_json().items() if k != "parts"}
+        card, record = self.card, {k: v for k, v in self.record.to_json().items() if k != "parts"}
+        record["kept"] = {k: v for k, v in record["kept"].items() if k in card.kept}
         node = {"step": self.node.name, "state": self.state, "promise": dict(self.node.promise)}
-        return {**record, **node, "bytes": self.size, "said": list(self.log_lines)}
+        more = {
+            "inputs": [
+                dict(zip(("parameter", "from", "summary"), row, strict=True)) for row in card.input_rows
+            ],
+            "arguments": card.arguments,
+            "memory": dict(card.memory),
+            "difference": card.difference,
+            "columns": {name: [s.to_json() for s in found] for name, found in card.columns.items()},
+            "where": self.node.where,
+            "code": card.code,
+        }
+        return {**record, **node, "bytes": card.size, "said": list(card.log_lines), **more}
+
+    def write_page(self, path: str | Path) -> Path:
+        """Write the card as one HTML page, and return its absolute path.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        from magical.views.document_page import render_document
+
+        file = Path(path).absolute()
+        with wrap_disk_errors(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(render_document(self.document), encoding="utf-8")
+        return file
 
     def __str__(self) -> str:
-        node, record, text = self.node, self.record, self.result_text
-        if record.origin and record.result.kind == "value":
-            text = strike_lines(text)
-        lines = [
-            f"{node.name} ({node.where}) → {node.promise['text']}  [{self.state}]",
-            f"run {record.run}, {record.seconds:.2f} s, {format_size(self.size)}, key {record.key[:12]}",
-            *([f"It is not real: it stands on {', '.join(record.origin)}."] if record.origin else []),
-            text,
-        ]
-        for name, kept in self.kept.items():
-            lines += [f"kept {name}:", kept]
-        if count := len(self.log_lines):
-            more = f", the last {MAX_LOG_LINES} of {count} lines" if count > MAX_LOG_LINES else ""
-            lines += [f"said{more}:", *(f"  {line}" for line in self.log_lines[-MAX_LOG_LINES:])]
-        return "\n".join(lines)
+        return document_text(self.document, find_width())
+
+    def _repr_html_(self) -> str:
+        from magical.views.document_page import render_fragment
+
+        return render_fragment(self.document)
 
 
 def inspect_step(context: ProjectContext, step: str) -> Inspection:
@@ -81,24 +102,56 @@ def inspect_step(context: ProjectContext, step: str) -> Inspection:
     Raises:
         UsageError: there is no such step, or it has not run yet.
     """
-    node = context.draw().drawn.graph.node(step)
+    drawing = context.draw()
+    node = drawing.drawn.graph.node(step)
     plan = context.plan().get(node.name)
-    record, state = plan.record if plan else None, "fresh"
-    if record is None:
-        # Without an option any run will do; with --sample or a pretence only runs of that kind.
-        is_restricted = context.options.sample or context.options.pretence.mode
-        runs = context.comparable_runs() if is_restricted else context.journal.runs()
-        found = ((r.name, context.store.find_record(r.keys[node.name])) for r in runs if node.name in r.keys)
-        name, record = next(((n, r) for n, r in found if r is not None), ("", None))
-        is_left_out = plan is not None and plan.state == LEFT_OUT
-        state = f"of {name}; {'it is left out now' if is_left_out else 'it would run again now'}"
+    record, state = _find_record(context, node, plan)
     if record is None:
         hint = (plan.hint if plan else "") or f"{_command(context)} {node.name}"
         raise UsageError(f"{node.name} has not run yet.", hint=hint)
-    kept = {n: _kept_text(context.store, a) for n, a in record.kept.items()}
-    log = tuple(_read_log(context.journal, record))
-    text, size = _artifact_text(context.store, record.result), context.store.size(record.key)
-    return Inspection(node, state, record, text, size, kept, log)
+    memory, log = _read_journal(context, record)
+    card = StepCard(
+        node=_with_code(drawing, node),
+        state=state,
+        record=record,
+        store=context.store,
+        inputs=dict(_find_inputs(context, node, record)),
+        memory=memory,
+        size=context.store.size(record.key),
+        log_lines=log,
+    )
+    return Inspection(card)
+
+
+def _find_record(context: ProjectContext, node: Node, plan: NodePlan | None) -> tuple[Record | None, str]:
+    """Find the fresh record of a node, or that of the newest run that has one, and describe its state."""
+    if plan and plan.record is not None:
+        return plan.record, "fresh"
+    # Without an option any run will do; with --sample or a pretence only runs of that kind.
+    is_restricted = context.options.sample or context.options.pretence.mode
+    runs = context.comparable_runs() if is_restricted else context.journal.runs()
+    found = ((r.name, context.store.find_record(r.keys[node.name])) for r in runs if node.name in r.keys)
+    name, record = next(((n, r) for n, r in found if r is not None), ("", None))
+    is_left_out = plan is not None and plan.state == LEFT_OUT
+    return record, f"of {name}; {'it is left out now' if is_left_out else 'it would run again now'}"
+
+
+def _with_code(drawing: WorkflowDrawing, node: Node) -> Node:
+    """Import the project for the code and the descriptions of a step; without them if that fails."""
+    if node.call is None:
+        with contextlib.suppress(MagicalError), contextlib.redirect_stdout(sys.stderr):
+            return replace(node, call=drawing.runnable_graph.by_name[node.name].call)
+    return node
+
+
+def _find_inputs(context: ProjectContext, node: Node, record: Record) -> Iterator[tuple[str, Record]]:
+    """Find the records of the results that a record was computed from, where they are still there."""
+    # The run of a result from a shared store may be on another machine.
+    with contextlib.suppress(StoreError):
+        keys = context.journal.read(record.run).keys
+        for name in {link.node for link in node.links}:
+            if name in keys and (found := context.store.find_record(keys[name])):
+                yield name, found
 
 
 def _command(context: ProjectContext) -> str:
@@ -109,71 +162,19 @@ def _command(context: ProjectContext) -> str:
     return f"magical run --sample {sample}" if sample else "magical run"
 
 
-def _read_log(journal: Journal, record: Record) -> Iterator[str]:
-    """Yield the lines that a step logged in the run of a record."""
+def _read_journal(context: ProjectContext, record: Record) -> tuple[Mapping[str, int], tuple[str, ...]]:
+    """Read the memory that a step needed, and the lines that it logged, in the run of its record."""
+    memory: Mapping[str, int] = {}
+    lines: list[str] = []
     # The result may come from a shared store, and its journal lie on another machine.
     with contextlib.suppress(StoreError):
-        for event in journal.events(record.run):
-            if event.get("event") == "LogLine" and event.get("step") == record.node:
-                yield event["text"] if event["level"] == "print" else f"{event['level']}: {event['text']}"
-
-
-def _artifact_text(store: Store, artifact: Artifact) -> str:
-    """Format a stored artifact: a table by its rows, a value in full, a group or an object by summaries."""
-    if artifact.kind == "group":
-        return "\n".join(f"{name}: {item.summary}" for name, item in artifact.items.items())
-    if artifact.kind == "object":
-        return artifact.summary
-    if artifact.kind == "figure":
-        return f"{artifact.summary}: {store.file(artifact)}"
-    if artifact.kind != "table":
-        return _format_value(store.load(artifact, Promise("any")))
-    rows = artifact.summary.partition(" ")[0].replace(",", "")  # of a summary such as 2,240 × 29
-    if rows.isdecimal() and int(rows) > MAX_FULL_ROWS:
-        first = store.load(artifact, Promise("lazy")).head(10).collect()
-        return mask(f"{artifact.summary}; the first rows:\n{_mask_cells(first)}")
-    return mask(f"{_mask_cells(store.load(artifact, Promise('any')))}")
-
-
-def _kept_text(store: Store, artifact: Artifact) -> str:
-    """Format a kept value; the cells of a table are reasons and settings, which are longer than data."""
-    import polars as pl
-
-    with pl.Config(fmt_str_lengths=_MAX_KEPT_CELL, tbl_rows=_MAX_KEPT_ROWS):
-        return _artifact_text(store, artifact)
-
-
-def _mask_cells(table: Any) -> Any:
-    """Mask the cells at the ends of a table, the only ones that are shown.
-
-    Masking the text alone is not enough: polars wraps a long cell, and a secret in it, over several lines.
-    """
-    import polars as pl
-
-    texts = [n for n, dtype in table.schema.items() if dtype == pl.String]
-    ends = pl.concat([table.select(texts).head(10), table.select(texts).tail(10)]) if texts else table.clear()
-    masked = {cell: mask(cell) for name in texts for cell in ends[name] if cell and mask(cell) != cell}
-    return table.with_columns(pl.col(texts).replace(masked)) if masked else table
-
-
-def _format_value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "\n".join(line for k, v in value.items() for line in _entry_lines(str(k), v))
-    return shorten(value, 2000)
-
-
-def _entry_lines(name: str, value: Any) -> list[str]:
-    """Format one entry of a value, with its own entries on lines below it."""
-    if isinstance(value, Mapping) and value:
-        return [f"{name}:", *(f"  {k}: {_nested_text(v)}" for k, v in value.items())]
-    if isinstance(value, list) and any(isinstance(v, Mapping) for v in value):
-        return [f"{name}:", *(f"  {shorten(v, 240)}" for v in value)]
-    return [f"{name}: {shorten(value, 200)}"]
-
-
-def _nested_text(value: Any) -> str:
-    """Format an entry of an entry, such as a metric: value 0.81, low 0.78, high 0.84."""
-    if not isinstance(value, Mapping):
-        return shorten(value, 200)
-    shown = (f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in value.items())
-    return shorten(", ".join(shown), 200)
+        for event in context.journal.events(record.run):
+            if event.get("step") != record.node:
+                continue
+            if event["event"] == "LogLine":
+                lines.append(
+                    event["text"] if event["level"] == "print" else f"{event['level']}: {event['text']}"
+                )
+            elif event["event"] == "StepFinished":
+                memory = event.get("memory") or {}
+    return memory, tuple(lines)

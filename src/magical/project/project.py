@@ -28,6 +28,7 @@ from magical.settings.layers import to_overrides
 if TYPE_CHECKING:
     from prefect import Flow
 
+    from magical.project.inspection import Inspection
     from magical.project.reproduce.outcome import Reproduction
     from magical.project.scoring import ScoreOptions, Scoring
     from magical.project.sync import SyncReport
@@ -228,6 +229,16 @@ class Project:
             raise _not_run_error(drawing, name)
         history = History(context.comparable_runs(), context.receipts, context.file_digests.list_group)
         return answer_why(name, plans, drawing.drawn, history)
+
+    def inspect(self, step: str, settings: NamedSettings = None, **named: Any) -> Inspection:
+        """Look at the result of a step: columns, rows, time, memory, code, and what it kept and said.
+
+        Raises:
+            UsageError: there is no such step, or it has not run yet.
+        """
+        from magical.project.inspection import inspect_step
+
+        return inspect_step(self.context(_join(settings, named)), step)
 
     def runs(self) -> RunList:
         """List the runs, newest first."""

@@ -1,5 +1,6 @@
-"""Drawings of a workflow: as text, Mermaid, SVG and an HTML page, all from one picture.
+"""Drawings of a workflow, all from one `picture`; documents, and their HTML.
 
-`picture` has the nodes and edges; each other module renders them in one format.
-Door: `mermaid`, `page`, `picture`, `state_marks`, `tree`.
+`tree`, `mermaid`, `svg` and `page` each render a picture in one format. A `document` is sections of texts,
+tables and `charts`; `document_page` renders it as HTML.
+Door: `document`, `document_page`, `mermaid`, `page`, `picture`, `state_marks`, `tree`.
 """

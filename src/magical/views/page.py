@@ -8,6 +8,7 @@ from html import escape
 
 from magical.masking import mask
 from magical.views.column_text import COLUMN_HEADERS, make_column_rows
+from magical.views.page_style import NOTEBOOK_THEME, render_html_page
 from magical.views.picture import DataNode, Picture, StepNode, sanitize_text
 from magical.views.state_marks import NOT_REAL, STATE_STYLES, count_states
 from magical.views.svg import STYLE, render_svg, state_class
@@ -32,8 +33,6 @@ tr{padding:.4rem 0;border-bottom:1px solid var(--line)}
 td{display:grid;grid-template-columns:6rem 1fr;border:0;padding:.05rem 0;overflow-wrap:anywhere}
 td::before{content:attr(data-head);color:var(--faint)}td:empty{display:none}}
 """.strip()
-# A second defence: a name that was not escaped could still not load or run anything.
-_CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def render_page(picture: Picture, when: str = "") -> str:
@@ -54,20 +53,15 @@ def render_page(picture: Picture, when: str = "") -> str:
         *_render_contracts(contracts),
         "</main>",
     ]
-    head = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_CONTENT_SECURITY_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<link rel="icon" href="data:,"><title>{title}</title><style>{STYLE}\n{_STYLE}</style></head>'
-    )
-    return "\n".join([head, '<body class="magical">', *body, "</body></html>", ""])
+    return render_html_page(picture.workflow, f"{STYLE}\n{_STYLE}", "\n".join(body))
 
 
 def render_figure(picture: Picture) -> str:
     """Render a picture as a fragment of HTML, for a notebook."""
     notes = "".join(f"<p>{escape(note)}</p>" for note in picture.notes)
     drawn = render_svg(picture)
-    return f'<style>{STYLE}</style><div class="magical" style="overflow-x:auto">{drawn}{notes}</div>'
+    body = f'<div class="magical" style="overflow-x:auto">{drawn}{notes}</div>'
+    return f"<style>{NOTEBOOK_THEME}\n{STYLE}</style>{body}"
 
 
 def render_text(text: str) -> str:

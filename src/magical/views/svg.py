@@ -18,41 +18,28 @@ _LINK_HEIGHT, _PILL_GAP = 14.0, 10.0
 _MAX_CHARACTERS = 30
 _MIN_SCALE = 0.62  # a drawing shrinks so far on a narrow page, and scrolls sideways beyond that
 
-_LIGHT = (
-    "--ground:#fff;--ink:#1f2328;--faint:#59636e;--line:#8c959f;--step:#f6f8fa;--data:#ddf4ff;--round:#0969da;"
-    "--fresh:#1a7f37;--stale:#9a6700;--run:#0969da;--unwritten:#8250df;--pretended:#bf3989;--failed:#cf222e;"
-    "--band:#f6f8fa"
-)
-_DARK = (
-    "--ground:#0d1117;--ink:#e6edf3;--faint:#9198a1;--line:#7d8590;--step:#21262d;--data:#12273d;--round:#58a6ff;"
-    "--fresh:#3fb950;--stale:#d29922;--run:#58a6ff;--unwritten:#bc8cff;--pretended:#f778ba;--failed:#ff7b72;"
-    "--band:#161b22"
-)
-# The colours follow the reader's system; the contrast of text is checked by tests/views/test_browser.py.
-STYLE = f"""
-.magical{{{_LIGHT};color-scheme:light dark}}
-@media (prefers-color-scheme:dark){{.magical{{{_DARK}}}}}
-.magical svg{{display:block;max-width:100%;height:auto;background:var(--ground)}}
-.magical svg text{{fill:var(--ink);
-font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}}
-.magical .m-band{{fill:var(--band);stroke:none}}
-.magical svg .m-group{{fill:var(--faint);font-weight:600}}
-.magical .m-edge{{fill:none;stroke:var(--line);stroke-width:1.3}}
-.magical .m-step rect{{fill:var(--step);stroke:var(--line)}}
-.magical .m-data rect{{fill:var(--data);stroke:var(--round)}}
-.magical .m-data.m-returned rect{{stroke-width:2.5}}
+STYLE = """
+.magical svg{display:block;max-width:100%;height:auto;background:var(--ground)}
+.magical svg text{fill:var(--ink);
+font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
+.magical .m-band{fill:var(--band);stroke:none}
+.magical svg .m-group{fill:var(--faint);font-weight:600}
+.magical .m-edge{fill:none;stroke:var(--line);stroke-width:1.3}
+.magical .m-step rect{fill:var(--step);stroke:var(--line)}
+.magical .m-data rect{fill:var(--data);stroke:var(--round)}
+.magical .m-data.m-returned rect{stroke-width:2.5}
 .magical .m-step.m-unwritten rect,.magical .m-step.m-pretended rect,
-.magical .m-unreal rect{{stroke-dasharray:5 3}}
-.magical .m-step.m-unused rect,.magical .m-step.m-left-out rect{{stroke-dasharray:2 3}}
-.magical svg .m-small{{fill:var(--faint);font-size:11px}}
-.magical a{{color:var(--run)}}
-.magical a:focus-visible rect{{stroke:var(--ink);stroke-width:3}}
-.magical .m-fresh{{--state:var(--fresh)}}.magical .m-stale{{--state:var(--stale)}}
-.magical .m-to-run{{--state:var(--run)}}
-.magical .m-unwritten{{--state:var(--unwritten)}}.magical .m-pretended{{--state:var(--pretended)}}
-.magical .m-failed{{--state:var(--failed)}}
-.magical svg .m-state{{fill:var(--state,var(--faint));font-size:11px}}
-.magical .m-step .m-bar{{fill:var(--state,var(--faint));stroke:none}}
+.magical .m-unreal rect{stroke-dasharray:5 3}
+.magical .m-step.m-unused rect,.magical .m-step.m-left-out rect{stroke-dasharray:2 3}
+.magical svg .m-small{fill:var(--faint);font-size:11px}
+.magical a{color:var(--run)}
+.magical a:focus-visible rect{stroke:var(--ink);stroke-width:3}
+.magical .m-fresh{--state:var(--fresh)}.magical .m-stale{--state:var(--stale)}
+.magical .m-to-run{--state:var(--run)}
+.magical .m-unwritten{--state:var(--unwritten)}.magical .m-pretended{--state:var(--pretended)}
+.magical .m-failed{--state:var(--failed)}
+.magical svg .m-state{fill:var(--state,var(--faint));font-size:11px}
+.magical .m-step .m-bar{fill:var(--state,var(--faint));stroke:none}
 """.strip()
 
 

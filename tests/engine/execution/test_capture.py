@@ -87,9 +87,15 @@ def test_inspect_shows_what_was_said(speaks: Small) -> None:
     speaks.run()
     speaks.run()  # nothing runs again, and nothing is forgotten
     out = speaks.command("inspect", "speaks").out
-    assert out.endswith(
-        "said:\n  one-two\n  half and half\n  to stderr\n  100%\n  warning: mine: careful with this\n  no end of line\n"
-    )
+    lines = [
+        "one-two",
+        "half and half",
+        "to stderr",
+        "100%",
+        "warning: mine: careful with this",
+        "no end of line",
+    ]
+    assert "─\n" + "".join(f"  {line}\n" for line in lines) in out.partition("Printed and logged")[2]
     assert "warning: mine: careful with this" in speaks.command("inspect", "speaks", "--json").json["said"]
 
 
@@ -97,7 +103,7 @@ def test_inspect_shows_the_last_lines_of_many(tmp_path: Path) -> None:
     small = one(tmp_path, SPEAKS.replace("other(3)", "other(100)"))
     small.run()
     out = small.command("inspect", "other").out
-    assert "said, the last 30 of 100 lines:" in out
+    assert "Printed and logged, the last 30 of 100 lines" in out
     assert "other 99" in out
     assert "  other 69\n" not in out
 

@@ -16,7 +16,7 @@ import pytest
 from magical.contracts.model import Candidate, Model
 from magical.contracts.schema import Column, Schema
 from magical.library.metrics.scores import Score, Scores
-from magical.library.scorer.card import Provenance, build_tags, find_requirements, write_card
+from magical.library.scorer.card import Judgement, Provenance, build_tags, find_requirements, write_card
 from magical.library.scorer.promotion_gate import Criterion
 from magical.masking import register_secret
 
@@ -30,7 +30,9 @@ CRITERIA = [Criterion("roc_auc", ">= 0.7", "0.8912", True), Criterion("LEAK002",
 
 
 def card(model: Model = MODEL, rows: Schema = ROW, criteria: Any = (), **origin: Any) -> str:
-    return write_card(model, rows, SCORES, criteria, Provenance("campaign", "run-1", "k1", **origin))
+    return write_card(
+        model, rows, Judgement(SCORES, tuple(criteria)), Provenance("campaign", "run-1", "k1", **origin)
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,7 +51,8 @@ def test_the_commit_is_marked_if_there_were_changes(git: dict[str, Any] | None, 
 
 def test_tags_have_the_origin_the_gate_and_each_score() -> None:
     made = build_tags(
-        Provenance("campaign", "run-1", "k1", data="d1", git={"commit": "0c1d"}), SCORES, CRITERIA
+        Provenance("campaign", "run-1", "k1", data="d1", git={"commit": "0c1d"}),
+        Judgement(SCORES, tuple(CRITERIA)),
     )
     assert made == {
         "magical.workflow": "campaign",
@@ -63,14 +66,14 @@ def test_tags_have_the_origin_the_gate_and_each_score() -> None:
 
 
 def test_tags_without_a_text_are_left_out() -> None:
-    made = build_tags(Provenance("campaign", "run-1", "k1"), SCORES, [BROKEN])
+    made = build_tags(Provenance("campaign", "run-1", "k1"), Judgement(SCORES, (BROKEN,)))
     assert not {"magical.data", "magical.commit"} & set(made)
     assert made["magical.gate"] == "not held: f1 0.6 < 0.7 required"
 
 
 def test_no_secret_is_in_a_tag() -> None:
     register_secret("hunter2-hunter2")
-    made = build_tags(Provenance("hunter2-hunter2", "run-1", "k1"), SCORES, [])
+    made = build_tags(Provenance("hunter2-hunter2", "run-1", "k1"), Judgement(SCORES))
     assert made["magical.workflow"] == "***"
 
 
@@ -140,7 +143,7 @@ def test_the_card_takes_data_for_data() -> None:
         task="binary", target="t", part="test", rows=9, metrics={"f1": Score(value=1, low=0, high=1)}
     )
     text = write_card(
-        model, schema, scores, [], Provenance("w", "r", "k", git={"commit": "abc", "dirty": True})
+        model, schema, Judgement(scores), Provenance("w", "r", "k", git={"commit": "abc", "dirty": True})
     )
     assert "<script>" not in text
     assert "&lt;script&gt;\\|x" in text
@@ -191,7 +194,7 @@ def test_the_classes_in_a_skops_file_are_required(tmp_path: Path) -> None:
 
 def test_few_rows_of_a_class_are_said_beside_the_scores() -> None:
     doubtful = SCORES.model_copy(update={"rarest": 12})
-    text = write_card(MODEL, ROW, doubtful, CRITERIA, Provenance("campaign", "run-1", "k1"))
+    text = write_card(MODEL, ROW, Judgement(doubtful, tuple(CRITERIA)), Provenance("campaign", "run-1", "k1"))
     _, _, after = text.partition("## Scores")
     scores, _, _ = after.partition("## ")
     assert "Mind: the intervals are wide: 12 of 1,448 test rows are of the rarest class." in scores

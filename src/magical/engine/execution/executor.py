@@ -23,6 +23,7 @@ from magical.contracts.tables import convert_kind, convert_pandas, to_polars
 from magical.contracts.validation import LazyOutput, StreamError, validate
 from magical.engine.artifacts import Record
 from magical.engine.execution.isolation import BodyIsolation
+from magical.engine.execution.memory_use import measure_memory
 from magical.engine.execution.process_state import StateDisturbed, isolate
 from magical.engine.execution.sampling import brand_origin, sample_rows
 from magical.engine.outputs import digest_outputs, list_folder_files
@@ -222,7 +223,9 @@ class LocalExecutor:
         """Run one node's body in this thread; see ``NodeExecutor.execute``."""
         resume_gc()
         try:
-            return self._execute(node, plan, records)
+            with measure_memory() as memory:
+                record = self._execute(node, plan, records)
+            return replace(record, memory=memory)
         except (MagicalError, KeyboardInterrupt):
             raise
         except BaseException as error:  # a panic of polars is not an Exception

@@ -62,7 +62,7 @@ def pack_answer(kind: str, payload: Any) -> bytes:
         'half way'
     """
     if kind == RECORD:
-        payload = payload.to_json()
+        payload = {**payload.to_json(), "memory": dict(payload.memory)}
     else:
         try:
             payload = pickle.dumps(payload)

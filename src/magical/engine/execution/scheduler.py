@@ -341,6 +341,7 @@ class Scheduler:
                 summary=record.result.summary,
                 content=record.result.content,
                 origin=list(plan.origin),
+                memory=dict(record.memory),
             )
         )
         self._mark_done(plan.name)

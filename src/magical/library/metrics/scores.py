@@ -46,6 +46,15 @@ class Score(Contract):
         )
         return f"{value} ({low} to {high})"
 
+    def format_value(self) -> str:
+        """Format the number alone, with as many digits as beside its interval.
+
+        Example:
+            >>> Score(value=0.891, low=0.86, high=0.918).format_value()
+            '0.891'
+        """
+        return _format_number(self.value, self.high - self.low)
+
 
 class Scores(Contract):
     """The scores of a model on the rows of one part.
@@ -59,6 +68,7 @@ class Scores(Contract):
         absent: the classes of the model that no evaluated row has; ``rarest`` is 0 then.
         metrics: the scores by name of the metric, the primary metric first.
         project_metrics: the metrics of the settings, the deciding one first; empty where ours decides.
+        baselines: the scores of what a model must beat on the same rows, ``constant`` and ``linear``.
         origin: the pretended or sampled steps upstream; such scores are struck through, and never logged.
 
     Example:
@@ -77,6 +87,7 @@ class Scores(Contract):
     # The examples are for a pretended step that takes no table with a target.
     metrics: dict[str, Score] = Field(examples=[{"roc_auc": {"value": 0.5, "low": 0.4, "high": 0.6}}])
     project_metrics: tuple[Metric, ...] = ()
+    baselines: dict[str, dict[str, Score]] = Field(default_factory=dict)
     origin: tuple[str, ...] = ()
 
     @classmethod
@@ -175,6 +186,9 @@ class Scores(Contract):
         text = f"{self.primary} {self.metrics[self.primary]}, {self.rows:,} {self.part} rows"
         if self.is_wide:
             text += f", wide: {self.rarest} of the rarest class"
+        beside = {n: s[self.primary] for n, s in self.baselines.items() if self.primary in s}
+        if len(beside) > 1:  # alone, a constant says what everybody knows
+            text += f"; {', '.join(f'{n} {s.format_value()}' for n, s in beside.items())}"
         return mark_not_real(text) if self.origin else text
 
 

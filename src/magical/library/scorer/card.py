@@ -14,15 +14,16 @@ from typing import Any
 
 from magical.contracts.model import Candidate, Model, format_number
 from magical.contracts.schema import Column, Schema
-from magical.errors import shorten
+from magical.errors import join_names, shorten
 from magical.keys.packages import find_package, read_versions
 from magical.library.scorer.code_bundle import find_imports
 from magical.library.scorer.promotion_gate import Criterion, summarize_gate
 from magical.masking import mask
 
-__all__ = ["Provenance", "build_tags", "find_requirements", "write_card"]
+__all__ = ["Judgement", "Provenance", "build_tags", "find_requirements", "write_card"]
 
 _BASE_MODULES = ("cloudpickle", "numpy", "pandas", "polars", "pydantic", "sklearn", "skops")
+_SHOWN_COLUMNS = 20
 
 
 @dataclass(frozen=True)
@@ -56,25 +57,45 @@ class Provenance:
         return f"{git['commit']}{' (with changes)' if git.get('dirty') else ''}" if git.get("commit") else ""
 
 
-def build_tags(provenance: Provenance, scores: Any, criteria: Iterable[Criterion]) -> dict[str, str]:
+@dataclass(frozen=True)
+class Judgement:
+    """What is known of how well a model predicts: its scores, the gate, and what it uses.
+
+    Attributes:
+        scores: the ``Scores`` of the test part.
+        gate: the criteria of the gate.
+        explanation: the ``Explanation``, if there is one.
+    """
+
+    scores: Any
+    gate: tuple[Criterion, ...] = ()
+    explanation: Any = None
+
+
+def build_tags(provenance: Provenance, judgement: Judgement) -> dict[str, str]:
     """Build the tags of a registered version; empty ones are omitted."""
+    scores, explanation = judgement.scores, judgement.explanation
     tags = {
         "magical.workflow": provenance.workflow,
         "magical.run": provenance.run,
         "magical.data": provenance.data,
         "magical.commit": provenance.commit,
-        "magical.gate": summarize_gate(criteria),
+        "magical.gate": summarize_gate(judgement.gate),
         "magical.summary": scores.summary(),
+        "magical.explanation": explanation.summary() if explanation is not None else "",
     }
     tags |= {f"{scores.part}.{name}": f"{score.value:.6g}" for name, score in scores.metrics.items()}
     return {name: mask(text) for name, text in tags.items() if text}
 
 
 def write_card(
-    model: Model, row_schema: Schema, scores: Any, criteria: Iterable[Criterion], provenance: Provenance
+    model: Model,
+    row_schema: Schema,
+    judgement: Judgement,
+    provenance: Provenance,
 ) -> str:
     """Write the model card as Markdown; ``row_schema`` describes the rows that the scorer takes."""
-    gate = list(criteria)
+    scores, gate, explanation = judgement.scores, judgement.gate, judgement.explanation
     chosen = model.chosen.title if model.chosen else "a model"
     lines = [
         f"# {_escape_markdown(provenance.workflow)}: {_escape_markdown(model.target)} by "
@@ -84,6 +105,7 @@ def write_card(
         *_markdown_table(("metric", "value", "low", "high"), _score_rows(scores)),
         *(_escape_markdown(f"Mind: {caution}.") for caution in scores.cautions),
     ]
+    lines += _list_importance(explanation) if explanation is not None else []
     candidates = [c for c in (model.chosen, *model.candidates) if c is not None]
     if candidates:
         names = ("name", "metric", "score", "scored", "parameters")
@@ -124,6 +146,21 @@ def find_requirements(folder: Path) -> list[str]:
 def _score_rows(scores: Any) -> Iterator[tuple[str, ...]]:
     for name, score in scores.metrics.items():
         yield (name, *(format_number(number) for number in (score.value, score.low, score.high)))
+
+
+def _list_importance(explanation: Any) -> Iterator[str]:
+    """List the most important columns, with the loss that the model has more without each."""
+    yield f"## What it uses ({explanation.rows:,} {_escape_markdown(explanation.part)} rows)"
+    yield _escape_markdown(f"{explanation.summary()}.")
+    if explanation.importance:
+        kind = "columns" if explanation.level == "raw" else "features"
+        first = list(explanation.importance.items())[:_SHOWN_COLUMNS]
+        rows = ((name, *map(format_number, (s.value, s.low, s.high))) for name, s in first)
+        yield from _markdown_table((kind, f"{explanation.loss} lost without", "low", "high"), rows)
+        if left := len(explanation.importance) - len(first):
+            yield f"and {left:,} more."
+    if explanation.unused:
+        yield _escape_markdown(f"Does not reach the model: {join_names(explanation.unused, 10)}.")
 
 
 def _candidate_row(candidate: Candidate) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from magical.library.splitting import SplitSettings, choose_split_kind
 from magical.refs import Link
 from magical.scoring_path import ScoringPath
 
-__all__ = ["HeldOutRows", "find_held_out"]
+__all__ = ["HeldOutRows", "find_held_out", "find_typed_rows"]
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,34 @@ def find_held_out(context: StepContext, path: ScoringPath, model: Link) -> HeldO
     predictions = _find_predictions(context, path, model, parts.test)
     if path.refusal:
         return HeldOutRows(parts.test, None, predictions)
-    typed = context.load(path.source.node)
-    typed = to_polars(typed[int(path.source.item)] if path.source.item else typed)
+    typed = _load_typed(context, path)
     names = set(typed.columns)  # a polars table makes this list anew each time
     columns = [c for c in path.typed.names if c in names]
     rows = _match_typed_rows(typed, columns, path.typed.ids, parts, "test")
     rows = rows if rows is None else state_offsets(rows, path.typed)
     return HeldOutRows(parts.test, rows, predictions, _find_units(context, path, parts, typed))
+
+
+def find_typed_rows(
+    context: StepContext, path: ScoringPath, link: Link, table: pl.DataFrame
+) -> pl.DataFrame | None:
+    """Find the rows of a table as ``model_data`` returned them, in the order of the table.
+
+    They are matched by id or, without ids, by their place in the split that ``link`` is a part of; None if
+    they cannot be matched.
+    """
+    typed = _load_typed(context, path)
+    columns = [c for c in path.typed.names if c in typed.columns]
+    if path.typed.ids and set(path.typed.ids) <= set(table.columns):
+        return _match_by_id(typed, columns, path.typed.ids, table)
+    if link.node != path.split or link.item not in PARTS:
+        return None
+    return _match_typed_rows(typed, columns, path.typed.ids, context.load(path.split), link.item)
+
+
+def _load_typed(context: StepContext, path: ScoringPath) -> pl.DataFrame:
+    typed = context.load(path.source.node)
+    return to_polars(typed[int(path.source.item)] if path.source.item else typed)
 
 
 def _find_units(
@@ -107,15 +128,21 @@ def _match_typed_rows(
         return None
     part: pl.DataFrame = getattr(parts, name)
     if ids and set(ids) <= set(part.columns):
-        if typed.select(ids).is_duplicated().any() or typed.select(ids).schema != part.select(ids).schema:
-            return None
-        if set(columns) <= set(ids):
-            return part.select(columns)
-        joined = part.select(ids).join(typed, on=ids, how="inner", maintain_order="left")
-        return joined.select(columns) if joined.height == part.height else None
+        return _match_by_id(typed, columns, ids, part)
     if not ids and typed.height == parts.assignment.height:
         return typed.select(columns).filter((parts.assignment["part"] == name).fill_null(False))
     return None
+
+
+def _match_by_id(
+    typed: pl.DataFrame, columns: Sequence[str], ids: list[str], part: pl.DataFrame
+) -> pl.DataFrame | None:
+    if typed.select(ids).is_duplicated().any() or typed.select(ids).schema != part.select(ids).schema:
+        return None
+    if set(columns) <= set(ids):
+        return part.select(columns)
+    joined = part.select(ids).join(typed, on=ids, how="inner", maintain_order="left")
+    return joined.select(columns) if joined.height == part.height else None
 
 
 def _find_predictions(
