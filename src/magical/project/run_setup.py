@@ -72,7 +72,9 @@ def run_drawing(
         tracker = cache(lambda: create_tracker(context, drawing.drawn.graph.workflow))
         run = create_run_context(context, drawing, runner, on_error, lambda: _find_run_id(tracker))
         tracking = () if context.options.pretence.mode else (Tracking(tracker),)
-        run = replace(run, listeners=(*listeners, *tracking), echo=not listeners)
+        # The console of a notebook leaves what bodies print to the streams where it always was.
+        echo = all(getattr(listener, "leaves_prints", False) for listener in listeners)
+        run = replace(run, listeners=(*listeners, *tracking), echo=echo, echo_logs=not listeners)
         is_local = bool(runner or on_error or context.is_temporary)
         if context.configuration.policy.runner == "prefect" and not is_local:
             from magical.project.prefect_flow import set_up_prefect

@@ -163,8 +163,8 @@ class Frame:
 
     def _render_straight(self) -> Iterator[str]:
         ticks = self._x.ticks
-        room = (self.right - self.left) / max(len(ticks) - 1, 1)
-        every = math.ceil((self._x.label_width + 6) / room) if len(ticks) > 1 else 1
+        room = self.x.place(ticks[1][0]) - self.x.place(ticks[0][0]) if len(ticks) > 1 else WIDTH
+        every = math.ceil((self._x.label_width + 8) / max(room, 1.0))
         for tick, text in ticks if self._x.axis.categories else ticks[::every]:
             yield render_label(self.x.place(tick), self.bottom + 18, text, "middle")
 

@@ -108,7 +108,6 @@ box-sizing:border-box}
 @page{margin:16mm 14mm}
 body.m-document{padding:0;max-width:none;font-size:10.5pt}
 .m-document nav,.m-document .m-skip{display:none}
-.m-document details::details-content{content-visibility:visible;block-size:auto;opacity:1}
 .m-document .m-scroll,.m-document .m-long{overflow:visible;max-height:none}
 .m-document .m-long thead th{position:static}
 .m-document h2,.m-document summary,.m-document figcaption,.m-document caption{break-after:avoid}
