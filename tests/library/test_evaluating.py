@@ -12,6 +12,7 @@ from library.tables import houses, people, pupils
 from magical import Contract, Id, Target
 from magical.errors import BrokenPromise
 from magical.library import (
+    EvaluateSettings,
     Linear,
     Metric,
     SplitSettings,
@@ -23,6 +24,7 @@ from magical.library import (
     transform,
 )
 
+OF_CLASSES = {"confusion", "classes", "calibration_error"}
 BINARY = ["roc_auc", "average_precision", "log_loss", "brier", "accuracy", "f1", "precision", "recall"]
 
 
@@ -134,23 +136,29 @@ def test_a_table_without_a_target_is_refused() -> None:
 
 def test_the_part_can_be_said() -> None:
     predictions, test = predicted(people())
-    assert f"{test.height} validation rows" in evaluate(predictions, test, part="validation").summary()
+    how = EvaluateSettings(part="validation")
+    assert f"{test.height} validation rows" in evaluate(predictions, test, how=how).summary()
 
 
 @pytest.mark.parametrize(
     ("table", "names"),
     [
-        (people, {"confusion", "curve", "calibration", "worst"}),
-        (pupils, {"confusion", "worst"}),
-        (houses, {"calibration", "worst"}),
+        (people, {"roc", "precision_recall", "gain", "score_histogram", *OF_CLASSES}),
+        (pupils, OF_CLASSES),
+        (houses, {"residuals", "residual_histogram", "predicted_truth"}),
     ],
 )
 def test_small_tables_are_kept_for_the_eye(run: Run, table: Any, names: set[str]) -> None:
     predictions, test = predicted(table())
     run.kept.clear()
     evaluate(predictions, test)
-    assert set(run.kept) == names
-    assert all(isinstance(t, pl.DataFrame) and 0 < t.height <= 100 for t in run.kept.values())
+    assert set(run.kept) == names | {"_judged", "slices", "baselines", "calibration", "worst"}
+    small = {
+        n: t
+        for n, t in run.kept.items()
+        if n not in ("_judged", "slices", "predicted_truth", "calibration_error")
+    }
+    assert all(isinstance(t, pl.DataFrame) and 0 < t.height <= 101 for t in small.values())
     worst = run.kept["worst"]
     assert worst.columns[0] == "id"
     assert worst.height == 20
@@ -158,10 +166,10 @@ def test_small_tables_are_kept_for_the_eye(run: Run, table: Any, names: set[str]
     assert worst[by].is_sorted(descending=True)
     if "confusion" in names:
         assert run.kept["confusion"]["rows"].sum() == test.height
-    if "curve" in names:
-        curve = run.kept["curve"]
+    if "roc" in names:
+        curve = run.kept["roc"]
         assert curve["true_positive_rate"].is_sorted()
-        assert curve.row(-1)[1:] == (1.0, 1.0)
+        assert curve.row(-1)[1:3] == (1.0, 1.0)
 
 
 @pytest.mark.parametrize("kind", ["yes and no", "three kinds"])
@@ -197,7 +205,7 @@ def test_few_rows_of_a_class_are_called_wide(run: Run, positives: int) -> None:
     truth = [i < positives for i in range(300)]
     table = model_data(pl.DataFrame({"fraud": truth}), Fraud)
     given = {"prediction": truth, "probability_False": [0.5] * 300, "probability_True": [0.5] * 300}
-    scores = evaluate(pl.DataFrame(given), table, part="test")
+    scores = evaluate(pl.DataFrame(given), table, how=EvaluateSettings(part="test"))
     is_wide = positives < 30
     assert scores.is_wide is is_wide
     said = f"the intervals are wide: {positives} of 300 test rows are of the rarest class."
@@ -213,7 +221,7 @@ def test_a_class_without_a_row_is_said_and_counts_as_the_rarest(run: Run) -> Non
     truth = ["a", "b"] * 40
     table = model_data(pl.DataFrame({"grade": truth}), Grade)
     given = {"prediction": truth, **{f"probability_{c}": [1 / 3] * 80 for c in "abc"}}
-    scores = evaluate(pl.DataFrame(given), table, part="test")
+    scores = evaluate(pl.DataFrame(given), table, how=EvaluateSettings(part="test"))
     assert (scores.rarest, scores.absent) == (0, ("c",))
     assert "no test row is of grade c, so nothing judges it." in run.warnings
 
@@ -221,5 +229,6 @@ def test_a_class_without_a_row_is_said_and_counts_as_the_rarest(run: Run) -> Non
 def test_a_class_of_less_than_one_percent_is_said(run: Run) -> None:
     truth = [i < 40 for i in range(5000)]
     given = {"prediction": truth, "probability_False": [0.5] * 5000, "probability_True": [0.5] * 5000}
-    evaluate(pl.DataFrame(given), model_data(pl.DataFrame({"fraud": truth}), Fraud), part="test")
+    table = model_data(pl.DataFrame({"fraud": truth}), Fraud)
+    evaluate(pl.DataFrame(given), table, how=EvaluateSettings(part="test"))
     assert "accuracy says little: 40 of 5,000 test rows (0.80%) are of the rarest class." in run.warnings

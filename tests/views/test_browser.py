@@ -1,4 +1,4 @@
-"""The page in a real browser, where one is installed: whole, legible, quiet, and in need of nothing.
+"""Pages in a real browser, where one is installed: whole, legible, quiet, and in need of nothing.
 
 With MERMAID, the path of a ``mermaid.min.js``, the Mermaid text is rendered as well.
 """
@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +17,35 @@ import pytest
 
 from magical.graph import Graph
 from magical.refs import Link
+from magical.views.document_page import render_document
 from magical.views.mermaid import render_mermaid
 from magical.views.page import render_page
 from magical.views.picture import Picture, build_picture
 from magical.views.state_marks import STATE_STYLES, StepStatus
+from views.documents import report_document
 from views.graphs import CAMPAIGN, NASTY, node
+from views.headless import PROGRAM, Headless
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-OWN = (".google.com", ".googleapis.com")
 MERMAID = os.environ.get("MERMAID", "")
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed"),
+    pytest.mark.skipif(PROGRAM is None, reason="no Chromium is installed"),
 ]
 
-MEASURE = """
+TOOLS = """
 const box = e => { const r = e.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; };
 const all = (q, of = document) => [...of.querySelectorAll(q)];
-const nodes = all('.m-step > rect:first-of-type, .m-data > rect').map(box);
 const apart = (a, b) => a[2] <= b[0] + .5 || b[2] <= a[0] + .5 || a[3] <= b[1] + .5 || b[3] <= a[1] + .5;
 const number = c => (c.match(/[\\d.]+/g) || []).map(Number);
 const light = c => { const [r, g, b] = number(c).map(v => v / 255)
     .map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
 const contrast = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + .05) / (y + .05); };
 const ground = getComputedStyle(document.body).backgroundColor;
+"""
+
+DRAWN = """(() => {
+const nodes = all('.m-step > rect:first-of-type, .m-data > rect').map(box);
 const contrasts = all('svg g text').map(t => contrast(getComputedStyle(t).fill,
     getComputedStyle(t.parentNode.querySelector('rect')).fill));
 contrasts.push(...all('td, .state, dt, a[href], h1').filter(e => !e.closest('svg'))
@@ -48,8 +53,7 @@ contrasts.push(...all('td, .state, dt, a[href], h1').filter(e => !e.closest('svg
 const link = document.querySelector('svg a');
 const closed = all('details').every(d => !d.open);
 if (link) link.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}));
-setTimeout(() => {
-  const found = {
+return new Promise(done => setTimeout(() => done({
     width: innerWidth, page: document.documentElement.scrollWidth, ground,
     overlapping: nodes.flatMap((a, i) => nodes.slice(0, i).filter(b => !apart(a, b))).length,
     nodes: nodes.length,
@@ -60,47 +64,16 @@ setTimeout(() => {
     contrast: Math.min(...contrasts), fetched: performance.getEntriesByType('resource').length,
     opened: closed && all('details').some(d => d.open),
     reached: all('a, summary, [tabindex]').every(e => { e.focus(); return document.activeElement === e; }),
-  };
-  parent.postMessage(JSON.stringify(found), '*');
-}, 50);
-"""
-
-FRAME = """<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark"><body>
-<pre id="found"></pre><script>
-addEventListener('message', e => {{ document.getElementById('found').textContent = e.data; }});
-</script><iframe style="width:{width}px;height:900px;border:0" src="framed.html"></iframe></body>"""
+}), 50));
+})()"""
 
 
-def chromium(*words: str, address: str) -> subprocess.CompletedProcess[str]:
-    """Run the browser without a window."""
-    quiet = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
-    quiet += " --disable-component-update --disable-sync --disable-extensions --hide-scrollbars"
-    nowhere = "--host-resolver-rules=MAP * ~NOTFOUND"
-    return subprocess.run(
-        [str(BROWSER), *quiet.split(), nowhere, *words, address],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-
-
-def measured(text: str, folder: Path, width: int, dark: bool) -> dict[str, Any]:
-    """What a script finds on the page; the page itself allows none."""
-    policy = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
-    assert policy.search(text)
-    framed = policy.sub("", text).replace("</body>", f"<script>{MEASURE}</script></body>")
-    path = folder / "measured.html"
-    (folder / "framed.html").write_text(framed, encoding="utf-8")
-    path.write_text(FRAME.format(width=width), encoding="utf-8")
-    scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
-    done = chromium(
-        "--window-size=1400,1000", scheme, "--virtual-time-budget=5000", "--dump-dom", address=path.as_uri()
-    )
-    found = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
-    assert found, done.stdout[-2000:] + done.stderr[-2000:]
-    answer: dict[str, Any] = json.loads(html.unescape(found[1]))
-    return answer
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Headless]:
+    """One browser for all of these tests."""
+    opened = Headless(tmp_path_factory.mktemp("browser"))
+    yield opened
+    opened.close()
 
 
 def campaign() -> Picture:
@@ -123,40 +96,113 @@ def nasty() -> Picture:
     )
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("drawn", [campaign, nasty])
-def test_nothing_overlaps_is_cut_off_or_hard_to_read(
-    drawn: Any, width: int, dark: bool, tmp_path: Path
+def test_nothing_overlaps_is_cut_off_or_hard_to_read(drawn: Any, browser: Headless, tmp_path: Path) -> None:
+    shown, path = drawn(), tmp_path / "page.html"
+    path.write_text(render_page(shown), encoding="utf-8")
+    for width, dark in ((1280, False), (1280, True), (400, False), (400, True)):
+        browser.open(path, width, dark)
+        found = browser.evaluate(TOOLS + DRAWN)
+        assert found["width"] == width
+        assert found["page"] <= width
+        assert found["nodes"] == len(shown.steps) + len(shown.data)
+        assert (found["overlapping"], found["spilt"], found["outside"]) == (0, [], 0)
+        if drawn is campaign:
+            assert found["moved"] <= (width < 500), "only the drawing, and only on a narrow page"
+        assert found["contrast"] >= 4.5
+        assert found["opened"]
+        assert found["reached"]
+        assert found["ground"] == ("rgb(13, 17, 23)" if dark else "rgb(255, 255, 255)")
+        assert (browser.requests, browser.complaints) == ([path.as_uri()], [])
+
+
+READ = """(() => {
+const inside = e => e.closest('.m-scroll, pre, .m-skip, .m-said');
+const own = e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+const behind = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor;
+    if ((number(c)[3] ?? 1) > 0) return c; } return ground; };
+const blend = r => { const s = getComputedStyle(r), o = +s.fillOpacity, [a, b] = [number(s.fill), number(ground)];
+    return `rgb(${a.slice(0, 3).map((v, i) => o * v + (1 - o) * b[i])})`; };
+const words = all('body *').filter(e => own(e) && e.checkVisibility() && !e.closest('title'));
+const pale = words.filter(e => !e.closest('.m-said, .m-watermark')).map(e => e.closest('svg')
+    ? [contrast(getComputedStyle(e).fill, e.matches('.c-count') ? blend(e.previousElementSibling) : ground), e]
+    : [contrast(getComputedStyle(e).color, behind(e)), e]).filter(([c]) => c < 4.5);
+const charts = all('svg.m-chart').filter(e => e.checkVisibility());
+const labels = charts.map(c => all('text:not([transform])', c).map(t => [t.textContent, box(t)]));
+return {
+  page: document.documentElement.scrollWidth, ground,
+  outside: all('body *').filter(e => !inside(e) && e.checkVisibility())
+      .filter(e => { const [l, , r] = box(e); return l < -.5 || r > innerWidth + .5; }).map(e => e.outerHTML.slice(0, 200)),
+  pale: pale.map(([c, e]) => [c, e.outerHTML.slice(0, 200)]),
+  overlapping: labels.flatMap(texts => texts.flatMap(([n, a], i) =>
+      texts.slice(0, i).filter(([, b]) => !apart(a, b)).map(([m]) => [n, m]))),
+  hidden: all('details *').filter(e => own(e) && !e.closest('summary, title') && !e.checkVisibility({
+      contentVisibilityAuto: true})).length,
+  scripts: document.scripts.length, text: document.body.innerText,
+  headings: all('h1, h2').map(e => e.tagName).join(' '),
+  landmarks: ['header', 'nav', 'main'].map(q => all(q).length),
+  unnamed: all('svg.m-chart').filter(e => !e.getAttribute('aria-label')).length,
+  scopes: all('th').every(e => e.scope),
+};
+})()"""
+
+
+@pytest.mark.parametrize("origin", [(), ("clean",)], ids=["real", "pretended"])
+def test_a_report_is_whole_and_legible_at_any_width(
+    origin: tuple[str, ...], browser: Headless, tmp_path: Path
 ) -> None:
-    shown = drawn()
-    found = measured(render_page(shown), tmp_path, width, dark)
-    assert found["width"] == width
-    assert found["page"] <= width
-    assert found["nodes"] == len(shown.steps) + len(shown.data)
-    assert (found["overlapping"], found["spilt"], found["outside"], found["fetched"]) == (0, [], 0, 0)
-    if drawn is campaign:
-        assert found["moved"] <= (width < 500), "only the drawing, and only on a narrow page"
-    assert found["contrast"] >= 4.5
-    assert found["opened"]
-    assert found["reached"]
-    assert found["ground"] == ("rgb(13, 17, 23)" if dark else "rgb(255, 255, 255)")
+    path = tmp_path / "report.html"
+    path.write_text(render_document(report_document(origin)), encoding="utf-8")
+    for width, dark in ((1280, False), (1280, True), (400, False), (400, True)):
+        browser.open(path, width, dark)
+        found = browser.evaluate(TOOLS + READ)
+        assert found["page"] <= width
+        assert (found["outside"], found["pale"], found["overlapping"]) == ([], [], [])
+        assert found["hidden"] > 0, "details are closed"
+        assert found["ground"] == ("rgb(13, 17, 23)" if dark else "rgb(255, 255, 255)")
+        assert (browser.requests, browser.complaints) == ([path.as_uri()], [])
+    assert found["scripts"] == 0
+    for text in (
+        "<script>alert(1)</script>",
+        "a \"quoted\" 'category'",
+        "<img src=x onerror=alert(1)>",
+        "\u05e9",
+    ):
+        assert text in found["text"]
+    assert ("Not real" in found["text"]) == bool(origin)
+    assert found["headings"] == " ".join(["H1", *["H2"] * len(report_document().sections)])
+    assert (found["landmarks"], found["unnamed"], found["scopes"]) == ([1, 1, 1], 0, True)
 
 
-@pytest.mark.parametrize("drawn", [campaign, nasty])
-def test_the_page_asks_for_nothing_and_complains_of_nothing(drawn: Any, tmp_path: Path) -> None:
-    path, log = tmp_path / "page.html", tmp_path / "net.json"
-    path.write_text(render_page(drawn()), encoding="utf-8")
-    done = chromium(f"--log-net-log={log}", "--enable-logging=stderr", "--dump-dom", address=path.as_uri())
-    assert "CONSOLE" not in done.stderr
-    asked = set(re.findall(r'"url":"(?!file:|data:)\w+:/*([^/"?]*)', log.read_text(encoding="utf-8")))
-    assert not [host for host in asked if not host.endswith(OWN)], "beside what the browser asks for itself"
-    assert "</svg>" in done.stdout
+def test_the_first_key_leads_to_the_content(browser: Headless, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(render_document(report_document()), encoding="utf-8")
+    browser.open(path)
+    for kind in ("rawKeyDown", "keyUp"):
+        browser.call("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
+    style = "getComputedStyle(document.activeElement)"
+    seen = f"[document.activeElement.hash, {style}.outlineStyle, document.activeElement.offsetWidth > 50]"
+    assert browser.evaluate(seen) == ["#content", "solid", True]
+
+
+def test_paper_is_white_and_has_what_is_folded(browser: Headless, tmp_path: Path) -> None:
+    path, printed = tmp_path / "report.html", tmp_path / "report.pdf"
+    path.write_text(render_document(report_document(("clean",))), encoding="utf-8")
+    browser.open(path, dark=True, media="print")
+    found = browser.evaluate(TOOLS + READ)
+    assert found["ground"] == "rgb(255, 255, 255)"
+    assert found["hidden"] == 0
+    assert found["pale"] == []
+    printed.write_bytes(browser.print())
+    if shutil.which("pdftotext"):
+        text = subprocess.run(["pdftotext", "-layout", printed, "-"], capture_output=True, check=True).stdout
+        for part in ("These stand in closed details.", "column_499", "Not real", "true positive rate"):
+            assert part in text.decode()
 
 
 @pytest.mark.skipif(not MERMAID, reason="MERMAID does not name a mermaid.min.js")
 @pytest.mark.parametrize("drawn", [campaign, nasty])
-def test_mermaid_renders_the_text(drawn: Any, tmp_path: Path) -> None:
+def test_mermaid_renders_the_text(drawn: Any, browser: Headless, tmp_path: Path) -> None:
     shown = drawn()
     path = tmp_path / "mermaid.html"
     script = f"""
@@ -170,13 +216,14 @@ def test_mermaid_renders_the_text(drawn: Any, tmp_path: Path) -> None:
         f'<!doctype html><meta charset="utf-8"><body><script src="{source}"></script><script>{script}</script></body>',
         encoding="utf-8",
     )
-    done = chromium(
-        "--virtual-time-budget=20000", "--allow-file-access-from-files", "--dump-dom", address=path.as_uri()
+    browser.open(path)
+    assert (
+        browser.evaluate(
+            "new Promise(done => { const look = () => document.title ? done(document.title) : setTimeout(look, 20); look(); })"
+        )
+        == "drawn"
     )
-    title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
-    assert title, done.stdout[-1000:]
-    assert title[1] == "drawn"
-    svg = done.stdout[done.stdout.index("<svg") :]
+    svg = browser.evaluate("document.body.innerHTML")
     for step in shown.steps:
         assert html.escape(step.name[:20].strip(), quote=False) in svg or step.name not in ("clean", "last")
     assert len(re.findall(r'class="node ', svg)) == len(

@@ -103,3 +103,61 @@ def test_a_page_has_every_text_of_its_document() -> None:
     assert page.count("&quot;q&quot; &lt;b&gt; &amp; &#x27;") > 40
     assert text in unescape(page)
     assert text not in page
+
+
+def test_pages_of_many_columns_and_steps_stay_small() -> None:
+    names = tuple(f"a_rather_long_name_of_a_column_{i}" for i in range(500))
+    columns = Table(("column", "type", ">nulls", ">mean"), tuple((n, "float", 3, 0.12345) for n in names))
+    bars = Bars(tuple((i, i + 1, i % 7) for i in range(20)))
+    histograms = Details("Histograms", tuple(Chart(n, "", Axis(n), Axis("rows"), (bars,)) for n in names))
+    steps = Table(("step", ">seconds"), tuple((f"step_{i}", i / 7) for i in range(50)))
+    page = render_document(Document("wide", "", (Section("data", "Data", (columns, histograms, steps)),)))
+    assert len(page) < 3_000_000
+    assert page.count("<svg") == 500
+
+
+def test_a_long_table_scrolls_and_a_failed_section_says_why() -> None:
+    table = Table((">n", "name"), tuple((i, f"<{i}>") for i in range(500)), "All rows", "train")
+    page = render_document(
+        Document("shop", "", (Section("a", "A", (table,)), Section("b", "B", failure="no column psi")))
+    )
+    assert '<div class="m-scroll m-long" tabindex="0" role="region" aria-label="All rows">' in page
+    assert '<caption>All rows <span class="m-part">train</span></caption>' in page
+    assert '<td class="m-right">499</td><td class="m-short">&lt;499&gt;</td>' in page
+    assert "This could not be built: no column psi" in page
+
+
+def test_the_decimals_of_a_column_stand_below_each_other() -> None:
+    rows = ((0.93388, 12.5, 1e-7), (0.5, 1234.56, 20.0), (0.069553, None, -3.0), (-0.25, float("nan"), 0.0))
+    page = render_document(Document("", "", (Section("a", "A", (Table((">x", ">y", ">z"), rows),)),)))
+    cells = re.findall(r'<td class="m-right">([^<]*)', page)
+    dash, minus = "\N{EN DASH}", "\N{MINUS SIGN}"
+    assert cells[0::3] == ["0.9339", "0.5000", "0.0696", f"{minus}0.2500"]
+    assert cells[1::3] == ["12.5", "1235", dash, dash]
+    assert cells[2::3] == [f"1e{minus}07", "20", f"{minus}3", "0"]
+
+
+def test_what_is_not_real_is_marked_throughout() -> None:
+    document = Document("shop", "", (Section("a", "A", (Paragraph("text"),)),), ("clean",))
+    for text in (render_document(document), render_fragment(document)):
+        assert "Not real." in text
+        assert "It stands on clean" in text
+        assert " m-origin" in text
+    assert "Not real" not in render_document(Document("shop"))
+
+
+def test_a_fragment_takes_the_colours_of_its_notebook_and_leaves_others_alone() -> None:
+    fragment = render_fragment(everything("x"))
+    style = re.search("<style>(.*?)</style>", fragment, re.DOTALL)
+    assert style is not None
+    assert "--jp-content-font-color1" in style[1]
+    assert "--vscode-editor-foreground" in style[1]
+    rules = re.findall(r"(?:^|\})\s*([^{}@]+)\{", style[1])
+    assert all(part.split()[-1] and re.search(r"\.m(agical|-)", part) for r in rules for part in r.split(","))
+    assert " id=" not in fragment
+
+
+def test_secrets_are_masked() -> None:
+    page = render_document(everything("postgresql://me:tiger@db/sales"))
+    assert "tiger" not in page
+    assert "me:***@db" in page

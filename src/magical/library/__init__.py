@@ -25,7 +25,8 @@ if TYPE_CHECKING:
         drop_outliers,
         leave_out,
     )
-    from magical.library.evaluating import evaluate
+    from magical.library.decision import Decision
+    from magical.library.evaluating import EvaluateSettings, evaluate
     from magical.library.experiments import (
         Boosting,
         CatBoost,
@@ -79,7 +80,8 @@ _EXPORTS = {
         "drop_outliers",
         "leave_out",
     ),
-    "evaluating": ("evaluate",),
+    "decision": ("Decision",),
+    "evaluating": ("EvaluateSettings", "evaluate"),
     "experiments": (
         "Boosting",
         "CatBoost",
@@ -127,8 +129,10 @@ __all__ = [
     "Compare",
     "Convert",
     "Database",
+    "Decision",
     "Dummy",
     "Estimator",
+    "EvaluateSettings",
     "Experiment",
     "ExplainSettings",
     "Explanation",

@@ -11,53 +11,89 @@ from magical.contracts.schema import Schema
 from magical.engine.protocols import current_step
 from magical.errors import BrokenPromise, join_names
 from magical.events import current_sink, keep
-from magical.library.metrics.diagnostics import make_diagnostics
+from magical.library.decision import Decision
+from magical.library.judging.baselines import EvaluatedRows, judge_baselines, tabulate_baselines
+from magical.library.judging.diagnostics import make_diagnostics, number_units
 from magical.library.metrics.metric_settings import Metric, check_metrics
 from magical.library.metrics.scores import Scores
-from magical.library.metrics.table_metrics import resample_metrics
+from magical.library.metrics.table_metrics import ResampledMetrics
 from magical.library.prediction_task import PROBABILITY_PREFIX
 from magical.library.remarks import warn
 from magical.refs import find_links
+from magical.settings import Settings
 from magical.steps import step
 
-__all__ = ["evaluate"]
+__all__ = ["EvaluateSettings", "evaluate"]
 
 C = TypeVar("C", bound=Contract)
 
 
+class EvaluateSettings(Settings):
+    """Settings of ``evaluate``.
+
+    Attributes:
+        part: the name of the part; by default that of the split that the table comes from, else ``test``.
+        slices: columns whose every value is judged by itself, beside the weak slices that are found.
+        decision: the costs or the metric that ``select`` has chosen the threshold by.
+
+    Example:
+        >>> EvaluateSettings(slices=("country",)).slices
+        ('country',)
+    """
+
+    part: str = ""
+    slices: tuple[str, ...] = ()
+    decision: Decision = Decision()
+
+
 def _check_evaluation(
-    predictions: object, table: Schema | None, part: str, metrics: Sequence[Metric]
+    predictions: object,
+    table: Schema | None,
+    train: object,
+    metrics: Sequence[Metric],
+    how: EvaluateSettings,
 ) -> None:
-    """Check the metrics while the workflow is drawn."""
+    """Check metrics, decision and slices while the workflow is drawn."""
     check_metrics(metrics, table)
+    how.decision.check(table)
 
 
 @step(promises=_check_evaluation)
-def evaluate(predictions: Frame, table: Frame[C], part: str = "", metrics: tuple[Metric, ...] = ()) -> Scores:
-    """Compare predictions with the true target.
+def evaluate(
+    predictions: Frame,
+    table: Frame[C],
+    train: Frame[C] | None = None,
+    metrics: tuple[Metric, ...] = (),
+    how: EvaluateSettings = EvaluateSettings(),  # noqa: B008
+) -> Scores:
+    """Compare predictions with the true target, and with what a constant and a linear model predict.
 
     Two classes: ``roc_auc``, ``average_precision``, ``log_loss`` (natural logarithm), ``brier``,
     ``accuracy``, ``f1``, ``precision``, ``recall``, of the positive class (the last). More classes:
     ``log_loss``, ``accuracy``, ``f1_macro`` and ``roc_auc_ovr`` (plain means over classes). Numbers: ``rmse``
     and ``mae`` in the target's unit, ``r2``. Classes without probabilities get the metrics that need none.
-    Each metric has the 95 % interval of a percentile bootstrap over rows (Efron 1979), 500 resamples, seeded.
-    Rows without a target or a prediction are dropped and counted. If a class has fewer than 30 rows, its
-    metrics get at least the interval of a share of so many rows (Wilson 1927), and a warning calls them wide.
-    The metrics of the settings come first, with intervals from the same resamples, or the first of them for
-    many rows, at least 100. One that is undefined on these rows is left out, with a warning.
+    Each metric has the 95 % interval of a percentile bootstrap over rows (Efron 1979), 500 resamples, seeded;
+    rows of one ``Group`` are drawn together. Without groups ``roc_auc`` has that of DeLong (1988), on the
+    logit scale. Rows without a target or a prediction are dropped and counted. If a class has fewer than 30
+    rows, its metrics get at least the interval of a share of so many rows (Wilson 1927), and a warning calls
+    them wide. The metrics of the settings come first, with intervals from the same resamples, or the first of
+    them for many rows, at least 100. One that is undefined on these rows is left out, with a warning.
 
     Args:
         predictions: the result of ``predict``.
         table: the predicted rows with their target; matched by id, else by position.
-        part: the name of the part; by default that of the split that ``table`` comes from, else ``test``.
+        train: the rows that the baselines are fitted on; without them the only baseline is the constant that
+            fits the evaluated rows best.
         metrics: the metrics of the settings; the first is shown first.
+        how: the name of the part, the columns to slice by, and the decision.
 
     Returns:
-        The scores. Tables for the report are kept: ``confusion``, ``curve``, ``calibration`` and ``worst``.
+        The scores, also of the baselines. Tables for the report are kept: ``baselines``, ``slices``,
+        ``worst``, ``calibration``, and by the kind of the target curves, classes or residuals.
 
     Raises:
-        BrokenPromise: the two tables have different rows, no row is complete, the contract has no target, or
-            a metric cannot be computed.
+        BrokenPromise: the two tables have different rows, no row is complete, the contract has no target,
+            a metric cannot be computed, or a column to slice by is not there.
         StepError: the function of a metric raises, or returns no number.
         WiringError: a metric does not fit the target. Found while drawing, if the contract tells.
 
@@ -77,18 +113,13 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "", metrics: tuple
             hint="mark one column Target[...] in it.",
         )
     rows = _join_predictions(predictions, table, schema)
-    target, part = schema.column(schema.target), part or _find_part()
-    complete = rows.filter(pl.col(target.name).is_not_null() & pl.col("prediction").is_not_null())
-    if complete.height < rows.height:
-        warn(f"{rows.height - complete.height:,} rows without a target or a prediction are left out.")
-    if complete.is_empty():
-        raise BrokenPromise(
-            f"evaluate: none of {rows.height:,} rows has a {target.name} and a prediction.",
-            hint="give rows whose outcome is known.",
-        )
+    target = schema.column(schema.target)
+    complete = _take_complete(rows, target.name)
     names = [c for c in predictions.columns if c.startswith(PROBABILITY_PREFIX)]
     check_metrics(metrics, schema)
-    result = resample_metrics(complete, target, names, metrics)
+    evaluated = EvaluatedRows(complete, target, names, metrics, number_units(complete, schema))
+    result = evaluated.resample()
+    baselines = judge_baselines(evaluated, train)
     scores = Scores(
         task=result.task,
         metrics=result.summarize(),
@@ -97,22 +128,43 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "", metrics: tuple
         rarest=0 if result.absent else result.rarest,
         absent=result.absent,
         target=target.name,
-        part=part,
+        part=how.part or _find_part(),
         rows=complete.height,
+        baselines={name: judged.summarize() for name, judged in baselines.items()},
     )
-    _warn_doubtful(scores)
+    _warn_doubtful(scores, result)
     if current_sink.get() is not None:
-        for name, value in make_diagnostics(complete, target, names, schema.ids).items():
+        keep("baselines", tabulate_baselines(result, baselines, metrics))
+        for name, value in make_diagnostics(evaluated, schema, how.decision, how.slices).items():
             keep(name, value)
     return scores
 
 
-def _warn_doubtful(scores: Scores) -> None:
-    """Warn of few rows of a class, and of metrics of the settings that are undefined on these rows."""
+def _take_complete(rows: pl.DataFrame, target: str) -> pl.DataFrame:
+    """Select the rows with a target and a prediction; warn of the others."""
+    complete = rows.filter(pl.col(target).is_not_null() & pl.col("prediction").is_not_null())
+    if complete.height < rows.height:
+        warn(f"{rows.height - complete.height:,} rows without a target or a prediction are left out.")
+    if complete.is_empty():
+        raise BrokenPromise(
+            f"evaluate: none of {rows.height:,} rows has a {target} and a prediction.",
+            hint="give rows whose outcome is known.",
+        )
+    return complete
+
+
+def _warn_doubtful(scores: Scores, result: ResampledMetrics) -> None:
+    """Warn of few rows of a class, and of metrics that are undefined on rows or on resamples of them."""
     if undefined := [m.name for m in scores.project_metrics if m.name not in scores.metrics]:
         warn(f"{join_names(undefined)} cannot be computed on these rows, and is left out.")
     for caution in scores.cautions:
         warn(f"{caution}.")
+    partial = {name: share for name, share in result.undefined.items() if name in scores.metrics}
+    if partial:
+        warn(
+            f"{join_names(partial)} is undefined on {max(partial.values()):.0%} of the resamples, which "
+            "miss a class: its interval is of the others."
+        )
 
 
 def _find_part() -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+import numpy as np
 import polars as pl
 
 from magical.contracts.contract import Contract
@@ -11,12 +12,16 @@ from magical.contracts.model import Model, format_number
 from magical.contracts.promises import Frame, contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, WiringError, join_names
-from magical.events import emit
+from magical.events import current_sink, emit, keep
 from magical.library.candidate_table import keep_candidates
 from magical.library.common_rows import name_model
+from magical.library.decision import Decision, choose_threshold, value_thresholds
 from magical.library.ensembling import combine_ranked
+from magical.library.judging.candidate_scores import score_candidates
 from magical.library.metrics.metric_settings import Metric, check_metrics, find_deciding
 from magical.library.model_ranking import check_models, rank_models
+from magical.library.prediction_task import PROBABILITY_PREFIX, encode_classes
+from magical.library.remarks import mute_events
 from magical.steps import step
 from magical.synthesis.stub_models import is_stub
 
@@ -26,14 +31,19 @@ C = TypeVar("C", bound=Contract)
 
 
 def _check_selection(
-    models: object, validation: Schema | None, metrics: Sequence[Metric], ensemble: bool
+    models: object,
+    validation: Schema | None,
+    metrics: Sequence[Metric],
+    ensemble: bool,
+    decision: Decision,
 ) -> None:
-    """Check, while the workflow is drawn, that there are models, and metrics that fit."""
+    """Check, while the workflow is drawn, that there are models, and that metrics and decision fit."""
     if isinstance(models, (list, tuple)) and not models:
         raise WiringError(
             "There are no models to compare.", hint="give select one at least; are the experiments empty?"
         )
     check_metrics(metrics, validation)
+    decision.check(validation)
 
 
 @step(promises=_check_selection)
@@ -42,6 +52,7 @@ def select(
     validation: Frame[C] | None = None,
     metrics: tuple[Metric, ...] = (),
     ensemble: bool = True,
+    decision: Decision = Decision(),  # noqa: B008
 ) -> Model:
     """Choose the model with the best score on held-out rows, or an ensemble of models where that is better.
 
@@ -60,6 +71,7 @@ def select(
             held-out predictions.
         metrics: the metrics of the settings; the first decides.
         ensemble: False to choose one model always.
+        decision: how the threshold of two classes is chosen on the held-out rows; by default it is 0.5.
 
     Returns:
         The winner, with all other candidates and their scores, which are also kept as ``candidates``.
@@ -89,13 +101,44 @@ def select(
     if stubs := [m for m in known if is_stub(m) and m.held_out is None]:
         return stubs[0]  # a pretended model has predicted nothing that could be compared
     ranking = rank_models(known, deciding)
-    best = (combine_ranked(ranking) if ensemble else None) or ranking.best
+    best = _decide((combine_ranked(ranking) if ensemble else None) or ranking.best, decision)
     assert best.chosen is not None, "a ranking names its candidates"
     scores = join_names(f"{c.name} {format_number(c.score)}" for c in ranking.candidates)
     emit(f"{best.chosen.title} is best: {scores}")
     if best.recipe is None and best.chosen.name == "ensemble":
         emit("steps of the project fitted its members: refit cannot fit it again")
+    if current_sink.get() is not None:
+        with mute_events():
+            scored = score_candidates(ranking, best)
+        keep("candidate_scores", scored)
     return keep_candidates(best, len(ranking.rows.truth))
+
+
+def _decide(model: Model, decision: Decision) -> Model:
+    """Choose the threshold of a model on its held-out rows, and predict these by it."""
+    if not decision.is_made:
+        return model
+    held_out = model.held_out
+    if model.task != "binary" or held_out is None:
+        raise BrokenPromise(
+            f"A decision is for two classes, and {model.target} has {len(model.classes) or 'numbers'}.",
+            hint="leave the decision out.",
+        )
+    probability = held_out[f"{PROBABILITY_PREFIX}{model.classes[1]}"].to_numpy()
+    positive = encode_classes(held_out[model.target], [str(c) for c in model.classes]) == 1
+    threshold = choose_threshold(decision, probability, positive)
+    value = float(value_thresholds(decision, probability, positive, np.array([threshold]))[0])
+    what = (
+        f"a cost of {format_number(value)} a row"
+        if decision.by_costs
+        else f"{decision.metric} {format_number(value)}"
+    )
+    emit(
+        f"{model.classes[1]} from a probability of {format_number(threshold)} on: {what} on the held-out rows"
+    )
+    places = pl.Series((probability >= threshold).astype(int), dtype=pl.UInt32)
+    prediction = pl.Series("prediction", list(model.classes)).gather(places)
+    return replace(model, threshold=threshold, held_out=held_out.with_columns(prediction))
 
 
 def _hold_out(

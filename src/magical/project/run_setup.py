@@ -76,7 +76,9 @@ def run_drawing(
         has_report = context.configuration.tracking.report and not context.is_temporary
         # Before the tracker, which sends the files of the report.
         reports = (ReportWriter(context, drawing.graph),) if has_report else ()
-        run = replace(run, listeners=(*listeners, *reports, *tracking), echo=not listeners)
+        # The console of a notebook leaves what bodies print to the streams where it always was.
+        echo = all(getattr(listener, "leaves_prints", False) for listener in listeners)
+        run = replace(run, listeners=(*listeners, *reports, *tracking), echo=echo, echo_logs=not listeners)
         is_local = bool(runner or on_error or context.is_temporary)
         if context.configuration.policy.runner == "prefect" and not is_local:
             from magical.project.prefect_flow import set_up_prefect

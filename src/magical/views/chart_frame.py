@@ -103,17 +103,18 @@ class Frame:
         x: the scale from left to right.
         y: the scale from bottom to top; categories go from top to bottom.
         height: of the whole drawing.
+        is_flat: True if the categories are those of y, so that values go from left to right.
     """
 
     def __init__(
         self, chart: Chart, values: tuple[list[float], list[float]], top: float, right: float
     ) -> None:
-        is_flat = bool(chart.y.categories)
+        self.is_flat = is_flat = bool(chart.y.categories)
         pad = 0.03 if any(isinstance(m, Dots) for m in chart.marks) else 0.0
         self._x = _Side.fit(chart.x, values[0], is_rounded=is_flat, pad=pad)
         self._y = _Side.fit(chart.y, values[1], is_rounded=True)
         self.top = top + (_TITLE_HEIGHT + 6 if chart.y.label else _GAP)
-        left = 8 + self._y.label_width
+        left = 10 + self._y.label_width
         last = self._x.ticks[-1] if self._x.ticks and not chart.x.categories else (0.0, "")
         overhang = estimate_label_width(last[1]) / 2 if last[0] >= self._x.high * 0.9 else 0.0
         self.right = WIDTH - max(right, overhang, 8)
@@ -126,7 +127,7 @@ class Frame:
         rows = len(chart.y.categories)
         row_height = _CELL_HEIGHT if any(isinstance(m, Cells) for m in chart.marks) else _ROW_HEIGHT
         self.bottom = self.top + (max(rows * row_height, 52) if rows else _PLOT_HEIGHT)
-        self._tick_height = 10 + slanted * 0.62 if self.is_slanted else 18.0
+        self._tick_height = 10 + slanted * 0.62 if self.is_slanted else 21.0
         self.height = self.bottom + self._tick_height + (_TITLE_HEIGHT if self._x.axis.label else 2)
         self.x = PlotScale(self._x.low, self._x.high, self.left, self.right)
         ends = (self.top, self.bottom) if is_flat else (self.bottom, self.top)
@@ -153,7 +154,7 @@ class Frame:
     def render_labels(self) -> Iterator[str]:
         """Render the labels of the ticks, and the titles of both axes."""
         for tick, text in self._y.ticks:
-            yield render_label(self.left - 6, self.y.place(tick) + 4, text, "end")
+            yield render_label(self.left - 8, self.y.place(tick) + 4, text, "end")
         yield from self._render_slanted() if self.is_slanted else self._render_straight()
         if self._y.axis.label:
             yield render_label_of_axis(0, self.top - 12, self._y.axis.label, "start")
@@ -161,13 +162,12 @@ class Frame:
             yield render_label_of_axis(self.right, self.height - 4, self._x.axis.label, "end")
 
     def _render_straight(self) -> Iterator[str]:
-        ends = -math.inf
-        for tick, text in self._x.ticks:
-            x, half = self.x.place(tick), estimate_label_width(shorten(text, _MAX_LABEL)) / 2
-            if x - half < ends + 4:  # no room beside the label before
-                continue
-            ends = x + half
-            yield render_label(x, self.bottom + 15, text, "middle")
+        ticks = self._x.ticks
+        room = self.x.place(ticks[1][0]) - self.x.place(ticks[0][0]) if len(ticks) > 1 else WIDTH
+        every = math.ceil((self._x.label_width + 8) / max(room, 1.0))
+        first = next((i % every for i, (tick, _) in enumerate(ticks) if tick == 0), 0)  # 0 keeps its label
+        for tick, text in ticks if self._x.axis.categories else ticks[first::every]:
+            yield render_label(self.x.place(tick), self.bottom + 18, text, "middle")
 
     def _render_slanted(self) -> Iterator[str]:
         every = math.ceil(len(self._x.ticks) * 13 / (self.right - self.left))

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from magical.views.chart_frame import Frame
-from magical.views.document import Band, Bars, Cells, Dots, Line, Mark, RuleLine
+from magical.views.document import Band, Bars, Cells, Chart, Dots, Line, Mark, RuleLine
 from magical.views.ticks import format_value
 
 __all__ = ["MAX_POINTS", "clean_mark", "collect_values", "render_mark", "render_sample"]
@@ -69,16 +69,17 @@ def _pair(points: Sequence[tuple[float, ...]], intervals: Sequence[tuple[float, 
     return shown, tuple(e for _, e in both) if any(e for _, e in both) else ()
 
 
-def collect_values(marks: Sequence[Mark]) -> tuple[list[float], list[float]]:
-    """Collect the numbers that cleaned marks have on the x and on the y axis."""
+def collect_values(chart: Chart) -> tuple[list[float], list[float]]:
+    """Collect the numbers that the marks of a cleaned chart have on the x and on the y axis."""
     xs: list[float] = []
     ys: list[float] = []
-    for mark in marks:
+    for mark in chart.marks:
         match mark:
             case Line() | Band() | Dots():
                 xs += [p[0] for p in mark.points]
                 ys += [v for p in mark.points for v in p[1:]]
-                ys += [v for ends in getattr(mark, "intervals", ()) for v in ends]
+                spans = xs if chart.y.categories else ys
+                spans += [v for ends in getattr(mark, "intervals", ()) for v in ends]
             case Bars():
                 places, values = (ys, xs) if mark.horizontal else (xs, ys)
                 places += [v for left, right, _ in mark.values for v in (left, right)]
@@ -97,7 +98,7 @@ def render_mark(mark: Mark, frame: Frame, series: int, place: tuple[int, int]) -
 
     Args:
         series: which colour, dash and shape it has.
-        place: of bars, which one of how many that stand side by side.
+        place: of bars, which one of how many that stand side by side; of dots, how many series there are.
     """
     match mark:
         case Line():
@@ -105,7 +106,7 @@ def render_mark(mark: Mark, frame: Frame, series: int, place: tuple[int, int]) -
         case Band():
             yield _render_band(mark, frame, series)
         case Dots():
-            yield from _render_dots(mark, frame, series)
+            yield from _render_dots(mark, frame, series, place[1])
         case Bars():
             yield from _render_bars(mark, frame, series, place)
         case Cells():
@@ -155,19 +156,29 @@ def _dot_path(places: Sequence[tuple[float, float]], series: int) -> str:
     return "".join(f"M{x:.1f} {y:.1f}{shape}" for x, y in places)
 
 
-def _render_dots(dots: Dots, frame: Frame, series: int) -> Iterator[str]:
+def _render_dots(dots: Dots, frame: Frame, series: int, count: int) -> Iterator[str]:
     places = [(frame.x.place(x), frame.y.place(y)) for x, y in dots.points]
-    if dots.intervals:
-        ends: Sequence[tuple[float, ...]] = dots.intervals  # an empty one was not finite
-        spans = zip(places, ends, strict=True)
-        path = "".join(
-            f"M{x:.1f} {frame.y.place(e[0]):.1f}V{frame.y.place(e[1]):.1f}"
-            for (x, _), e in spans
-            if len(e) == 2
-        )
+    ends: Sequence[tuple[float, ...]] = dots.intervals or [()] * len(places)  # an empty one was not finite
+    along = frame.x if frame.is_flat else frame.y
+    spans = [
+        (x, y, along.place(e[0]), along.place(e[1])) for (x, y), e in zip(places, ends, strict=True) if e
+    ]
+    if frame.is_flat:
+        path = "".join(f"M{low:.1f} {y:.1f}H{high:.1f}" for _, y, low, high in spans)
+    else:
+        path = "".join(f"M{x:.1f} {low:.1f}V{high:.1f}" for x, _, low, high in spans)
+    if path:
         yield f'<path class="c-span c-{series}" d="{path}"/>'
     many = " c-many" if len(places) > 300 else ""
     yield f'<path class="c-dots c-{series} c-shape-{series}{many}" d="{_dot_path(places, series)}"/>'
+    if frame.is_flat and count == 1:
+        for (x, y), end, (value, _) in zip(places, ends, dots.points, strict=True):
+            yield _render_value(max([x + 3, *map(along.place, end)]), y, value)
+
+
+def _render_value(x: float, y: float, value: float) -> str:
+    """Render the value of a bar or a dot beside it."""
+    return f'<text class="c-value" x="{x + 5:.1f}" y="{y + 4:.1f}">{format_value(value)}</text>'
 
 
 def _render_bars(bars: Bars, frame: Frame, series: int, place: tuple[int, int]) -> Iterator[str]:
@@ -192,9 +203,7 @@ def _render_bars(bars: Bars, frame: Frame, series: int, place: tuple[int, int]) 
         if end:
             yield _render_span(bars.horizontal, (a + b) / 2, along.place(end[0]), along.place(end[1]))
         if bars.horizontal and count == 1:
-            edge = max([high, *map(along.place, end)])
-            at = f'x="{edge + 5:.1f}" y="{(a + b) / 2 + 4:.1f}"'
-            yield f'<text class="c-value" {at}>{format_value(value)}</text>'
+            yield _render_value(max([high, *map(along.place, end)]), (a + b) / 2, value)
 
 
 def _render_span(is_horizontal: bool, middle: float, low: float, high: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from html import escape
 from itertools import pairwise
+from typing import Any
 
 from magical.errors import shorten
 from magical.views.chart_frame import WIDTH, Frame, estimate_label_width, render_label
@@ -26,41 +27,10 @@ from magical.views.document import (
     Table,
 )
 
-__all__ = ["CHART_STYLE", "draw_chart"]
+__all__ = ["draw_chart"]
 
 _MAX_CATEGORIES, _MAX_ROWS, _SERIES = 60, 500, 4
 _LEGEND_HEIGHT, _DIRECT_WIDTH = 17.0, 100.0
-
-CHART_STYLE = """
-.magical svg.m-chart{display:block;width:100%;max-width:460px;height:auto;overflow:visible;background:none;
-font:11px system-ui,-apple-system,"Segoe UI","Liberation Sans",sans-serif;font-variant-numeric:tabular-nums}
-.magical svg.m-chart text{fill:var(--faint);font:inherit;unicode-bidi:isolate}
-.magical svg.m-chart .c-title{fill:var(--ink)}
-.magical svg.m-chart .c-value,.magical svg.m-chart .c-count,.magical svg.m-chart .c-key{fill:var(--ink)}
-.magical svg.m-chart .c-direct,.magical svg.m-chart .c-value,.magical svg.m-chart .c-note{
-paint-order:stroke;stroke:var(--ground);stroke-width:3px;stroke-linejoin:round}
-.magical svg.m-chart .c-direct{fill:var(--c);font-weight:600}
-.m-chart .c-0{--c:var(--round)}.m-chart .c-1{--c:var(--second)}
-.m-chart .c-2{--c:var(--third)}.m-chart .c-3{--c:var(--fourth)}
-.m-chart path{fill:none}
-.m-chart .c-grid{stroke:var(--rule);stroke-width:1}
-.m-chart .c-base{stroke:var(--line);stroke-width:1}
-.m-chart .c-line{stroke:var(--c);stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
-.m-chart .c-band{fill:var(--c);fill-opacity:.16}
-.m-chart .c-bar{fill:var(--c);stroke:var(--c);stroke-width:1}
-.m-chart .c-bar.c-0{fill:color-mix(in srgb,var(--c) 78%,var(--ground))}
-.m-chart .c-bar.c-1{fill-opacity:.18;stroke-width:1.5}
-.m-chart .c-bar.c-2{fill-opacity:.42;stroke-dasharray:3 2}
-.m-chart .c-bar.c-3{fill-opacity:0;stroke-dasharray:1 2}
-.m-chart .c-whisker{stroke:var(--ink);stroke-width:1.2}
-.m-chart .c-span{stroke:var(--c);stroke-width:1.5;stroke-opacity:.6}
-.m-chart .c-dots{stroke:var(--c);stroke-width:6;stroke-linecap:round}
-.m-chart .c-dots.c-many{stroke-width:4;stroke-opacity:.35}
-.m-chart .c-shape-1{stroke-linecap:square;stroke-width:5}
-.m-chart .c-shape-2,.m-chart .c-shape-3{stroke-width:1.8;stroke-linecap:butt}
-.m-chart .c-cell{fill:var(--c)}
-.m-chart .c-rule{stroke:var(--faint);stroke-width:1.2;stroke-dasharray:3 3}
-""".strip()
 
 
 def draw_chart(chart: Chart) -> str | Paragraph | Table:
@@ -86,7 +56,7 @@ def draw_chart(chart: Chart) -> str | Paragraph | Table:
     marks = tuple(m for m in map(clean_mark, chart.marks) if m is not None)
     if all(isinstance(m, RuleLine) for m in marks):
         return Paragraph(f"{chart.title}: there are no numbers to draw.", "faint")
-    cleaned = _name_cells(_turn_axes(replace(chart, marks=marks)))
+    cleaned = _centre_points(_name_cells(_turn_axes(replace(chart, marks=marks))))
     if max(len(cleaned.x.categories), len(cleaned.y.categories)) > _MAX_CATEGORIES:
         return _make_table(cleaned)
     return _draw(cleaned)
@@ -98,6 +68,24 @@ def _turn_axes(chart: Chart) -> Chart:
     if turned and chart.x.categories and not chart.y.categories:
         return replace(chart, x=chart.y, y=chart.x)
     return chart
+
+
+def _centre_points(chart: Chart) -> Chart:
+    """Put each point on an axis of categories in the middle of its category."""
+    centred: list[Mark] = []
+    for mark in chart.marks:
+        if isinstance(mark, Line | Dots | Band):
+            places = [_centre(p[0], chart.x) for p in mark.points]
+            heights = [tuple(_centre(v, chart.y) for v in p[1:]) for p in mark.points]
+            points: Any = tuple((x, *ys) for x, ys in zip(places, heights, strict=True))
+            centred.append(replace(mark, points=points))
+        else:
+            centred.append(mark)
+    return replace(chart, marks=tuple(centred))
+
+
+def _centre(value: float, axis: Axis) -> float:
+    return math.floor(value) + 0.5 if axis.categories else value
 
 
 def _name_cells(chart: Chart) -> Chart:
@@ -121,15 +109,18 @@ def _draw(chart: Chart) -> str:
     rows = [] if direct else _lay_out_keys(keys)
     top = len(rows) * _LEGEND_HEIGHT + (4 if rows else 0)
     bars = [m for m in chart.marks if isinstance(m, Bars)]
+    dots = [m for m in chart.marks if isinstance(m, Dots)]
     is_beside = bool(chart.x.categories or chart.y.categories)
-    right = max(direct, 46.0 if len(bars) == 1 and bars[0].horizontal and is_beside else 0)
-    frame = Frame(chart, collect_values(chart.marks), top, right)
+    right = max(direct, 46.0 if chart.y.categories and len(bars) + len(dots) == 1 else 0)
+    frame = Frame(chart, collect_values(chart), top, right)
     body = [*_render_keys(rows), *frame.render_grid()]
     order = (Band, Cells, Bars, RuleLine, Line, Dots)
     for kind in order:
         for mark, number in zip(chart.marks, series, strict=True):
             if isinstance(mark, kind):
-                beside = (bars.index(mark), len(bars)) if isinstance(mark, Bars) and is_beside else (0, 0)
+                beside = (
+                    (bars.index(mark), len(bars)) if isinstance(mark, Bars) and is_beside else (0, len(dots))
+                )
                 body += render_mark(mark, frame, number, beside)
     body += [frame.render_base(), *frame.render_labels()]
     if direct:
@@ -141,7 +132,11 @@ def _draw(chart: Chart) -> str:
 
 
 def _number_series(marks: Sequence[Mark]) -> list[int]:
-    """Number the series: marks of one label are one series; without a label, the first of each kind are."""
+    """Number the series: marks of one label are one series; without a label, the first of each kind are.
+
+    Bands whose label no line has belong to the only line.
+    """
+    lines = [m for m in marks if isinstance(m, Line)]
     labels: dict[str, int] = {}
     counts: dict[type, int] = {}
     numbers = []
@@ -149,7 +144,9 @@ def _number_series(marks: Sequence[Mark]) -> list[int]:
         count = counts.get(type(mark), 0)
         if mark.label and not isinstance(mark, RuleLine | Cells):
             is_spare = isinstance(mark, Band) and mark.label not in {m.label for m in marks if m is not mark}
-            number = count if is_spare else labels.setdefault(mark.label, len(labels))
+            number = (
+                (count if len(lines) > 1 else 0) if is_spare else labels.setdefault(mark.label, len(labels))
+            )
         else:
             number = count
         counts[type(mark)] = count + 1
@@ -175,10 +172,10 @@ def _find_keys(marks: Sequence[Mark], series: Sequence[int]) -> list[_Key]:
 def _room_beside(chart: Chart, keys: Sequence[_Key]) -> float:
     """Return the width for labels at the ends of the lines; 0 where a legend is better."""
     lines = [m for m, _ in keys if isinstance(m, Line)]
-    widths = [estimate_label_width(m.label) + 10 for m in lines]
+    widths = [estimate_label_width(m.label) * 1.1 + 8 for m in lines]
     if not lines or len(lines) < len(keys) or len(lines) > _SERIES or max(widths) > _DIRECT_WIDTH:
         return 0.0
-    xs, ys = collect_values(chart.marks)
+    xs, ys = collect_values(chart)
     least = (max(ys) - min(ys)) * 0.09
     ends = sorted(m.points[-1][1] for m in lines)
     are_apart = all(b - a > least for a, b in pairwise(ends))
@@ -208,10 +205,13 @@ def _lay_out_keys(keys: Sequence[_Key]) -> list[list[tuple[float, _Key]]]:
 
 
 def _render_keys(rows: Sequence[Sequence[tuple[float, _Key]]]) -> Iterator[str]:
+    bands = [key for row in rows for _, key in row if isinstance(key[0], Band)]
     for i, row in enumerate(rows):
         y = 8 + i * _LEGEND_HEIGHT
         for x, (mark, number) in row:
-            yield render_sample(mark, x + 1, y, number)
+            # A band within another is drawn upon it, and so is its sample.
+            times = 1 + bands.index((mark, number)) if isinstance(mark, Band) else 1
+            yield render_sample(mark, x + 1, y, number) * times
             yield render_label(x + 25, y + 4, mark.label, extra=' class="c-key"')
 
 

@@ -80,7 +80,8 @@ class Axis:
     """An axis of a chart.
 
     Attributes:
-        categories: the labels in their order; empty for numbers.
+        categories: the labels in their order; empty for numbers. Category number ``i`` is from ``i`` to
+            ``i + 1``, and a point with such a place is drawn in its middle.
         low: the least number shown; None to fit the marks.
         high: the largest number shown; None to fit the marks.
         percent: True to show 0.25 as 25 %.
@@ -118,7 +119,7 @@ class Bars:
     Attributes:
         values: (left, right, value); a category number ``i`` has the edges ``i`` and ``i + 1``.
         intervals: the low and high end of each value; empty for none.
-        horizontal: True to draw them from left to right, for long labels.
+        horizontal: True to draw them from left to right, for long labels; the categories are those of y.
     """
 
     values: tuple[tuple[float, float, float], ...]
@@ -129,7 +130,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Dots:
-    """Points, each with an optional interval of its y."""
+    """Points, each with an optional interval of its y, or of its x if y has categories."""
 
     points: tuple[tuple[float, float], ...]
     label: str = ""

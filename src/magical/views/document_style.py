@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DOCUMENT_STYLE", "LAYOUT_STYLE"]
+__all__ = ["CHART_STYLE", "DOCUMENT_STYLE", "LAYOUT_STYLE"]
 
 # All of it is below .m-document: a fragment shares its page with others.
 DOCUMENT_STYLE = """
@@ -36,7 +36,7 @@ font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,
 "DejaVu Sans Mono",monospace}
 .m-document .m-code code{user-select:all;font:inherit;background:none;padding:0;color:inherit}
 .m-document .m-scroll{overflow-x:auto;max-width:100%;margin:.8rem 0}
-.m-document .m-long{max-height:30rem;overflow-y:auto}
+.m-document .m-long{max-height:30rem;overflow-y:auto;resize:vertical;border-bottom:1px solid var(--line)}
 .m-document .m-long thead th{position:sticky;top:0;background:var(--ground)}
 .m-document table{border-collapse:collapse;border-spacing:0;font-size:.875rem;line-height:1.4;margin:0;
 color:inherit}
@@ -50,7 +50,8 @@ background:none}
 white-space:nowrap;
 vertical-align:bottom}
 .m-document tbody th{font-weight:500;min-width:5rem}
-.m-document .m-right{text-align:right;white-space:nowrap}
+.m-document .m-right{text-align:right}
+.m-document .m-right,.m-document .m-short{white-space:nowrap}
 .m-document tbody tr:hover>*{background:var(--band)}
 .m-document .m-charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(320px,100%),1fr));
 gap:1.6rem 2.4rem;margin:1rem 0}
@@ -61,6 +62,7 @@ gap:1.6rem 2.4rem;margin:1rem 0}
 .m-document details{margin:.7rem 0;border-top:1px solid var(--rule);border-bottom:1px solid var(--rule)}
 .m-document details+details{border-top:0;margin-top:-.7rem}
 .m-document summary{cursor:pointer;padding:.45rem 0;overflow-wrap:anywhere;color:var(--ink)}
+.m-document section>details:last-child{border-bottom:0;margin-bottom:-1rem}
 .m-document details[open]>summary{font-weight:600}
 .m-document :focus-visible{outline:2px solid var(--round);outline-offset:2px}
 .m-document .m-banner{max-width:none;margin:.9rem 0;padding:.6rem .9rem;
@@ -68,7 +70,7 @@ border:1.5px dashed var(--pretended);
 border-radius:6px;color:var(--ink)}
 .m-document .m-banner b{color:var(--pretended)}
 .m-document .m-watermark{display:none}
-.m-origin .m-right,.m-origin dd,.m-origin .m-chart text.c-value,.m-origin .m-chart text.c-count{
+.m-origin td.m-right,.m-origin dd,.m-origin .m-chart text.c-value,.m-origin .m-chart text.c-count{
 text-decoration:line-through;text-decoration-color:var(--pretended)}
 .m-origin h2::after,.m-origin figcaption b::after,.m-origin caption::after,.m-origin .m-heading::after{
 content:"~ not real";margin-left:.5rem;font-size:.72rem;font-weight:500;color:var(--pretended);
@@ -108,7 +110,6 @@ box-sizing:border-box}
 @page{margin:16mm 14mm}
 body.m-document{padding:0;max-width:none;font-size:10.5pt}
 .m-document nav,.m-document .m-skip{display:none}
-.m-document details::details-content{content-visibility:visible;block-size:auto;opacity:1}
 .m-document .m-scroll,.m-document .m-long{overflow:visible;max-height:none}
 .m-document .m-long thead th{position:static}
 .m-document h2,.m-document summary,.m-document figcaption,.m-document caption{break-after:avoid}
@@ -123,4 +124,35 @@ body.m-document{padding:0;max-width:none;font-size:10.5pt}
 text-align:center;font-size:90pt;font-weight:700;color:var(--pretended);opacity:.13;
 transform:rotate(-30deg);
 z-index:1}}
+""".strip()
+
+CHART_STYLE = """
+.magical svg.m-chart{display:block;width:100%;max-width:460px;height:auto;overflow:visible;background:none;
+font:11px system-ui,-apple-system,"Segoe UI","Liberation Sans",sans-serif;font-variant-numeric:tabular-nums}
+.magical svg.m-chart text{fill:var(--faint);font:inherit;unicode-bidi:isolate}
+.magical svg.m-chart .c-title{fill:var(--ink)}
+.magical svg.m-chart .c-value,.magical svg.m-chart .c-count,.magical svg.m-chart .c-key{fill:var(--ink)}
+.magical svg.m-chart .c-direct,.magical svg.m-chart .c-value,.magical svg.m-chart .c-note{
+paint-order:stroke;stroke:var(--ground);stroke-width:3px;stroke-linejoin:round}
+.magical svg.m-chart .c-direct{fill:var(--c);font-weight:600}
+.m-chart .c-0{--c:var(--round)}.m-chart .c-1{--c:var(--second)}
+.m-chart .c-2{--c:var(--third)}.m-chart .c-3{--c:var(--fourth)}
+.m-chart path{fill:none}
+.m-chart .c-grid{stroke:var(--rule);stroke-width:1}
+.m-chart .c-base{stroke:var(--line);stroke-width:1}
+.m-chart .c-line{stroke:var(--c);stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
+.m-chart .c-band{fill:var(--c);fill-opacity:.16}
+.m-chart .c-bar{fill:var(--c);stroke:var(--c);stroke-width:1}
+.m-chart .c-bar.c-0{fill:color-mix(in srgb,var(--c) 78%,var(--ground))}
+.m-chart .c-bar.c-1{fill-opacity:.18;stroke-width:1.5}
+.m-chart .c-bar.c-2{fill-opacity:.42;stroke-dasharray:3 2}
+.m-chart .c-bar.c-3{fill-opacity:0;stroke-dasharray:1 2}
+.m-chart .c-whisker{stroke:var(--ink);stroke-width:1.2}
+.m-chart .c-span{stroke:var(--c);stroke-width:1.5;stroke-opacity:.6}
+.m-chart .c-dots{stroke:var(--c);stroke-width:6;stroke-linecap:round}
+.m-chart .c-dots.c-many{stroke-width:4;stroke-opacity:.35}
+.m-chart .c-shape-1{stroke-linecap:square;stroke-width:5}
+.m-chart .c-shape-2,.m-chart .c-shape-3{stroke-width:1.8;stroke-linecap:butt}
+.m-chart .c-cell{fill:var(--c)}
+.m-chart .c-rule{stroke:var(--faint);stroke-width:1.2;stroke-dasharray:3 3}
 """.strip()

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from magical.brand import mark_not_real
 from magical.contracts.contract import Contract
-from magical.errors import join_names
+from magical.errors import join_names, shorten
+from magical.html_tables import NotReal, render_table
 from magical.library.metrics.metric_settings import Metric, find_deciding
 from magical.library.metrics.metrics import LOWER_IS_BETTER, METRICS_BY_TASK, PRIMARY
 from magical.library.rare_classes import FEW_ROWS, RARE_SHARE
@@ -45,6 +46,15 @@ class Score(Contract):
         )
         return f"{value} ({low} to {high})"
 
+    def format_value(self) -> str:
+        """Format the number alone, with as many digits as beside its interval.
+
+        Example:
+            >>> Score(value=0.891, low=0.86, high=0.918).format_value()
+            '0.891'
+        """
+        return _format_number(self.value, self.high - self.low)
+
 
 class Scores(Contract):
     """The scores of a model on the rows of one part.
@@ -58,6 +68,7 @@ class Scores(Contract):
         absent: the classes of the model that no evaluated row has; ``rarest`` is 0 then.
         metrics: the scores by name of the metric, the primary metric first.
         project_metrics: the metrics of the settings, the deciding one first; empty where ours decides.
+        baselines: the scores of what a model must beat on the same rows, ``constant`` and ``linear``.
         origin: the pretended or sampled steps upstream; such scores are struck through, and never logged.
 
     Example:
@@ -76,6 +87,7 @@ class Scores(Contract):
     # The examples are for a pretended step that takes no table with a target.
     metrics: dict[str, Score] = Field(examples=[{"roc_auc": {"value": 0.5, "low": 0.4, "high": 0.6}}])
     project_metrics: tuple[Metric, ...] = ()
+    baselines: dict[str, dict[str, Score]] = Field(default_factory=dict)
     origin: tuple[str, ...] = ()
 
     @classmethod
@@ -95,6 +107,16 @@ class Scores(Contract):
 
     def __str__(self) -> str:
         return self.summary()
+
+    def __repr__(self) -> str:
+        return f"<scores of {self.target}: {shorten(self.summary(), 400)}>" if self.metrics else "<no scores>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, NotReal(str(score)) if self.origin else str(score)) for name, score in self.metrics.items()
+        ]
+        title = f"{self.target}, {self.rows:,} {self.part} rows"
+        return render_table(title, rows, ("metric", "value (95 % interval)"), self.cautions)
 
     def __getitem__(self, metric: str) -> float:
         return self.metrics[metric].value
@@ -164,6 +186,9 @@ class Scores(Contract):
         text = f"{self.primary} {self.metrics[self.primary]}, {self.rows:,} {self.part} rows"
         if self.is_wide:
             text += f", wide: {self.rarest} of the rarest class"
+        beside = {n: s[self.primary] for n, s in self.baselines.items() if self.primary in s}
+        if len(beside) > 1:  # alone, a constant says what everybody knows
+            text += f"; {', '.join(f'{n} {s.format_value()}' for n, s in beside.items())}"
         return mark_not_real(text) if self.origin else text
 
 

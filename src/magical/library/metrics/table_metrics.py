@@ -11,6 +11,7 @@ import polars as pl
 
 from magical.contracts.schema import Column
 from magical.errors import BrokenPromise, join_names
+from magical.library.metrics.auc_interval import delong_interval
 from magical.library.metrics.bootstrap import Resamples, wilson_interval
 from magical.library.metrics.fast_metrics import resample_fast
 from magical.library.metrics.metric_settings import Metric
@@ -22,7 +23,13 @@ from magical.library.prediction_task import PROBABILITY_PREFIX, encode_classes
 from magical.library.rare_classes import FEW_ROWS, count_rarest
 from magical.library.remarks import warn
 
-__all__ = ["ResampledMetrics", "resample_metrics"]
+__all__ = [
+    "BOOTSTRAP_SEED",
+    "ResampledMetrics",
+    "compute_intervals",
+    "resample_metrics",
+    "resample_predicted",
+]
 
 BOOTSTRAP_SEED = 1979
 # All between 0 and 1. They hang on the rows of one class; accuracy and the losses on all rows.
@@ -42,6 +49,7 @@ class ResampledMetrics(NamedTuple):
         positive: the positive class, for ``binary``.
         rarest: the rows of the rarest class that has any; None if the target is a number.
         absent: the predicted classes that have no row.
+        auc: the interval of ``roc_auc`` by DeLong's method; None where rows are no independent units.
     """
 
     task: str
@@ -49,10 +57,17 @@ class ResampledMetrics(NamedTuple):
     positive: str = ""
     rarest: int | None = None
     absent: tuple[str, ...] = ()
+    auc: tuple[float, float] | None = None
 
     def summarize(self) -> dict[str, Score]:
         """Return each metric with its interval: entry 0, and the middle 95 % of the resamples."""
-        return _compute_intervals(self.values, self.rarest)
+        return compute_intervals(self.values, self.rarest, self.auc)
+
+    @property
+    def undefined(self) -> dict[str, float]:
+        """The share of the resamples on which a metric is undefined, by metric, where there are any."""
+        shares = {n: float(np.mean(~np.isfinite(v[1:]))) for n, v in self.values.items() if len(v) > 1}
+        return {name: share for name, share in shares.items() if share}
 
 
 def resample_metrics(
@@ -88,6 +103,9 @@ def resample_metrics(
     predicted = _read_rows(rows, target, names, classes)
     resamples = Resamples(rows.height, BOOTSTRAP_SEED, units=units)
     values = resample_fast(predicted, resamples)
+    auc = None
+    if units is None and predicted.task == "binary" and predicted.probability is not None:
+        auc = delong_interval(predicted.probability[:, 1], predicted.truth == 1)
     if metrics:
         # As tune and select see the rows: with the classes of the model, which the task follows from.
         known = [n.removeprefix(PROBABILITY_PREFIX) for n in names] or classes
@@ -98,7 +116,19 @@ def resample_metrics(
     seen_classes = set(map(str, truth.unique()))
     absent = tuple(c for c in classes if c not in seen_classes) if target.is_class else ()
     positive = classes[-1] if predicted.task == "binary" else ""
-    return ResampledMetrics(predicted.task, values, positive, rarest, absent)
+    return ResampledMetrics(predicted.task, values, positive, rarest, absent, auc)
+
+
+def resample_predicted(
+    predicted: PredictedRows, resamples: Resamples, metrics: Sequence[Metric] = ()
+) -> dict[str, Array]:
+    """Compute our metrics of predictions, and those of the settings, on all rows and on resamples of them.
+
+    Raises:
+        As ``resample_metrics``.
+    """
+    values = dict(resample_fast(predicted, resamples))
+    return _resample_listed(predicted, metrics, values, resamples) if metrics else values
 
 
 def _resample_listed(
@@ -155,8 +185,15 @@ def _read_rows(
     return PredictedRows(task, truth, prediction, np.hstack([probability, missing]))
 
 
-def _compute_intervals(resampled: Mapping[str, Array], rarest: int | None = None) -> dict[str, Score]:
+def compute_intervals(
+    resampled: Mapping[str, Array], rarest: int | None = None, auc: tuple[float, float] | None = None
+) -> dict[str, Score]:
     """Take a metric's entry 0 as value, the middle 95 % of the others as interval; omit undefined ones.
+
+    Args:
+        resampled: by metric: entry 0 of all rows, the others of resamples.
+        rarest: the rows of the rarest class.
+        auc: the interval of ``roc_auc``, in the place of that of its resamples.
 
     With few rows of a class, resamples repeat the same few: its metrics get at least the interval of a share.
     """
@@ -166,6 +203,8 @@ def _compute_intervals(resampled: Mapping[str, Array], rarest: int | None = None
         drawn = values[1:][np.isfinite(values[1:])]
         if np.isfinite(values[0]) and len(drawn):
             low, high = np.percentile(drawn, [2.5, 97.5])
+            if name == "roc_auc" and auc is not None:
+                low, high = auc
             if rarest and rarest < FEW_ROWS and name in _METRICS_OF_CLASSES:
                 cautious = wilson_interval(float(values[0]), rarest)
                 low, high = min(low, cautious[0]), max(high, cautious[1])

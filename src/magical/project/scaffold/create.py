@@ -39,8 +39,8 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "template"
 _NAME_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _RESERVED_NAMES = {  # names that a template uses itself
     "evaluate", "explain", "featurize", "ingest", "linear", "model_data", "predict", "register", "select",
-    "split", "transform", "tune", "auto", "refit", "step", "workflow", "clean", "load_customers", "load_orders",
-    "find_habits",
+    "split", "transform", "tune", "auto", "refit", "step", "workflow", "clean", "load_customers",
+    "load_orders", "find_habits",
     "divide", "fit", "assess", "relate", "date", "s", "contracts", "magical", "test", "train", "score",
     "project",
 }  # fmt: skip

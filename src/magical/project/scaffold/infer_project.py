@@ -42,12 +42,11 @@ _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot
     "Literal", "Orphans", "Scores", "Settings", "Target", "Thousands", "Time", "Annotated", "Any", "Zone",
 )  # fmt: skip
 _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
-    "auto", "best", "clean", "chosen", "cleaning", "contracts", "copy", "dict", "e", "evaluate", "experiments",
-    "explain", "featured", "features", "featurize", "ingest", "json", "metrics", "model_data", "models", "policy",
-    "predict", "predictions", "preprocessing", "refit", "register", "registry", "relate", "rows", "s",
-    "schema",
-    "scores", "select", "source", "split", "step", "test", "tracking", "train", "transform", "tune",
-    "typed", "validation", "workflow",
+    "auto", "best", "chosen", "clean", "cleaning", "contracts", "copy", "dict", "e", "evaluate",
+    "experiments", "explain", "featured", "features", "featurize", "ingest", "json", "metrics",
+    "model_data", "models", "policy", "predict", "predictions", "preprocessing", "refit", "register",
+    "registry", "relate", "rows", "s", "schema", "scores", "select", "source", "split", "step", "test",
+    "tracking", "train", "transform", "tune", "typed", "validation", "workflow",
 }  # fmt: skip
 _BUDGET = "30s"  # an answer within a minute
 _TIME_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}

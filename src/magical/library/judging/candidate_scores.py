@@ -1,0 +1,71 @@
+"""The table ``candidate_scores``: every candidate of a selection on the same held-out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from magical.contracts.model import Model
+from magical.library.judging.curves import middle_of
+from magical.library.metrics.bootstrap import Resamples
+from magical.library.metrics.metrics import Array
+from magical.library.metrics.predicted_rows import PredictedRows
+from magical.library.metrics.table_metrics import BOOTSTRAP_SEED, compute_intervals, resample_predicted
+from magical.library.model_ranking import Ranking
+from magical.library.prediction_task import PROBABILITY_PREFIX
+
+__all__ = ["score_candidates"]
+
+_SCHEMA = {
+    "candidate": pl.String,
+    "metric": pl.String,
+    **dict.fromkeys(("value", "low", "high", "loss_to_best", "loss_low", "loss_high"), pl.Float64),
+    "within_noise": pl.Boolean,
+}
+
+
+def score_candidates(ranking: Ranking, best: Model) -> pl.DataFrame:
+    """Score the candidates of a ranking, and the chosen model if it is a combination of them.
+
+    All are judged on the same rows and on the same resamples of them, so their differences are paired.
+    ``loss_to_best`` is the deciding metric's difference to the chosen model, positive where a candidate is
+    worse; ``within_noise`` says that its 95 % interval reaches 0. Other metrics have no difference.
+    """
+    rows, deciding = ranking.rows, ranking.rows.metric_name
+    resamples = Resamples(len(rows.truth), BOOTSTRAP_SEED)
+    metrics = (rows.metric,) if rows.metric else ()
+
+    def judge(guess: Array, threshold: float) -> Mapping[str, Array]:
+        probability = guess if rows.task.classes else None
+        chosen = rows.task.decide(guess, threshold)
+        predicted = PredictedRows(rows.task.kind, rows.truth, chosen, probability, rows.weights)
+        return resample_predicted(predicted, resamples, metrics)
+
+    judged = {
+        candidate.name: judge(guess, model.threshold)
+        for candidate, guess, model in zip(ranking.candidates, rows.predicted, ranking.models, strict=True)
+    }
+    if best.chosen is not None and best.chosen.name not in judged and best.held_out is not None:
+        judged = {best.chosen.name: judge(_read(best), best.threshold)} | judged
+    reference = judged[best.chosen.name if best.chosen else next(iter(judged))]
+    falls = deciding in ("log_loss", "rmse") if rows.metric is None else rows.metric.direction == "minimize"
+    lines: list[tuple[Any, ...]] = []
+    for name, values in judged.items():
+        for metric, score in compute_intervals(values).items():
+            difference: tuple[Any, ...] = (None, None, None, None)
+            if metric == deciding:
+                loss = values[metric] - reference[metric] if falls else reference[metric] - values[metric]
+                low, high = middle_of(loss)
+                difference = float(loss[0]), float(low), float(high), bool(low <= 0)
+            lines.append((name, metric, score.value, score.low, score.high, *difference))
+    return pl.DataFrame(lines, schema=_SCHEMA, orient="row").fill_nan(None)
+
+
+def _read(model: Model) -> Array:
+    """Read the held-out predictions of a combination, whose rows are those of the ranking."""
+    assert model.held_out is not None
+    if model.task == "regression":
+        return model.held_out["prediction"].cast(pl.Float64).to_numpy()
+    return model.held_out.select(f"{PROBABILITY_PREFIX}{c}" for c in model.classes).to_numpy()

@@ -1,0 +1,198 @@
+"""The tables that `evaluate` keeps beside the scores, each by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from magical.contracts.promises import FOLD, TIME_FOLD
+from magical.contracts.schema import Schema
+from magical.errors import BrokenPromise, shorten
+from magical.library.decision import Decision
+from magical.library.judging.baselines import EvaluatedRows
+from magical.library.judging.calibration import calibration_error, make_calibration_table
+from magical.library.judging.class_scores import make_class_table
+from magical.library.judging.curves import make_curves
+from magical.library.judging.decision_curve import make_decision_table
+from magical.library.judging.residual_tables import make_residual_tables
+from magical.library.judging.slices import find_slices
+from magical.library.metrics.bootstrap import Resamples
+from magical.library.metrics.metrics import Array, compute_log_losses
+from magical.library.metrics.table_metrics import BOOTSTRAP_SEED
+from magical.library.prediction_task import PROBABILITY_PREFIX, encode_classes
+from magical.library.remarks import warn
+
+__all__ = ["JUDGED", "make_diagnostics", "number_units"]
+
+JUDGED = "_judged"
+"""The judged rows with their predictions, to compare runs; it stays in the store."""
+
+WORST_ROWS = 20
+BAND_RESAMPLES = 200  # a band is looked at, not read to the third digit
+
+
+class _Judged(NamedTuple):
+    """Evaluated rows as arrays: class numbers (-1 for an unknown class) or numbers, and their losses."""
+
+    classes: list[str]
+    truth: Array
+    prediction: Array
+    probability: Array | None
+    losses: Array
+    loss: str
+
+    @property
+    def loss_and_metric(self) -> tuple[Array, str]:
+        """The losses whose means are compared between slices, and the name of that mean."""
+        if not self.classes:
+            return self.losses**2, "mean squared error"
+        return self.losses, "log_loss" if self.probability is not None else "error rate"
+
+
+def number_units(table: pl.DataFrame, schema: Schema) -> Array | None:
+    """Number the groups of rows that a contract marks with the role ``Group``; None without one.
+
+    Rows of one group go wrong together, so a bootstrap draws them together. A row without a group is its own.
+
+    Example:
+        >>> from magical.contracts.schema import Column
+        >>> schema = Schema("Visit", (Column("patient", "str", role="group"),))
+        >>> number_units(pl.DataFrame({"patient": ["a", "b", "a"]}), schema).tolist()
+        [0, 1, 0]
+    """
+    groups = [n for n in schema.names_with_role("group") if n in table.columns]
+    if not groups:
+        return None
+    group = table.select(groups[0]).to_series()
+    alone = pl.int_range(table.height, eager=True) + table.height
+    numbers = group.rank("dense").cast(pl.Int64).fill_null(alone)
+    return np.unique(numbers.to_numpy(), return_inverse=True)[1]
+
+
+def make_diagnostics(
+    rows: EvaluatedRows,
+    schema: Schema,
+    decision: Decision | None = None,
+    slices: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Make the tables that a report shows beside the scores; one that fails is left out, with a warning.
+
+    Args:
+        rows: the evaluated rows.
+        schema: their contract.
+        decision: the costs or the metric of the threshold.
+        slices: the columns whose every value is judged by itself.
+
+    Raises:
+        BrokenPromise: a column to slice by is not there.
+
+    Returns:
+        For classes ``confusion`` and ``classes`` (precision, recall and F1 of each). With probabilities
+        ``worst`` (the rows of the largest loss), ``calibration``, ``calibration_error``, and for two classes
+        ``roc``, ``precision_recall``, ``gain``, ``score_histogram`` and, with a decision, ``decision``. For
+        numbers ``calibration``, ``worst``, ``residuals``, ``residual_histogram`` and ``predicted_truth``.
+        Always ``slices``, and ``_judged``: the rows with what was predicted, to compare runs by.
+    """
+    resamples = Resamples(rows.table.height, BOOTSTRAP_SEED, BAND_RESAMPLES, rows.units)
+    made: dict[str, Any] = {}
+    for make in _list_makers(rows, schema, decision or Decision(), slices, resamples):
+        try:
+            made |= {name: table for name, table in make().items() if table is not None}
+        except (MemoryError, OSError, BrokenPromise):
+            raise
+        except Exception as error:  # one table less must not lose the scores
+            warn(f"a table beside the scores is left out: {shorten(f'{type(error).__name__}: {error}', 200)}")
+    return made
+
+
+def _list_makers(
+    rows: EvaluatedRows, schema: Schema, decision: Decision, slices: Sequence[str], resamples: Resamples
+) -> Iterator[Callable[[], Mapping[str, Any]]]:
+    """Yield functions that make tables, in the order in which a reader meets them."""
+    judged = _read(rows)
+    yield lambda: {JUDGED: _tabulate_judged(rows, schema)}
+    yield lambda: {"worst": _worst_rows(rows, judged, schema.ids)}
+    yield lambda: {
+        "slices": find_slices(_cut_columns(rows, schema), *judged.loss_and_metric, slices, rows.units)
+    }
+    if not judged.classes:
+        yield lambda: {"calibration": make_calibration_table(judged.prediction, judged.truth, is_share=False)}
+        yield lambda: make_residual_tables(judged.prediction, judged.truth)
+        return
+    yield lambda: {"confusion": _confusion_table(rows)}
+    yield lambda: {"classes": make_class_table(judged.truth, judged.prediction, judged.classes, resamples)}
+    if judged.probability is None:
+        return
+    yield lambda: _calibrate(judged)
+    if len(judged.classes) == 2:
+        scores, positive = judged.probability[:, 1], judged.truth == 1
+        yield lambda: make_curves(scores, positive, resamples)
+        if decision.is_made:
+            chosen = judged.prediction == 1
+            yield lambda: {"decision": make_decision_table(decision, scores, positive, chosen, resamples)}
+
+
+def _read(rows: EvaluatedRows) -> _Judged:
+    table, target = rows.table, rows.target
+    if not target.is_class and not rows.names:
+        prediction, truth = (table[n].cast(pl.Float64).to_numpy() for n in ("prediction", target.name))
+        return _Judged([], truth, prediction, None, np.abs(prediction - truth), "error")
+    if not rows.names:
+        texts = {str(v) for n in (target.name, "prediction") for v in table[n].unique()}
+        chosen = [str(c) for c in target.choices if str(c) in texts]
+        classes = chosen + sorted(texts - set(chosen))
+        truth, prediction = (encode_classes(table[n], classes) for n in (target.name, "prediction"))
+        return _Judged(classes, truth, prediction, None, (truth != prediction).astype(float), "error")
+    classes = [n.removeprefix(PROBABILITY_PREFIX) for n in rows.names]
+    truth, prediction = (encode_classes(table[n], classes) for n in (target.name, "prediction"))
+    probability = table.select(rows.names).to_numpy().astype(np.float64)
+    return _Judged(
+        classes, truth, prediction, probability, compute_log_losses(probability, truth), "surprise"
+    )
+
+
+def _calibrate(judged: _Judged) -> dict[str, Any]:
+    """Calibrate the positive class of two; of more classes, the predicted one."""
+    assert judged.probability is not None
+    if len(judged.classes) == 2:
+        predicted, truth = judged.probability[:, 1], judged.truth == 1
+    else:
+        predicted, truth = judged.probability.max(axis=1), judged.truth == judged.prediction
+    table = make_calibration_table(predicted, truth, is_share=True)
+    return {"calibration": table, "calibration_error": calibration_error(table)}
+
+
+def _confusion_table(rows: EvaluatedRows) -> pl.DataFrame:
+    truth, prediction = (pl.col(n).cast(pl.String) for n in (rows.target.name, "prediction"))
+    pairs = rows.table.select(truth=truth, prediction=prediction)
+    return pairs.group_by(pl.all()).len("rows").sort("truth", "prediction")
+
+
+def _worst_rows(rows: EvaluatedRows, judged: _Judged, ids: Sequence[str]) -> pl.DataFrame | None:
+    """Select the rows with the largest loss; put the main columns first. Classes alone have no worst rows."""
+    if judged.classes and judged.probability is None:
+        return None
+    first = [*ids, rows.target.name, "prediction"]
+    others = [c for c in rows.table.columns if c not in {*first, FOLD, TIME_FOLD}]
+    table = rows.table.select(first).with_columns(pl.Series(judged.loss, judged.losses))
+    return table.hstack(rows.table.select(others)).top_k(WORST_ROWS, by=judged.loss)
+
+
+def _cut_columns(rows: EvaluatedRows, schema: Schema) -> pl.DataFrame:
+    """Select the columns that slices are made of."""
+    left_out = {*schema.ids, rows.target.name, "prediction", *rows.names, FOLD, TIME_FOLD}
+    return rows.table.select(c for c in rows.table.columns if c not in left_out)
+
+
+def _tabulate_judged(rows: EvaluatedRows, schema: Schema) -> pl.DataFrame:
+    """Select what names a row, its group, the truth and what was predicted."""
+    table = rows.table
+    groups = [n for n in schema.names_with_role("group") if n in table.columns][:1]
+    keys = schema.ids or ["row"]
+    if not schema.ids:
+        table = table.drop("row", strict=False).with_row_index("row")
+    names = dict.fromkeys([*keys, *groups, rows.target.name, "prediction", *rows.names])
+    return table.select(list(names))
