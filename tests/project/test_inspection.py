@@ -93,7 +93,7 @@ CARDS = {
     ],
     "few": [
         "people  people  40 rows × 3 columns",
-        "Against people: 30 fewer rows; 1 columns added (old); 1 columns removed (town).",
+        "Against people: 30 fewer rows; 1 column added (old); 1 column removed (town).",
         '  def few(people: Frame[Person], least: int = 30) -> Frame[Person]:\n      """Keep the old."""',
         "least  30",
     ],
@@ -178,6 +178,7 @@ def test_an_old_journal_and_shared_memory_are_told_apart(small: Small) -> None:
     assert "no longer stored" in str(inspect(small, "size")), "its inputs are not known either"
 
 
+@pytest.mark.slow
 def test_a_step_in_its_own_process_tells_its_peak(tmp_path: Path) -> None:
     body = "@step\ndef big() -> int:\n    return len(bytearray(b'1') * 300_000_000)\n\n"
     small = one(tmp_path, f"{body}@workflow\ndef f() -> Any:\n    return big()\n")
