@@ -122,7 +122,8 @@ body.m-document{padding:0;max-width:none;font-size:10.5pt}
 .m-document .m-charts{grid-template-columns:1fr 1fr;gap:1rem 1.6rem}
 .m-document table{font-size:8.5pt}
 .m-document th,.m-document td{padding-right:.8rem;min-width:0}
-.m-document .m-wide th,.m-document .m-wide td{font-size:6.5pt;padding-right:.35rem;white-space:normal;overflow-wrap:anywhere}
+.m-document .m-wide th,.m-document .m-wide td{font-size:6.5pt;padding-right:.35rem;
+white-space:normal;overflow-wrap:anywhere}
 .m-document td:not([class]){min-width:0;overflow-wrap:anywhere}
 .m-document{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .m-document .m-watermark{display:block;position:fixed;top:40%;left:0;right:0;margin:0;max-width:none;
