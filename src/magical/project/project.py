@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from prefect import Flow
 
     from magical.project.inspection import Inspection
+    from magical.project.reporting import Report
     from magical.project.reproduce.outcome import Reproduction
     from magical.project.scoring import ScoreOptions, Scoring
     from magical.project.sync import SyncReport
@@ -239,6 +240,16 @@ class Project:
         from magical.project.inspection import inspect_step
 
         return inspect_step(self.context(_join(settings, named)), step)
+
+    def report(self, run: str = "last") -> Report:
+        """Build the report of a run, and write it beside its journal.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        from magical.project.reporting import make_report
+
+        return make_report(self.context(), run)
 
     def runs(self) -> RunList:
         """List the runs, newest first."""
