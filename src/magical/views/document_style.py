@@ -36,7 +36,7 @@ font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,
 "DejaVu Sans Mono",monospace}
 .m-document .m-code code{user-select:all;font:inherit;background:none;padding:0;color:inherit}
 .m-document .m-scroll{overflow-x:auto;max-width:100%;margin:.8rem 0}
-.m-document .m-long{max-height:30rem;overflow-y:auto}
+.m-document .m-long{max-height:30rem;overflow-y:auto;resize:vertical;border-bottom:1px solid var(--line)}
 .m-document .m-long thead th{position:sticky;top:0;background:var(--ground)}
 .m-document table{border-collapse:collapse;border-spacing:0;font-size:.875rem;line-height:1.4;margin:0;
 color:inherit}
@@ -50,7 +50,8 @@ background:none}
 white-space:nowrap;
 vertical-align:bottom}
 .m-document tbody th{font-weight:500;min-width:5rem}
-.m-document .m-right{text-align:right;white-space:nowrap}
+.m-document .m-right{text-align:right}
+.m-document .m-right,.m-document .m-short{white-space:nowrap}
 .m-document tbody tr:hover>*{background:var(--band)}
 .m-document .m-charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(320px,100%),1fr));
 gap:1.6rem 2.4rem;margin:1rem 0}
@@ -61,6 +62,7 @@ gap:1.6rem 2.4rem;margin:1rem 0}
 .m-document details{margin:.7rem 0;border-top:1px solid var(--rule);border-bottom:1px solid var(--rule)}
 .m-document details+details{border-top:0;margin-top:-.7rem}
 .m-document summary{cursor:pointer;padding:.45rem 0;overflow-wrap:anywhere;color:var(--ink)}
+.m-document section>details:last-child{border-bottom:0;margin-bottom:-1rem}
 .m-document details[open]>summary{font-weight:600}
 .m-document :focus-visible{outline:2px solid var(--round);outline-offset:2px}
 .m-document .m-banner{max-width:none;margin:.9rem 0;padding:.6rem .9rem;
