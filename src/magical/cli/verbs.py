@@ -186,6 +186,34 @@ def runs_command(options: SharedOptions, name: str) -> None:
     return options.print_answer(runs_json(runs, size) if options.as_json else [], lambda: runs_text(runs))
 
 
+@verb(
+    click.argument("runs", nargs=2, metavar="RUN RUN"),
+    click.option("--common", is_flag=True, help="Compare the rows that both judged, if test rows differ."),
+    TRUST_OPTION,
+    click.option("--output", "file", metavar="FILE", help="Write the comparison as one HTML page."),
+    click.option("--open", "opens", is_flag=True, help="Open the page in the browser."),
+)
+def compare_command(
+    options: SharedOptions, runs: tuple[str, str], common: bool, file: str | None, opens: bool
+) -> None:
+    """Compare two runs (names, "last", "champion" or MODEL/VERSION): what differed, and which is better."""
+    project = options.open_project()
+    from magical.report.document_text import document_text
+    from magical.report.fitted_table import find_width
+
+    with contextlib.redirect_stdout(sys.stderr):  # a metric of the project may print
+        compared = project.compare(*runs, common)
+    if not (file or opens):
+        answer = compared.to_json() if options.as_json else {}
+        return options.print_answer(answer, lambda: document_text(compared.to_document(), find_width()))
+    path = compared.write_page(file or project.home / "compare.html")
+    if opens:
+        import webbrowser
+
+        webbrowser.open(path.as_uri())
+    options.print_answer({"file": str(path)}, lambda: f"{compared}.\nThe comparison is in {path}.")
+
+
 @verb(click.argument("run"), click.argument("step"), PDB_OPTION, TRUST_OPTION)
 def replay_command(options: SharedOptions, run: str, step: str, debug: bool) -> None:
     """Open STEP of RUN (or "last") again: with the inputs that it had, and the code of now."""
