@@ -7,6 +7,7 @@ from typing import Any
 
 from magical.errors import join_names, shorten
 from magical.masking import mask_values
+from magical.report.sections.model_quality import describe_slice
 from magical.report.sections.report_context import Evaluation, ReportContext, format_short
 from magical.views.document import Block, Cell, Code, Paragraph, Section, Table, Tone
 
@@ -108,6 +109,8 @@ def _score_blocks(context: ReportContext, evaluation: Evaluation) -> Iterator[Bl
     told = [describe_gain(row) for row in baselines if row.get("metric") == scores.primary]
     if told := [text for text in told if text]:
         yield Paragraph(f"By {scores.primary} it is {join_names(told, 4)}.")
+    if weak := [row for row in context.rows(record, "slices") if row.get("confirmed")]:
+        yield Paragraph(f"It is weakest at {describe_slice(weak[0])}.", "warning")
     rows: list[tuple[Cell, ...]] = []
     for metric, score in scores.metrics.items():
         rows.append((metric, score.value, score.low, score.high, None, None, None))
