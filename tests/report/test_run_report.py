@@ -226,3 +226,28 @@ def test_files_of_a_report_are_found_by_run(tmp_path: Path) -> None:
     assert find_newest_report(run.journal) == find_newest_report(run.journal, run.name) == page
     assert json.loads((page.parent / "report.json").read_text(encoding="utf-8")) == document_json(document)
     assert [f.name for f in list_report_files(run.journal, run.name)] == ["report.html", "report.json"]
+
+
+@pytest.mark.parametrize(("won", "best", "trial"), [(0.2, "0.2", 2), (0.9, "0.9", 3)])
+def test_the_best_so_far_follows_the_direction_of_a_metric_of_the_project(
+    tmp_path: Path, won: float, best: str, trial: int
+) -> None:
+    run = MadeRun(tmp_path)
+    trials = [
+        {"trial": i, "own": s, "seconds": 1.0, "state": "complete"} for i, s in enumerate((0.5, 0.2, 0.9))
+    ]
+    candidates = [{"candidate": "boosting", "metric": "own", "score": won}]
+    run.add("tune", "magical.library.tuning:tune", 0, {"trials": trials, "candidates": candidates})
+    assert f"The best own of 3 trials is {best}, at trial {trial}." in text_of(
+        build_report(run.end()), "choice"
+    )
+
+
+def test_importance_of_squared_error_is_in_the_unit_of_the_target(tmp_path: Path) -> None:
+    run = MadeRun(tmp_path)
+    rows = [{"columns": "area", "value": 300.0, "low": 21.0, "high": 476.0, "level": "raw"}]
+    told = {"part": "validation", "loss": "squared_error", "base": 100.0}
+    run.add("explain", "magical.library.explaining:explain", told, {"importance": rows})
+    found = text_of(build_report(run.end()), "use")
+    assert "rmse gained by shuffling" in found
+    assert '"intervals": [[1.0, 14.0]]' in found

@@ -255,8 +255,10 @@ def describe_slice(row: Mapping[str, Any]) -> str:
         >>> describe_slice({"slice": "age < 30", "metric": "log_loss", "value": 0.9, "rows": 25})
         'age < 30 (log_loss 0.9 on 25 rows)'
     """
-    text = shorten(str(row["slice"]), 120)
-    return f"{text} ({row['metric']} {format_short(row['value'])} on {row['rows']:,} rows)"
+    text, metric, value = shorten(str(row["slice"]), 120), row["metric"], row["value"]
+    if metric == "mean squared error":  # in the unit of the target
+        metric, value = "rmse", value**0.5
+    return f"{text} ({metric} {format_short(value)} on {row['rows']:,} rows)"
 
 
 def build_slices(context: ReportContext) -> Section | None:
