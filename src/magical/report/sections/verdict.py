@@ -188,7 +188,7 @@ def build_changes(context: ReportContext) -> Section | None:
 
         blocks.append(Paragraph(f"Since the last run that ended well, {earlier.summary.name}:"))
         if context.evaluations:
-            compared = compare_runs(earlier, context.evidence).to_document().sections
+            compared = compare_runs(earlier, context.evidence, common=True).to_document().sections
             blocks += [block for section in compared for block in section.blocks]
         else:
             found = [str(mask_values(str(d))) for d in find_run_differences(earlier, context.evidence)]
