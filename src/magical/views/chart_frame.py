@@ -165,7 +165,8 @@ class Frame:
         ticks = self._x.ticks
         room = self.x.place(ticks[1][0]) - self.x.place(ticks[0][0]) if len(ticks) > 1 else WIDTH
         every = math.ceil((self._x.label_width + 8) / max(room, 1.0))
-        for tick, text in ticks if self._x.axis.categories else ticks[::every]:
+        first = next((i % every for i, (tick, _) in enumerate(ticks) if tick == 0), 0)  # 0 keeps its label
+        for tick, text in ticks if self._x.axis.categories else ticks[first::every]:
             yield render_label(self.x.place(tick), self.bottom + 18, text, "middle")
 
     def _render_slanted(self) -> Iterator[str]:
