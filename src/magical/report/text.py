@@ -17,7 +17,7 @@ from magical.engine.protocols import Version
 from magical.engine.run import RunResult
 from magical.errors import Finding, join_names, shorten
 from magical.graph import Graph, Node
-from magical.refs import find_links
+from magical.refs import Link, find_links
 from magical.views.state_marks import STATE_STYLES
 
 __all__ = [
@@ -416,7 +416,9 @@ def _describe_result(record: Record) -> str:
 
 
 def _find_last_result(graph: Graph, result: RunResult) -> str:
-    """Return the name of the last node with a value, else of the last node."""
+    """Return the name of the node that the workflow returns, else of the last one with a value."""
+    if isinstance(graph.result, Link) and graph.result.node in result.records:
+        return graph.result.node
     nodes = [n for n in graph.required_nodes if n.name in result.records] or graph.required_nodes
     values = [n for n in nodes if n.promise["kind"] == "value"]
     return (values or nodes)[-1].name
