@@ -172,7 +172,8 @@ class Scores(Contract):
 
     def summary(self) -> str:
         """Format the primary metric in one line, with its interval and the evaluated rows."""
-        text = f"{self.primary} {self.metrics[self.primary]}, {self.rows:,} {self.part} rows"
+        rows = f"{self.part} rows" if " " not in self.part else f"rows in {self.part}"
+        text = f"{self.primary} {self.metrics[self.primary]}, {self.rows:,} {rows}"
         if self.is_wide:
             text += f", wide: {self.rarest} of the rarest class"
         beside = {n: s[self.primary] for n, s in self.baselines.items() if self.primary in s}
