@@ -148,8 +148,8 @@ def _refuse_time(schema: Schema, train: pl.DataFrame, validation: pl.DataFrame) 
         end, start = train.get_column(name).max(), validation.get_column(name).min()
         if end is not None and start is not None and end <= start:  # type: ignore[operator]
             raise BrokenPromise(
-                f"evaluate_repeatedly: the rows are split by time: train ends at {end!s}, validation begins at "
-                f"{start!s}. Random splits would fit on rows after those that they score.",
+                f"evaluate_repeatedly: the rows are split by time: train ends at {end!s}, validation "
+                f"begins at {start!s}. Random splits would fit on rows after those that they score.",
                 hint="judge it on one later part: evaluate(predict(model, test), test).",
             )
 
