@@ -19,7 +19,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo score houses traffic test test-slow test-lowest check format torture bench bench-models lock news clean
+.PHONY: help venv demo score houses traffic test test-slow test-lowest check format torture bench bench-models bench-coverage lock news clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -82,6 +82,9 @@ bench: venv ## measure the cost of a run, compared with a plain script
 
 bench-models: venv ## compare our models with those of other tools: DATA=FOLDER of the tables (hours; ARGS=--help)
 	$(BIN)/python benchmarks/models/compare.py $(ARGS)
+
+bench-coverage: venv ## measure how often the intervals of evaluate hold the truth (7 CPU minutes): ARGS='--sets 1000'
+	$(BIN)/python -W ignore benchmarks/intervals/interval_coverage.py $(ARGS)
 
 lock: venv ## resolve requirements.lock again; ARGS=--upgrade for newer versions
 	$(COMPILE) --output-file requirements.lock $(ARGS)

@@ -1,6 +1,7 @@
 """Fixtures and settings of all tests."""
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,17 @@ settings.register_profile(
     "calm", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("calm")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect thousands of tests without the garbage collector, which then leaves them and all modules alone."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()  # they live to the end: each later pass would visit them in vain
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

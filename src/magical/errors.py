@@ -25,6 +25,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,13 @@ class MagicalError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.lines, self.hint), self._attributes())
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in the place of a traceback: the message, and the author's own lines."""
+        frames = [f for f in traceback.extract_tb(self.__traceback__) if not is_foreign(f.filename)]
+        places = [(f, "cell" if "ipykernel_" in f.filename else Path(f.filename).name) for f in frames]
+        own = [f"  {place}:{f.lineno}  {shorten(f.line or '', 100)}" for f, place in places]
+        return [*str(self).splitlines(), *own, *str(self.__dict__.get("frames", "")).splitlines()]
 
     def with_message(self, *lines: str) -> Self:
         """Copy the error with another message; its hint and attributes stay, its cause is dropped."""
@@ -193,7 +201,14 @@ class Finding:
 
     def __str__(self) -> str:
         tail = f"\nHint: {self.hint}" if self.hint else ""
-        return f"{self.severity} {self.code} {self.step}: {self.what}{tail}"
+        return f"{self._head}{self.what}{tail}"
+
+    def __repr__(self) -> str:
+        return f"<{shorten(self._head + self.what, 200)}>"
+
+    @property
+    def _head(self) -> str:
+        return " ".join(filter(None, (self.severity, self.code, self.step))) + ": "
 
 
 def did_you_mean(name: str, known: Sequence[str], aliases: Sequence[str] = ()) -> str:

@@ -61,6 +61,11 @@ class Node:
     facts: Mapping[str, Any] = field(default_factory=dict)
     call: Call | None = field(default=None, compare=False, repr=False)
 
+    def __repr__(self) -> str:
+        takes = join_names(map(str, self.links), 4)
+        where = f" ({self.where})" if self.where else ""
+        return f"<node {self.name}{where}: {f'{takes} → ' if takes else ''}{self.promise.get('text', '')}>"
+
     @property
     def step_name(self) -> str:
         """The step's name."""
@@ -112,6 +117,10 @@ class Graph:
     nodes: tuple[Node, ...]
     result: Wire = None
     findings: tuple[Finding, ...] = ()
+
+    def __repr__(self) -> str:
+        names = join_names([n.name for n in self.nodes], 6)
+        return f"<graph {self.workflow}: {len(self.nodes)} nodes{f', {names}' if names else ''}>"
 
     @property
     def has_calls(self) -> bool:

@@ -24,7 +24,7 @@ from magical.contracts.promises import (
     promise_of,
 )
 from magical.contracts.schema import Schema
-from magical.errors import MagicalError, UnwrittenStep, WiringError, did_you_mean
+from magical.errors import MagicalError, UnwrittenStep, WiringError, did_you_mean, shorten
 from magical.python_parser import parse_python, read_definition
 
 __all__ = ["Receipt", "Step", "current_builder", "parse_source", "step"]
@@ -48,6 +48,11 @@ class Receipt:
     done: bool
     text: str
     details: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return (
+            f"<receipt: {shorten(self.text, 200)}>" if self.done else f"<not done: {shorten(self.text, 200)}>"
+        )
 
 
 class GraphBuilder(Protocol):

@@ -93,7 +93,7 @@ def test_a_run_up_to_a_step(small: Small) -> None:
     run = small.run("clean")
     assert run.executed == ["raw", "model", "clean"]
     assert run.result.height == 40
-    with pytest.raises(UsageError, match="There is no step 'split'"):
+    with pytest.raises(UsageError, match="split is no part of this run, which ended with clean"):
         run["split"]
     assert small.run().executed == ["split", "size"]
     assert small.run("split").executed == []

@@ -1,11 +1,13 @@
 """The campaign example, copied into a temporary folder."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from magical.stores.local.store import LocalStore
+from magical.system.file_locks import exclusive_lock
 from projects import Small
 
 ROOT = Path(__file__).parents[2]
@@ -35,11 +37,21 @@ def copy_campaign(folder: Path) -> Small:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The campaign, run once with two trials an experiment; tests must not change it."""
-    campaign = copy_campaign(tmp_path_factory.mktemp("finished") / "campaign")
-    done = campaign.process("run", *QUICK, "--json")
-    assert done.returncode == 0, done.stderr
-    return campaign.root
+    """The campaign, run once for all processes with two trials an experiment; tests must not change it.
+
+    Its output is in a file beside it, ``said.txt``.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    said = folder / "said.txt"
+    with exclusive_lock(folder.with_suffix(".lock")):
+        if not said.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed to run it
+            done = copy_campaign(folder / "campaign").process("run", *QUICK)
+            assert done.returncode == 0, done.stderr
+            shutil.copytree(folder / "campaign", folder / "untouched")
+            said.write_text(done.stdout, encoding="utf-8")
+    return folder / "campaign"
 
 
 @pytest.fixture
@@ -51,7 +63,7 @@ def campaign(tmp_path: Path) -> Small:
 @pytest.fixture
 def done(finished: Path, tmp_path: Path) -> Small:
     """A copy of the finished campaign that a test may change; its paths are its own, so it is drawn anew."""
-    shutil.copytree(finished, tmp_path / "campaign")
+    shutil.copytree(finished.parent / "untouched", tmp_path / "campaign")
     store = LocalStore(tmp_path / "campaign" / ".magical" / "store", trust=True)
     assert all(store.find_record(p.parent.name + p.stem) for p in store.folder.glob("records/*/*.json"))
     return Small(tmp_path / "campaign")

@@ -32,7 +32,7 @@ def test_a_record_of_one_clone_agrees_on_every_artifact_in_another(tmp_path: Pat
     git(origin.root, "add", "-A")
     git(origin.root, "commit", "-qm", "the campaign")
     first = cloned(origin.root, tmp_path / "a")
-    done = first.process("run", *QUICK)
+    done = first.process("run", *QUICK, "experiments.linear.trials=1", "experiments.boosting.rounds=20")
     assert done.returncode == 0, done.stderr
     exported = first.process("runs", "last", "--json")
     assert str(tmp_path) not in exported.stdout

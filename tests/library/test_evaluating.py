@@ -152,9 +152,11 @@ def test_small_tables_are_kept_for_the_eye(run: Run, table: Any, names: set[str]
     predictions, test = predicted(table())
     run.kept.clear()
     evaluate(predictions, test)
-    assert set(run.kept) - {"slices"} == names | {"_judged", "baselines", "calibration", "worst"}
+    assert set(run.kept) == names | {"_judged", "slices", "baselines", "calibration", "worst"}
     small = {
-        n: t for n, t in run.kept.items() if n not in ("_judged", "predicted_truth", "calibration_error")
+        n: t
+        for n, t in run.kept.items()
+        if n not in ("_judged", "slices", "predicted_truth", "calibration_error")
     }
     assert all(isinstance(t, pl.DataFrame) and 0 < t.height <= 101 for t in small.values())
     worst = run.kept["worst"]

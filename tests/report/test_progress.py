@@ -18,7 +18,7 @@ from magical.events import (
     StepRetried,
     StepStarted,
 )
-from magical.report.progress import Console
+from magical.report.progress import Console, NotebookCell, open_console
 
 EVENTS: list[Event] = [
     RunStarted(run="r", workflow="flow", settings={}, nodes=["raw", "clean", "tune[boosting]"]),
@@ -125,3 +125,44 @@ def test_a_step_that_waits_for_the_registry_is_pending() -> None:
     stream = io.StringIO()
     Console(stream).on(StepPending(step="register", key="k", message="it does not answer"))
     assert stream.getvalue() == "- register pending\n"
+
+
+def test_in_a_notebook_one_output_is_updated(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr("magical.report.progress._SECONDS_BETWEEN_UPDATES", 0)
+    console = Console(NotebookCell(shown.append), leaves_prints=True)
+    for event in (*EVENTS, LogLine(step="clean", text="printed", level="print")):
+        console.on(event)
+    assert shown[3].splitlines() == [
+        "= raw               fresh",
+        "  clean          half way",
+        "… clean          1 of 2",
+    ]
+    assert shown[-1].splitlines() == [
+        "= raw               fresh",
+        "  clean          half way",
+        "✓ clean            1.23 s  40 × 2",
+        "! clean          careful",
+        "✗ tune[boosting] failed",
+        "- select         left out: tune[boosting] failed",
+    ]
+
+
+def test_the_output_of_a_notebook_stays_small() -> None:
+    shown: list[str] = []
+    console = Console(NotebookCell(shown.append))
+    for number in range(1000):
+        console.on(Progress(step="tune", done=number, total=1000))
+    assert len(shown) < 100  # a cell is not sent a thousand times
+    for number in range(1000):
+        console.on(StepCached(step=f"step{number}", key="k"))
+    lines = shown[-1].splitlines()
+    assert (len(lines), lines[0]) == (201, "… 800 lines before")
+
+
+def test_in_a_pipe_a_run_from_python_leaves_prints_where_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    console = open_console()
+    console.on(LogLine(step="clean", text="printed", level="print"))
+    console.on(StepCached(step="clean", key="k"))
+    console.on(LogLine(step="clean", text="careful", level="warning"))
+    assert (console.leaves_prints, capsys.readouterr()) == (True, ("", "! clean careful\n"))

@@ -35,7 +35,7 @@ __all__ = [
 
 _ROWS_HINT = "--pretend sources, or --pretend all."
 # The order in the help is the order in which a project needs them; the rest follow as they are defined.
-_FIRST_VERBS = ("run", "pretend", "plan", "show", "check", "new", "fit", "look")
+_FIRST_VERBS = ("run", "pretend", "plan", "show", "check", "new", "fit", "look", "why", "inspect", "report")
 
 
 class _VerbGroup(click.Group):
@@ -207,27 +207,23 @@ def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
     """Parse ``key=value`` words; keys may be dotted, values are TOML or else plain text.
 
     Raises:
-        SettingsError: a word has no ``=``.
+        SettingsError: a word has no ``=``, or a key is given as a value and as a group.
 
     Example:
         >>> parse_overrides(["max_age=80", "split.seed=3", "name=PhD"])
         {'max_age': 80, 'split': {'seed': 3}, 'name': 'PhD'}
     """
-    values: dict[str, Any] = {}
+    from magical.settings.layers import nest_keys
+
+    pairs = []
     for word in words:
         key, equals, text = word.partition("=")
         if not equals or not key:
             raise SettingsError(
                 f"{word!r} is neither an option nor key=value.", hint="write it as key=value."
             )
-        *folders, last = key.split(".")
-        place = values
-        for folder in folders:
-            place = place.setdefault(folder, {})
-            if not isinstance(place, dict):
-                raise SettingsError(f"{key} is given twice, as a value and as a group.", hint="give it once.")
-        place[last] = _parse_value(text)
-    return values
+        pairs.append((key, _parse_value(text)))
+    return nest_keys(pairs)
 
 
 def _parse_value(text: str) -> Any:

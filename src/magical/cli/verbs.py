@@ -69,6 +69,7 @@ def _run_workflow(
     from magical.integrations.prefect.reconcile import describe_open_flow_run
     from magical.project.run_setup import run_drawing
     from magical.report.progress import Console
+    from magical.report.report_files import find_newest_report, format_report_line
     from magical.report.text import design_text, run_json, run_text
 
     _warn_orphan(context)
@@ -85,14 +86,18 @@ def _run_workflow(
             graph = replace(graph, findings=findings)
     run_options = _format_run_options(options, words)
 
+    page = find_newest_report(context.journal, result.name)
+
     def format_text() -> str:
         shown = replace(graph, findings=()) if options.pretend else graph
         text = run_text(shown, result, _project_options(context), options.format_trace, run_options)
+        text = "\n".join(filter(None, [text, format_report_line(page) if page else ""]))
         # After a failure, "The design holds together." would be read as success.
         hides_design = not options.pretend or (result.errors and not graph.findings)
         return text if hides_design else f"{text}\n{design_text(graph.findings)}"
 
-    options.print_answer(run_json(graph, result), format_text)
+    answer = {**run_json(graph, result), "report": str(page or "")}
+    options.print_answer(answer, format_text)
     if result.errors or any(f.severity == "error" for f in graph.findings):
         sys.exit(1)
 

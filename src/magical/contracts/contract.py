@@ -10,6 +10,7 @@ import types
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, Union, get_args, get_origin
 
@@ -21,6 +22,9 @@ from magical.contracts.schema import Column, Rule, Schema
 from magical.contracts.source_marks import check_source_marks, read_source_marks
 from magical.errors import ContractError
 from magical.python_parser import read_definition
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = [
     "TYPES",
@@ -154,6 +158,35 @@ class Contract(BaseModel):
             cls.__examples_from__ = (
                 Path(home).resolve().parent / examples_from if home else Path(examples_from)
             )
+
+    @classmethod
+    def validate(cls, table: Any) -> pl.DataFrame:  # type: ignore[override]  # pydantic deprecates its own
+        """Validate a table, and mark it with this contract: plain calls of the library's steps take it.
+
+        A column whose values are of another type is converted if no value changes, such as whole numbers that
+        pandas stores as floats. For raw tables, with other names or with texts, there is ``model_data``.
+
+        Args:
+            table: a polars or pandas DataFrame with the names of the contract; further columns stay.
+
+        Returns:
+            A polars DataFrame. A table that is calculated from it has no contract: validate that again.
+
+        Raises:
+            BrokenPromise: a column is missing or of another type, or rows break the contract.
+
+        Example:
+            >>> import polars as pl
+            >>> class Visit(Contract):
+            ...     id: Id[int]
+            ...     hours: float | None = Field(ge=0)
+            >>> Visit.validate(pl.DataFrame({"id": [1, 2], "hours": [1, None]})).rows()
+            [(1, 1.0), (2, None)]
+        """
+        # By name, since it reads schemas by this module; and it imports polars, which contracts do not need.
+        home = import_module("magical.contracts.plain_tables")
+        validated: pl.DataFrame = home.validate_table(table, cls)
+        return validated
 
 
 class rule(classmethod):  # type: ignore[type-arg]

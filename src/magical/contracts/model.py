@@ -13,7 +13,8 @@ import polars as pl
 from magical.brand import mark_not_real
 from magical.contracts.schema import Schema
 from magical.contracts.tables import coerce_table
-from magical.errors import BrokenPromise
+from magical.errors import BrokenPromise, join_names, shorten
+from magical.html_tables import render_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,6 +128,21 @@ class Model:
 
     def __str__(self) -> str:
         return self.summary()
+
+    def __repr__(self) -> str:
+        what = f"{self.task}, {len(self.features)} features"
+        return f"<model of {self.target}: {shorten(self.summary(), 400)}; {what}>"
+
+    def _repr_html_(self) -> str:
+        text = self.summary()
+        rows = [("task", self.task), ("target", self.target), ("features", join_names(self.features, 40))]
+        rows += [("classes", join_names(self.classes, 20))] if self.classes else []
+        rows += [("threshold", format_number(self.threshold))] if self.task == "binary" else []
+        tried = ([self.chosen] if self.chosen else []) + [*self.candidates]
+        rows += [(c.title, c.failure or f"{c.metric} {format_number(c.score)} {c.scored}") for c in tried]
+        return render_table(
+            text, rows, notes=[f"It stands on {join_names(self.origin)}."] if self.origin else []
+        )
 
     def summary(self) -> str:
         """Describe the model in one line: experiment and score, or its failure; else task and target."""

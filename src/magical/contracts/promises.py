@@ -85,6 +85,10 @@ class Parts(Generic[C]):
     def __iter__(self) -> Iterator[pl.DataFrame]:
         return iter((self.train, self.validation, self.test))
 
+    def __repr__(self) -> str:
+        shapes = (f"{name} {getattr(self, name).height:,} × {getattr(self, name).width}" for name in PARTS)
+        return f"<parts: {', '.join(shapes)}>"
+
 
 @dataclass(frozen=True)
 class Promise:
@@ -332,13 +336,13 @@ def contract_of(table: Any) -> Schema:
         Traceback (most recent call last):
         ...
         magical.errors.ContractError: This table promises nothing: no step with a contract made it.
-        Hint: make it with model_data(table, Contract), or a step that promises Frame[Contract].
+        Hint: Customer.validate(table), of a contract of yours; or model_data(table, Customer) if it is raw.
     """
     promise = attached_promise(table)
     if promise is None or promise.schema is None:
         raise ContractError(
             "This table promises nothing: no step with a contract made it.",
-            hint="make it with model_data(table, Contract), or a step that promises Frame[Contract].",
+            hint="Customer.validate(table) of your contract, or model_data(table, Customer) if it is raw.",
         )
     return promise.schema
 

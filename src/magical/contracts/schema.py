@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from magical.errors import ContractError, did_you_mean, join_names
+from magical.html_tables import render_table
 
 __all__ = ["ROLES", "TRAINING_ROLES", "Column", "Rule", "Schema", "match_keys", "to_snake_case"]
 
@@ -175,6 +176,14 @@ class Schema:
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...] = ()
     source: str = ""
+
+    def __repr__(self) -> str:
+        roles = [f"{role} {join_names(names, 3)}" for role in ROLES if (names := self.names_with_role(role))]
+        return f"<contract {', '.join([f'{self.name}: {len(self.columns)} columns', *roles])}>"
+
+    def _repr_html_(self) -> str:
+        rows = [(c.name, c.type_text, c.role, c.description) for c in self.columns]
+        return render_table(self.name, rows, ("column", "type", "role", "description"))
 
     @cached_property
     def by_name(self) -> dict[str, Column]:

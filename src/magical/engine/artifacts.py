@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from magical.brand import mark_not_real
+from magical.errors import shorten
 from magical.masking import mask
 
 __all__ = ["Artifact", "Record"]
@@ -34,6 +36,10 @@ class Artifact:
     blob: str = ""
     summary: str = ""
     items: Mapping[str, Artifact] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        members = "; ".join(f"{name} {item.summary}".rstrip() for name, item in self.items.items())
+        return f"<{shorten(f'{self.kind} {self.summary or members}', 160)}>"
 
     def item(self, name: str) -> Artifact:
         """Return a member of a group, or the artifact itself for an empty name."""
@@ -91,6 +97,10 @@ class Record:
     registry: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
     memory: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        text = repr(self.result)[1:-1]
+        return f"<{self.node}: {mark_not_real(text) if self.origin else text}, {self.seconds:.2f} s>"
 
     def blobs(self) -> list[str]:
         """List the names of the stored objects of the result and of the kept values."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from magical.brand import mark_not_real
 from magical.errors import StoreError, UsageError, join_names
 from magical.events import Event, RunStarted
 from magical.masking import mask
@@ -73,6 +74,16 @@ class RunSummary:
     left_out: dict[str, str] = field(default_factory=dict)
     contents: dict[str, str] = field(default_factory=dict)
     summaries: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<run {self}>"
+
+    def __str__(self) -> str:
+        many = len(self.executed)
+        words = [self.name, self.state, f"{many} step{'' if many == 1 else 's'} ran"]
+        words += [f"{self.seconds:.1f} s"] if self.seconds else []
+        words += [mark_not_real(join_names(origin, 3))] if (origin := self.facts.get("origin")) else []
+        return ", ".join(words)
 
     @property
     def under_way(self) -> list[str]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from magical.brand import mark_not_real
 from magical.engine.artifacts import Record
 from magical.engine.file_brands import FileBrands, find_file_writers
 from magical.engine.outputs import find_changed_output
 from magical.engine.protocols import Store
-from magical.errors import join_names
+from magical.errors import join_names, shorten
 from magical.graph import Graph, Node
 from magical.keys.key import NodeIdentity, compute_node_key
 from magical.refs import Link, Wire
@@ -130,6 +131,12 @@ class NodePlan:
     origin: tuple[str, ...] = ()
     reason: str = ""
     hint: str = ""
+
+    def __repr__(self) -> str:
+        state = f"{self.state} after {join_names(self.after, 4)}" if self.after else self.state
+        state += f": {shorten(self.reason, 160)}" if self.reason else ""
+        state += f"; {mark_not_real(join_names(self.origin, 4))}" if self.origin else ""
+        return f"<{self.name} {state}>"
 
 
 class Planner:

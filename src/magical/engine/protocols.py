@@ -254,6 +254,9 @@ class Version:
     tags: Mapping[str, str] = field(default_factory=dict)
     uri: str = ""
 
+    def __repr__(self) -> str:
+        return f"<{', '.join([f'{self.name} version {self.number}', *self.aliases])}>"
+
     @property
     def refusal(self) -> str:
         """The reason why it cannot predict new rows as in its run; empty if nothing is known against it."""

@@ -110,6 +110,7 @@ class RunContext:
         remote: runs bodies in other processes; None if all run in this one.
         on_error: called with the exception of a body, in the frame that caught it, for a debugger.
         echo: True to also write the output of bodies to this process's standard output.
+        echo_logs: True to also write the warnings that bodies log; False where a listener shows them.
     """
 
     graph: Graph
@@ -123,6 +124,7 @@ class RunContext:
     remote: RemoteSetup | None = None
     on_error: Callable[[BaseException], None] | None = None
     echo: bool = True
+    echo_logs: bool = True
 
     @property
     def store(self) -> Store:
@@ -163,6 +165,10 @@ class RunResult:
     seconds: float = 0.0
     explored: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        ran = f"{len(self.executed)} of {len(self.records)} steps ran, {self.seconds:.1f} s"
+        return f"<result of run {self.name or 'with nothing to do'}: {self.state}, {ran}>"
+
     @property
     def unregistered(self) -> list[str]:
         """The nodes that would have written to the world, and were left out because the run explored."""
@@ -189,19 +195,31 @@ class ActiveRun:
 class RunStopped(KeyboardInterrupt):
     """The run was stopped by Ctrl-C or a signal.
 
+    Attributes:
+        result: what the run had done until then.
+
     Example:
-        >>> print(RunStopped.from_progress("campaign", 3, ["tune"]))
+        >>> done = RunResult(executed=["ingest", "clean", "split"])
+        >>> print(RunStopped.from_progress("campaign", done, ["tune"]))
         campaign: stopped. 3 steps finished and are kept; tune was under way.
         Hint: magical run goes on from there.
     """
 
+    result: RunResult
+
     @classmethod
-    def from_progress(cls, workflow: str, finished: int, under_way: Sequence[str]) -> RunStopped:
-        """Create the exception from the number of finished bodies and the nodes whose work is lost."""
+    def from_progress(cls, workflow: str, result: RunResult, under_way: Sequence[str]) -> RunStopped:
+        """Create the exception from what is done and the nodes whose work is lost."""
+        finished = len(result.executed)
         kept = "1 step finished and is kept" if finished == 1 else f"{finished} steps finished and are kept"
         lost = f"; {join_names(under_way, 4)} {'was' if len(under_way) == 1 else 'were'} under way"
         rest = lost if under_way else ""
-        return cls(f"{workflow}: stopped. {kept}{rest}.\nHint: magical run goes on from there.")
+        stopped = cls(f"{workflow}: stopped. {kept}{rest}.\nHint: magical run goes on from there.")
+        stopped.result = result
+        return stopped
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).splitlines()  # what IPython shows in the place of a traceback
 
 
 class NodeExecutor(Protocol):

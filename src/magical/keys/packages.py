@@ -107,6 +107,7 @@ def digest_keyed_code() -> str:
     return _digest_sources(*KEYED_MODULES, DIGESTED_PACKAGE)
 
 
+@functools.cache  # a process runs the code that it has imported: an edit of ours counts from the next one on
 def _digest_sources(*packages: str) -> str:
     """Compute a digest of the source files of packages of ours."""
     digest = hashlib.sha256()

@@ -92,8 +92,8 @@ def evaluate(
         ``worst``, ``calibration``, and by the kind of the target curves, classes or residuals.
 
     Raises:
-        BrokenPromise: the two tables have different rows, no row is complete, the contract has no target, or
-            a metric cannot be computed.
+        BrokenPromise: the two tables have different rows, no row is complete, the contract has no target,
+            a metric cannot be computed, or a column to slice by is not there.
         StepError: the function of a metric raises, or returns no number.
         WiringError: a metric does not fit the target. Found while drawing, if the contract tells.
 
@@ -114,14 +114,7 @@ def evaluate(
         )
     rows = _join_predictions(predictions, table, schema)
     target = schema.column(schema.target)
-    complete = rows.filter(pl.col(target.name).is_not_null() & pl.col("prediction").is_not_null())
-    if complete.height < rows.height:
-        warn(f"{rows.height - complete.height:,} rows without a target or a prediction are left out.")
-    if complete.is_empty():
-        raise BrokenPromise(
-            f"evaluate: none of {rows.height:,} rows has a {target.name} and a prediction.",
-            hint="give rows whose outcome is known.",
-        )
+    complete = _take_complete(rows, target.name)
     names = [c for c in predictions.columns if c.startswith(PROBABILITY_PREFIX)]
     check_metrics(metrics, schema)
     evaluated = EvaluatedRows(complete, target, names, metrics, number_units(complete, schema))
@@ -145,6 +138,19 @@ def evaluate(
         for name, value in make_diagnostics(evaluated, schema, how.decision, how.slices).items():
             keep(name, value)
     return scores
+
+
+def _take_complete(rows: pl.DataFrame, target: str) -> pl.DataFrame:
+    """Select the rows with a target and a prediction; warn of the others."""
+    complete = rows.filter(pl.col(target).is_not_null() & pl.col("prediction").is_not_null())
+    if complete.height < rows.height:
+        warn(f"{rows.height - complete.height:,} rows without a target or a prediction are left out.")
+    if complete.is_empty():
+        raise BrokenPromise(
+            f"evaluate: none of {rows.height:,} rows has a {target} and a prediction.",
+            hint="give rows whose outcome is known.",
+        )
+    return complete
 
 
 def _warn_doubtful(scores: Scores, result: ResampledMetrics) -> None:

@@ -66,7 +66,7 @@ class PreparedFit:
                 raise error
         except MagicalError as error:
             raise self._reword(error) from error
-        return FittedFile(self, Run(drawing.runnable_graph, result, context.store), result)
+        return FittedFile(self, Run(context, drawing, result), result)
 
     def _reword(self, error: MagicalError) -> MagicalError:
         """Name the project's folder in a message, since its reader has not seen the files."""

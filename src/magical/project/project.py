@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magical.engine.journal import Journal, RunSummary
-from magical.engine.plan import NodePlan
+from magical.engine.journal import Journal
 from magical.engine.pretend_plan import ALL, DEFAULT_ROWS, SOURCES, Pretence
 from magical.engine.protocols import Listener, Registry, Store, SweepResult
-from magical.engine.run import RunResult
-from magical.errors import Finding, UsageError
+from magical.engine.run import RunResult, RunStopped
+from magical.errors import Finding, UsageError, shorten
+from magical.events import current_sink
 from magical.graph import Graph
 from magical.project.loading.drawing import WorkflowDrawing
 from magical.project.loading.location import find_project
@@ -21,12 +21,15 @@ from magical.project.project_context import OpenOptions, ProjectContext, open_co
 from magical.project.result import Run
 from magical.project.run_setup import run_drawing
 from magical.project.why_answer import History, Why, answer_why
+from magical.report.listings import RunList, RunPlan
+from magical.report.progress import open_console
 from magical.settings.layers import to_overrides
 
 if TYPE_CHECKING:
     from prefect import Flow
 
     from magical.project.inspection import Inspection
+    from magical.project.reporting import Report
     from magical.project.reproduce.outcome import Reproduction
     from magical.project.scoring import ScoreOptions, Scoring
     from magical.project.sync import SyncReport
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
     from magical.views.picture import Picture
 
 __all__ = ["Project", "load"]
+
+NamedSettings = Mapping[str, Any] | None
+"""Settings by name, which may be dotted; None for those of the files."""
 
 
 def load(
@@ -70,15 +76,20 @@ def load(
 class Project:
     """A project on disk, with the verbs of the command as methods.
 
-    Settings are given by name: ``project.run(max_age=80, split={"seed": 3})``. Each call reads the project's
-    files again, once.
+    Settings are given by name, or as a mapping whose keys may be dotted as on the command line:
+    ``project.run(max_age=80, split={"seed": 3})`` is ``project.run("", {"max_age": 80, "split.seed": 3})``.
+    Each call reads the project's files again, once.
+
+    Attributes:
+        last: the newest run from this object, also one that failed or was stopped; None before the first.
+        quiet: True to show neither the progress nor the warnings of runs; what steps print is shown.
 
     Example:
         >>> import tempfile
         >>> from magical.project.scaffold.create import create_project
         >>> project = load(create_project(f"{tempfile.mkdtemp()}/shop").root)
         >>> project.graph().workflow, project.runs()
-        ('shop', [])
+        ('shop', <no runs>)
     """
 
     def __init__(self, options: OpenOptions) -> None:
@@ -88,10 +99,16 @@ class Project:
         self.options = options
         self.root, self.home = options.location.root, options.location.home
         self.journal = Journal(self.home / "runs")
+        self.last: Run | None = None
+        self.quiet = False
         self._stores: dict[tuple[str, Path], Store] = {}
 
     def __repr__(self) -> str:
-        return f"<project {self.root.name}>"
+        options = self.options
+        kinds = [f"profile {options.profile}"] * bool(options.profile)
+        kinds += [f"sample of {options.sample}"] * bool(options.sample)
+        kinds += ["pretended"] * bool(options.pretence.mode)
+        return f"<project {', '.join([self.root.name, *kinds])}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Project, (self.options,)  # another process opens it again, with stores of its own
@@ -120,33 +137,44 @@ class Project:
         """
         return self.context().store
 
-    def graph(self, **settings: Any) -> Graph:
+    def graph(self, settings: NamedSettings = None, **named: Any) -> Graph:
         """Draw the workflow; the graph may come from the cache, without its code."""
-        return self.context(settings).draw().drawn.graph
+        return self.context(_join(settings, named)).draw().drawn.graph
 
-    def plan(self, step: str = "", **settings: Any) -> dict[str, NodePlan]:
-        """Plan a run without executing it."""
-        return self.context(settings).plan(step)
+    def plan(self, step: str = "", settings: NamedSettings = None, **named: Any) -> RunPlan:
+        """Plan a run without executing it; the plan of each step by its name."""
+        context = self.context(_join(settings, named))
+        return RunPlan(context.draw().drawn.graph, context.plan(_check_step(step)))
 
-    def picture(self, **settings: Any) -> Picture:
+    def picture(self, settings: NamedSettings = None, **named: Any) -> Picture:
         """Build the picture that ``magical show`` draws: steps and their data, each step with its state."""
-        return self.context(settings).picture()
+        return self.context(_join(settings, named)).picture()
 
-    def run(self, step: str = "", **settings: Any) -> Run:
+    def run(self, step: str = "", settings: NamedSettings = None, **named: Any) -> Run:
         """Run all steps that are not fresh, or those up to one step.
 
         With other settings than those of the files it explores: steps that write to the world are left out,
-        unless the project was opened with ``register=True``.
+        unless the project was opened with ``register=True``. Progress and warnings are shown as they come.
 
         Raises:
-            MagicalError: the first step that failed; the results of the others are kept.
+            MagicalError: the first step that failed; ``last`` has the results of the others.
+            KeyboardInterrupt: it was stopped by Ctrl-C; ``last`` has what was finished.
         """
-        context = self.context(settings)
-        drawing = context.draw(step)
-        result = run_drawing(context, drawing)
-        if result.errors:
-            raise next(iter(result.errors.values()))
-        return Run(drawing.runnable_graph, result, context.store)
+        return self._run(self.context(_join(settings, named)), step)
+
+    def _run(self, context: ProjectContext, step: str) -> Run:
+        drawing = context.draw(_check_step(step))
+        # A step that runs a project is watched by whoever watches the step.
+        watched = () if self.quiet or current_sink.get() else (open_console(),)
+        try:
+            result = run_drawing(context, drawing, watched)
+        except RunStopped as stopped:
+            self.last = Run(context, drawing, stopped.result)
+            raise
+        self.last = Run(context, drawing, result)
+        for error in result.errors.values():
+            raise error
+        return self.last
 
     def execute(
         self,
@@ -159,33 +187,44 @@ class Project:
         context = self.context(settings)
         return run_drawing(context, context.draw(step), listeners, on_error)
 
-    def check(self, hard: bool = False, **settings: Any) -> list[Finding]:
+    def check(self, settings: NamedSettings = None, *, hard: bool = False, **named: Any) -> list[Finding]:
         """Find weak, unused and unwritten steps; ``hard`` also calls written steps with generated rows."""
         from magical.project.checking import check_project
 
-        return list(check_project(self.context(settings), hard).findings)
+        return list(check_project(self.context(_join(settings, named)), hard).findings)
 
-    def pretend(self, step: str = "", *, rows: int = DEFAULT_ROWS, all: bool = False, **settings: Any) -> Run:
+    def pretend(
+        self,
+        step: str = "",
+        settings: NamedSettings = None,
+        *,
+        rows: int = DEFAULT_ROWS,
+        all: bool = False,
+        **named: Any,
+    ) -> Run:
         """Run with pretended sources, so that no file is needed; or with every step pretended.
 
         Args:
             step: the last step of the run.
+            settings: as for ``run``.
             rows: of each generated table.
             all: pretend every step, also those with a body.
-            settings: as for ``run``.
+            named: as for ``run``.
 
         Raises:
-            MagicalError: the first step that failed; the results of the others are kept.
+            MagicalError: the first step that failed; ``last`` has the results of the others.
         """
-        return self.with_pretence(Pretence(ALL if all else SOURCES, rows)).run(step, **settings)
+        context = self.context(_join(settings, named))
+        pretence = Pretence(ALL if all else SOURCES, rows)
+        return self._run(replace(context, options=replace(context.options, pretence=pretence)), step)
 
     def with_pretence(self, pretence: Pretence) -> Project:
         """Open the same project with the steps pretended that ``pretence`` selects."""
         return Project(replace(self.options, pretence=pretence))
 
-    def why(self, step: str, **settings: Any) -> Why:
+    def why(self, step: str, settings: NamedSettings = None, **named: Any) -> Why:
         """Explain why a step runs again, or why it ran the last time."""
-        context = self.context(settings)
+        context = self.context(_join(settings, named))
         drawing, plans = context.draw(), context.plan()
         name = drawing.graph.node(step).name
         if name not in plans:
@@ -193,7 +232,7 @@ class Project:
         history = History(context.comparable_runs(), context.receipts, context.file_digests.list_group)
         return answer_why(name, plans, drawing.drawn, history)
 
-    def inspect(self, step: str, **settings: Any) -> Inspection:
+    def inspect(self, step: str, settings: NamedSettings = None, **named: Any) -> Inspection:
         """Look at the result of a step: columns, rows, time, memory, code, and what it kept and said.
 
         Raises:
@@ -201,11 +240,21 @@ class Project:
         """
         from magical.project.inspection import inspect_step
 
-        return inspect_step(self.context(settings), step)
+        return inspect_step(self.context(_join(settings, named)), step)
 
-    def runs(self) -> list[RunSummary]:
+    def report(self, run: str = "last") -> Report:
+        """Build the report of a run, and write it beside its journal.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        from magical.project.reporting import make_report
+
+        return make_report(self.context(), run)
+
+    def runs(self) -> RunList:
         """List the runs, newest first."""
-        return list(self.journal.runs())
+        return RunList(self.journal.runs())
 
     def compare(self, old: str, new: str, common: bool = False) -> RunComparison:
         """Compare two runs: what differed, and which one predicts better on the same test rows.
@@ -263,16 +312,17 @@ class Project:
 
         return sync_project(self.context(), listeners, reconcile_flow_runs(self))
 
-    def reproduce(self, run: str | Path, **settings: Any) -> Reproduction:
+    def reproduce(self, run: str | Path, settings: NamedSettings = None, **named: Any) -> Reproduction:
         """Run an earlier run again in a fresh store, and compare the results.
 
         Args:
             run: the run's name, the beginning of it, or ``last``; or a file from ``magical runs RUN --json``.
             settings: the settings that differ from those of the run, such as the path of a file.
+            named: the same, by name.
         """
         from magical.project.reproduce.reproduce import reproduce_run
 
-        return reproduce_run(self.context(), run, settings)
+        return reproduce_run(self.context(), run, to_overrides(_join(settings, named)))
 
     def score(
         self,
@@ -328,6 +378,26 @@ class Project:
     def registry(self) -> Registry:
         """Open the model registry: the project's own, unless ``[tracking]`` names another."""
         return self.context().registry()
+
+
+def _join(settings: Any, named: Mapping[str, Any]) -> dict[str, Any]:
+    """Join the settings of a mapping and those that are given by name, which win.
+
+    Raises:
+        UsageError: the settings are no mapping.
+    """
+    if not isinstance(settings, Mapping | None):
+        text = f"Settings are a mapping of names to values, got {shorten(repr(settings))}."
+        raise UsageError(text, hint='such as {"split.seed": 3}, or by name: split={"seed": 3}.')
+    return {**(settings or {}), **named}
+
+
+def _check_step(step: Any) -> str:
+    """Return the name of a step; raise a UsageError for anything else."""
+    if isinstance(step, str):
+        return step
+    hint = 'settings come second: project.run("", {"split.seed": 3}).'
+    raise UsageError(f"The name of a step is a text, got {shorten(repr(step))}.", hint=hint)
 
 
 def _not_run_error(drawing: WorkflowDrawing, name: str) -> UsageError:

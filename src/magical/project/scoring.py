@@ -28,6 +28,7 @@ from magical.library.scoring.output_files import check_output, read_table
 from magical.library.sources.chunked_source import open_source
 from magical.masking import mask
 from magical.project.backends import find_database, find_registry_uri
+from magical.views.page import render_text
 
 if TYPE_CHECKING:
     from magical.project.project_context import ProjectContext
@@ -141,6 +142,12 @@ class Scoring:
         if self.output is None or not self.summary["rejected"]:
             return self.tables["rejects"]
         return read_table(OutputPlaces(self.output).rejects, self.tables["rejects"].schema)
+
+    def __repr__(self) -> str:
+        return f"<scoring by {str(self).partition(chr(10))[0]}>"
+
+    def _repr_html_(self) -> str:
+        return render_text(str(self))
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON."""

@@ -8,8 +8,10 @@ from typing import Any
 
 from magical.engine.journal import RunSummary
 from magical.engine.plan import FRESH, LEFT_OUT, WAITS, NodePlan, Receipts
+from magical.errors import shorten
 from magical.keys.key_diff import Cause, ListFiles, diff_settings, find_causes
 from magical.project.loading.graph_cache import DrawnWorkflow
+from magical.views.page import render_text
 
 __all__ = ["History", "Why", "answer_why"]
 
@@ -47,6 +49,13 @@ class Why:
             lines += [f"  {line}" for line in str(why).splitlines()]
         lines += [f"Hint: {self.hint}"] if self.hint else []
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        causes = "; ".join(c.text for c in self.causes)
+        return f"<why {shorten(f'{self.step}: {self.headline} {causes}'.rstrip(), 240)}>"
+
+    def _repr_html_(self) -> str:
+        return render_text(str(self))
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON."""

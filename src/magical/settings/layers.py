@@ -25,6 +25,7 @@ __all__ = [
     "LoadedSettings",
     "apply_overrides",
     "load_settings",
+    "nest_keys",
     "read_toml",
     "to_overrides",
 ]  # fmt: skip
@@ -94,8 +95,40 @@ def apply_overrides(values: dict[str, Any], overrides: Mapping[str, Any]) -> dic
     return dict(_merge(values, overrides, "", COMMAND_LINE, {}))
 
 
+def nest_keys(settings: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Nest the values of dotted keys into groups.
+
+    Raises:
+        SettingsError: a key is given as a value and as a group.
+
+    Example:
+        >>> nest_keys([("max_age", 80), ("split.seed", 3), ("split.folds", 5)])
+        {'max_age': 80, 'split': {'seed': 3, 'folds': 5}}
+    """
+    values: dict[str, Any] = {}
+    for key, value in settings:
+        *folders, last = key.split(".")
+        place = values
+        for folder in folders:
+            place = place.setdefault(folder, {})
+            if not isinstance(place, dict):
+                raise SettingsError(f"{key} is given twice, as a value and as a group.", hint="give it once.")
+        place[last] = value
+    return values
+
+
 def to_overrides(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert settings from Python to JSON for ``apply_overrides``; a ``CommandLineText`` stays one."""
+    """Convert settings from Python to JSON for ``apply_overrides``; a ``CommandLineText`` stays one.
+
+    Keys may be dotted, as on the command line.
+
+    Raises:
+        SettingsError: a value cannot be written as JSON, or a key is given as a value and as a group.
+
+    Example:
+        >>> to_overrides({"split.seed": 3, "sizes": (1, 2)})
+        {'split': {'seed': 3}, 'sizes': [1, 2]}
+    """
 
     def override(value: Any) -> Any:
         if isinstance(value, ReplacementGroup):
@@ -107,7 +140,7 @@ def to_overrides(settings: Mapping[str, Any]) -> dict[str, Any]:
             return f"file:{value.path}"
         return value if isinstance(value, CommandLineText) else NotImplemented
 
-    return dict(to_json(settings, override))
+    return nest_keys(to_json(settings, override).items())
 
 
 def read_toml(path: Path, contents: dict[Path, bytes]) -> dict[str, Any]:

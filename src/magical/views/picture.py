@@ -111,6 +111,9 @@ class Picture:
     steps: tuple[StepNode, ...]
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<picture of {self.workflow}: {len(self.steps)} steps>"
+
     @cached_property
     def data(self) -> dict[str, DataNode]:
         """All data by their ids."""

@@ -1,9 +1,11 @@
 """Bodies that use what all threads of a process share give the same with one worker and with two."""
 
+import json
 import os
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,23 +134,33 @@ def notices(small: Small) -> list[str]:
     return [f"{e['step']}: {e['text']}" for e in small.events() if e["event"] == "LogLine"]
 
 
-@pytest.mark.slow_except("random", "hidden-chdir")
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_number_and_order_of_workers_change_no_result(tmp_path: Path, kind: str) -> None:
+FEW = ("random", "hidden-chdir")
+
+
+@pytest.mark.slow_except("few")
+@pytest.mark.parametrize(
+    "kinds", [FEW, tuple(kind for kind in KINDS if kind not in FEW)], ids=["few", "others"]
+)
+def test_the_number_and_order_of_workers_change_no_result(tmp_path: Path, kinds: tuple[str, ...]) -> None:
     # A process of its own: a thread that another test left may draw from `random` while a body waits.
-    command = [sys.executable, __file__, kind, str(tmp_path)]
+    command = [sys.executable, __file__, str(tmp_path), *kinds]
     environment = os.environ | {"PYTHONPATH": str(Path(projects.__file__).parent)}
     done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    results = done.stdout.splitlines()
-    assert len(results) == 4
-    assert len(set(results)) == 1, results
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [kind for kind, _ in results] == [*kinds]
+    for kind, found in results:
+        assert len(found) == 4
+        assert len(set(found)) == 1, (kind, found)
 
 
-def print_results(root: Path, kind: str) -> None:
-    """Run a kind of pair with one worker and with two, in both orders, and print a line for each."""
-    for n, (workers, order) in enumerate([(w, o) for w in (1, 2) for o in ORDERS]):
-        print(repr(run(pair(root / f"{n}", *KINDS[kind], order), workers)))
+def print_results(root: Path, kinds: Sequence[str]) -> None:
+    """Run each kind of pair with one worker and with two, in both orders, and print a line for it."""
+    for kind in kinds:
+        ways = [(workers, order) for workers in (1, 2) for order in ORDERS]
+        pairs = [pair(root / kind / f"{n}", *KINDS[kind], order) for n, (_, order) in enumerate(ways)]
+        results = [repr(run(small, workers)) for small, (workers, _) in zip(pairs, ways, strict=True)]
+        print(json.dumps([kind, results]))
 
 
 def test_a_directory_changed_for_a_block_is_seen_by_no_other_body(tmp_path: Path) -> None:
@@ -370,4 +382,4 @@ def test_a_body_that_steps_aside_finds_its_own_state_again() -> None:
 
 
 if __name__ == "__main__":
-    print_results(Path(sys.argv[2]), sys.argv[1])
+    print_results(Path(sys.argv[1]), sys.argv[2:])

@@ -149,7 +149,15 @@ def test_many_classes_have_no_curve() -> None:
     names = [f"probability_{c}" for c in "abc"]
     rows = rows.with_columns(pl.Series(n, [0.5, 0.3, 0.2]) for n in names)
     tables = made(rows, Column("y", "str"), names)
-    assert set(tables) == {JUDGED, "confusion", "classes", "worst", "calibration", "calibration_error"}
+    assert set(tables) == {
+        JUDGED,
+        "slices",
+        "confusion",
+        "classes",
+        "worst",
+        "calibration",
+        "calibration_error",
+    }
 
 
 def test_a_class_that_no_probability_is_for_is_a_finite_surprise() -> None:
@@ -162,7 +170,7 @@ def test_a_class_that_no_probability_is_for_is_a_finite_surprise() -> None:
 def test_classes_without_probabilities_have_neither_curves_nor_worst_rows() -> None:
     rows = pl.DataFrame({"y": [True, False], "prediction": [True, True]})
     tables = made(rows, Column("y", "bool"), [])
-    assert set(tables) == {JUDGED, "confusion", "classes"}
+    assert set(tables) == {JUDGED, "slices", "confusion", "classes"}
     assert tables["confusion"].rows() == [("false", "true", 1), ("true", "true", 1)]
 
 
@@ -170,7 +178,7 @@ def test_numbers_have_errors_and_calibration() -> None:
     rows = pl.DataFrame({"id": ["a", "b", "c"], "y": [1.0, 2.0, 3.0], "prediction": [1.5, 0.0, 3.0]})
     tables = made(rows, Column("y", "float"), [])
     residuals = {"residuals", "residual_histogram", "predicted_truth"}
-    assert set(tables) == {JUDGED, "calibration", "worst", *residuals}
+    assert set(tables) == {JUDGED, "slices", "calibration", "worst", *residuals}
     assert tables["residual_histogram"]["rows"].sum() == 3
     assert tables["worst"].rows() == [("b", 2.0, 0.0, 2.0), ("a", 1.0, 1.5, 0.5), ("c", 3.0, 3.0, 0.0)]
     assert tables["worst"].columns == ["id", "y", "prediction", "error"]

@@ -26,16 +26,17 @@ _lock = threading.Lock()
 
 
 @contextlib.contextmanager
-def capture_lines(*, echo: bool) -> Iterator[None]:
+def capture_lines(*, echo: bool, echo_logs: bool | None = None) -> Iterator[None]:
     """Emit each line that a body prints or logs during the block as an event of its step.
 
     Output of compiled code and of threads that a body starts is not captured.
 
     Args:
         echo: True to also write the lines to the original streams, such as a notebook's cell.
+        echo_logs: the same for what they log; by default as ``echo``.
     """
     emitter, root = LineEmitter(), logging.getLogger()
-    handler = _LogHandler(emitter, echo)
+    handler = _LogHandler(emitter, echo if echo_logs is None else echo_logs)
     with _lock:
         streams = _CapturedStream(sys.stdout, emitter, echo), _CapturedStream(sys.stderr, emitter, echo)
         sys.stdout, sys.stderr = streams

@@ -180,13 +180,15 @@ class Dispatcher:
                 continue
             if event is None:
                 return future.result()
-            if self._run.context.echo and isinstance(event, LogLine):
-                _echo_line(event)
+            if isinstance(event, LogLine):
+                _echo_line(event, self._run.context)
             self._run.emit(event)
 
 
-def _echo_line(line: LogLine) -> None:
+def _echo_line(line: LogLine, context: RunContext) -> None:
     """Write a line where a local body would write it: prints to stdout, logged warnings to stderr."""
+    if not (context.echo if line.level == "print" else context.echo_logs):
+        return
     if line.level == "print":
         sys.stdout.write(f"{line.text}\n")
     elif line.level in ("warning", "error", "critical"):

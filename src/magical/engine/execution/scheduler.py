@@ -218,14 +218,14 @@ class Scheduler:
                 open_run(),
                 shared,
                 step_aside(),
-                capture_lines(echo=self._context.echo),
+                capture_lines(echo=self._context.echo, echo_logs=self._context.echo_logs),
                 self._context.runner as runner,
             ):
                 self._loop(runner)
         except KeyboardInterrupt:
             self._finish_run("stopped", began)
             names = [*self._stopped, *self._running]
-            raise RunStopped.from_progress(self._graph.workflow, len(self._result.executed), names) from None
+            raise RunStopped.from_progress(self._graph.workflow, self._result, names) from None
         except BaseException:
             with contextlib.suppress(MagicalError):  # must not hide the error that stopped the run
                 self._finish_run("stopped", began)

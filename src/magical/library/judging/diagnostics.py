@@ -10,7 +10,7 @@ import polars as pl
 
 from magical.contracts.promises import FOLD, TIME_FOLD
 from magical.contracts.schema import Schema
-from magical.errors import shorten
+from magical.errors import BrokenPromise, shorten
 from magical.library.decision import Decision
 from magical.library.judging.baselines import EvaluatedRows
 from magical.library.judging.calibration import calibration_error, make_calibration_table
@@ -18,6 +18,7 @@ from magical.library.judging.class_scores import make_class_table
 from magical.library.judging.curves import make_curves
 from magical.library.judging.decision_curve import make_decision_table
 from magical.library.judging.residual_tables import make_residual_tables
+from magical.library.judging.slices import find_slices
 from magical.library.metrics.bootstrap import Resamples
 from magical.library.metrics.metrics import Array, compute_log_losses
 from magical.library.metrics.table_metrics import BOOTSTRAP_SEED
@@ -42,6 +43,13 @@ class _Judged(NamedTuple):
     probability: Array | None
     losses: Array
     loss: str
+
+    @property
+    def loss_and_metric(self) -> tuple[Array, str]:
+        """The losses whose means are compared between slices, and the name of that mean."""
+        if not self.classes:
+            return self.losses**2, "mean squared error"
+        return self.losses, "log_loss" if self.probability is not None else "error rate"
 
 
 def number_units(table: pl.DataFrame, schema: Schema) -> Array | None:
@@ -78,20 +86,22 @@ def make_diagnostics(
         decision: the costs or the metric of the threshold.
         slices: the columns whose every value is judged by itself.
 
+    Raises:
+        BrokenPromise: a column to slice by is not there.
+
     Returns:
         For classes ``confusion`` and ``classes`` (precision, recall and F1 of each). With probabilities
         ``worst`` (the rows of the largest loss), ``calibration``, ``calibration_error``, and for two classes
         ``roc``, ``precision_recall``, ``gain``, ``score_histogram`` and, with a decision, ``decision``. For
         numbers ``calibration``, ``worst``, ``residuals``, ``residual_histogram`` and ``predicted_truth``.
-        Always ``_judged``: the rows with what was predicted, for a comparison with another run.
+        Always ``slices``, and ``_judged``: the rows with what was predicted, to compare runs by.
     """
-    judged = _read(rows)
     resamples = Resamples(rows.table.height, BOOTSTRAP_SEED, BAND_RESAMPLES, rows.units)
     made: dict[str, Any] = {}
-    for make in _list_makers(rows, schema, decision or Decision(), judged, resamples):
+    for make in _list_makers(rows, schema, decision or Decision(), slices, resamples):
         try:
             made |= {name: table for name, table in make().items() if table is not None}
-        except (MemoryError, OSError):
+        except (MemoryError, OSError, BrokenPromise):
             raise
         except Exception as error:  # one table less must not lose the scores
             warn(f"a table beside the scores is left out: {shorten(f'{type(error).__name__}: {error}', 200)}")
@@ -99,11 +109,15 @@ def make_diagnostics(
 
 
 def _list_makers(
-    rows: EvaluatedRows, schema: Schema, decision: Decision, judged: _Judged, resamples: Resamples
+    rows: EvaluatedRows, schema: Schema, decision: Decision, slices: Sequence[str], resamples: Resamples
 ) -> Iterator[Callable[[], Mapping[str, Any]]]:
     """Yield functions that make tables, in the order in which a reader meets them."""
+    judged = _read(rows)
     yield lambda: {JUDGED: _tabulate_judged(rows, schema)}
     yield lambda: {"worst": _worst_rows(rows, judged, schema.ids)}
+    yield lambda: {
+        "slices": find_slices(_cut_columns(rows, schema), *judged.loss_and_metric, slices, rows.units)
+    }
     if not judged.classes:
         yield lambda: {"calibration": make_calibration_table(judged.prediction, judged.truth, is_share=False)}
         yield lambda: make_residual_tables(judged.prediction, judged.truth)
@@ -165,6 +179,12 @@ def _worst_rows(rows: EvaluatedRows, judged: _Judged, ids: Sequence[str]) -> pl.
     others = [c for c in rows.table.columns if c not in {*first, FOLD, TIME_FOLD}]
     table = rows.table.select(first).with_columns(pl.Series(judged.loss, judged.losses))
     return table.hstack(rows.table.select(others)).top_k(WORST_ROWS, by=judged.loss)
+
+
+def _cut_columns(rows: EvaluatedRows, schema: Schema) -> pl.DataFrame:
+    """Select the columns that slices are made of."""
+    left_out = {*schema.ids, rows.target.name, "prediction", *rows.names, FOLD, TIME_FOLD}
+    return rows.table.select(c for c in rows.table.columns if c not in left_out)
 
 
 def _tabulate_judged(rows: EvaluatedRows, schema: Schema) -> pl.DataFrame:

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from magical.brand import mark_not_real
 from magical.contracts.contract import Contract
-from magical.errors import join_names
+from magical.errors import join_names, shorten
+from magical.html_tables import NotReal, render_table
 from magical.library.metrics.metric_settings import Metric, find_deciding
 from magical.library.metrics.metrics import LOWER_IS_BETTER, METRICS_BY_TASK, PRIMARY
 from magical.library.rare_classes import FEW_ROWS, RARE_SHARE
@@ -106,6 +107,16 @@ class Scores(Contract):
 
     def __str__(self) -> str:
         return self.summary()
+
+    def __repr__(self) -> str:
+        return f"<scores of {self.target}: {shorten(self.summary(), 400)}>" if self.metrics else "<no scores>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, NotReal(str(score)) if self.origin else str(score)) for name, score in self.metrics.items()
+        ]
+        title = f"{self.target}, {self.rows:,} {self.part} rows"
+        return render_table(title, rows, ("metric", "value (95 % interval)"), self.cautions)
 
     def __getitem__(self, metric: str) -> float:
         return self.metrics[metric].value

@@ -113,8 +113,10 @@ def _drop_project_modules(root: Path) -> None:
     dropped = []
     for name, module in sys.modules.copy().items():
         is_loaded = type(getattr(module, "__loader__", None)) is FreshLoader
-        in_root = hasattr(module, "__path__") and any(_is_own_file(str(_path_of(module)), r) for r in roots)
-        hides = name.split(".")[0] in names and not _is_shared(name, module) and not is_test(module)
+        # Its dictionary: to ask a module for a name that it lacks is slow, and may import it.
+        is_package = "__path__" in getattr(module, "__dict__", ())
+        in_root = is_package and any(_is_own_file(str(_path_of(module)), r) for r in roots)
+        hides = name.partition(".")[0] in names and not _is_shared(name, module) and not is_test(module)
         if (is_loaded or in_root or hides) and not _is_importing(module):
             dropped.append(name)
     for name in dropped:  # only now: the path of a folder without __init__.py is read from its parent

@@ -131,6 +131,7 @@ def _find_outside_modules(root: Path | None) -> Iterator[tuple[str, ModuleType]]
             yield name, module
 
 
+@functools.lru_cache(maxsize=2**15)
 def _is_possible_code(name: str, file: str) -> bool:
     """Return True if a file may be project code; only names are compared, since thousands are loaded."""
     if not file.endswith(".py") or name.partition(".")[0] in ("magical", "__main__", "__mp_main__"):

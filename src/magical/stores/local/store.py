@@ -53,6 +53,9 @@ class LocalStore(ArtifactStore):
         self._signer = RecordSigner(folder)
         self._pins: list[Pins] = []
 
+    def __repr__(self) -> str:
+        return f"<store {self.folder}>"
+
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the arguments only: another process opens the same folder, and locks and pins stay here."""
         return partial(LocalStore, trust=self._trust), (self.folder,)

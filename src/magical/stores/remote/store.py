@@ -75,6 +75,9 @@ class RemoteStore(ArtifactStore):
         self.uses = ProjectUses(self.storage, project) if project else None
         self._is_verified = False
 
+    def __repr__(self) -> str:
+        return f"<store {self.url}>"
+
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the arguments only: another process opens the same store, and locks and pins stay here."""
         return partial(RemoteStore, timing=self.timing, project=self._project), (self.url, self.local)
