@@ -56,7 +56,8 @@ def fitted(few: Frame[Person]) -> Model:
 
 @step
 def scores(fitted: Model) -> dict[str, Any]:
-    return {"part": "test", "metrics": {"auc": {"value": 0.81234, "low": 0.7}}, "rows": 3}
+    return {"part": "test", "metrics": {"auc": {"value": 0.81234, "low": 0.7}}, "rows": 3,
+            "baselines": {"constant": {"auc": {"value": 0.5}}}}
 
 @step
 def box(scores: dict[str, Any], divided: tuple[Frame[Person], int]) -> Box:
@@ -103,7 +104,11 @@ CARDS = {
         "features   2: id, age",
         "boosting   log_loss    0.3",
     ],
-    "scores": ["part  test\nrows  3\n", "metrics\n      value  low\nauc  0.8123  0.7"],
+    "scores": [
+        "part  test\nrows  3\n",
+        "metrics\n      value  low\nauc  0.8123  0.7",
+        "baselines: constant\n     value\nauc    0.5",
+    ],
     "drop_duplicates": ["A step of the library: magical.library.", "drop_duplicates (", "the same columns."],
     "box": ["a box", "divided  divided  2 items", "scores   scores"],
 }

@@ -1,8 +1,8 @@
 """The steps of the standard workflow, from a raw file to a registered model.
 
 Names are imported when first used, so a project pays only for the steps that it calls.
-Door: this module, `metrics`, `part_assignment`, `prediction_task`, `rare_classes`, `scorer`, `scoring`,
-`sources`.
+Door: this module, `judging`, `metrics`, `part_assignment`, `prediction_task`, `rare_classes`, `scorer`,
+`scoring`, `sources`.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ __all__ = ["render_document", "render_fragment"]
 
 _MINUS, _DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 _TONES = {"good": ("✓", "Good: "), "warning": ("!", "Warning: "), "bad": ("✗", "Bad: "), "faint": ("", "")}
-_MIN_CONTENTS, _LONG_TABLE, _WIDE_TABLE, _SHORT_CELL = 3, 15, 4, 20
+_MIN_CONTENTS, _LONG_TABLE, _SCROLLED_TABLE, _WIDE_TABLE, _SHORT_CELL = 3, 15, 4, 8, 20
 
 
 def render_document(document: Document) -> str:
@@ -206,10 +206,11 @@ class _Writer:
         label = _escape(table.caption or title)
         is_long = len(table.rows) > _LONG_TABLE
         is_wide = len(table.columns) > _WIDE_TABLE
-        region = f' tabindex="0" role="region" aria-label="{label}"' if is_long or is_wide else ""
-        yield f'<div class="m-scroll{" m-long" * is_long}"{region}><table>'
+        may_scroll = is_long or len(table.columns) > _SCROLLED_TABLE
+        region = f' tabindex="0" role="region" aria-label="{label}"' * may_scroll
+        yield f'<div class="m-scroll{" m-long" * is_long}{" m-wide" * is_wide}"{region}><table>'
         if table.caption or table.part:
-            yield f"<caption>{_escape(table.caption)}{_render_part(table.part)}</caption>"
+            yield f"<caption><span>{_escape(table.caption)}{_render_part(table.part)}</span></caption>"
         yield f"<thead><tr>{head}</tr></thead><tbody>"
         decimals = [_common_decimals(cells) for cells in columns] + [None] * len(table.columns)
         for row in table.rows:

@@ -50,6 +50,9 @@ background:none}
 white-space:nowrap;
 vertical-align:bottom}
 .m-document tbody th{font-weight:500;min-width:5rem}
+.m-document caption>span{display:inline-block;position:sticky;left:0;
+max-width:min(44rem,calc(100vw - 2.5rem))}
+.m-document td:not([class]){min-width:min(16rem,60vw)}
 .m-document .m-right{text-align:right}
 .m-document .m-right,.m-document .m-short{white-space:nowrap}
 .m-document tbody tr:hover>*{background:var(--band)}
@@ -118,7 +121,10 @@ body.m-document{padding:0;max-width:none;font-size:10.5pt}
 .m-document .m-code{white-space:pre-wrap;overflow-wrap:anywhere}
 .m-document .m-charts{grid-template-columns:1fr 1fr;gap:1rem 1.6rem}
 .m-document table{font-size:8.5pt}
-.m-document th,.m-document td{padding-right:.8rem;overflow-wrap:anywhere}
+.m-document th,.m-document td{padding-right:.8rem;min-width:0}
+.m-document .m-wide th,.m-document .m-wide td{font-size:6.5pt;padding-right:.35rem;
+white-space:normal;overflow-wrap:anywhere}
+.m-document td:not([class]){min-width:0;overflow-wrap:anywhere}
 .m-document{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .m-document .m-watermark{display:block;position:fixed;top:40%;left:0;right:0;margin:0;max-width:none;
 text-align:center;font-size:90pt;font-weight:700;color:var(--pretended);opacity:.13;
