@@ -1,14 +1,18 @@
 """The campaign in Python: each object shows itself in a line or a small page, and its notebook runs."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 import magical
-from examples.conftest import QUICK_SETTINGS
+from examples.conftest import QUICK_SETTINGS, ROOT
 from magical.contracts.promises import contract_of
+from projects import Small
 
 MAX_LINE, MAX_PAGE = 240, 20_000
 UNREADABLE = re.compile(r"\b[0-9a-f]{13,}\b|\b0x[0-9a-f]+|\n")
@@ -53,3 +57,52 @@ def test_all_that_a_run_has_shows_itself_in_a_line_or_a_small_page(finished: Pat
     } == {}
     assert "roc_auc" in pages["result of evaluate"]
     assert "boosting" in pages["result of refit"]
+
+
+QUICK_FILE = """\
+[split]
+folds = 1
+
+[experiments]
+linear.trials = 2
+boosting = {trials = 2, rounds = 100}
+"""
+
+
+@pytest.mark.slow
+def test_the_notebook_of_the_campaign_runs(
+    done: Small, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    committed = json.loads((done.root / "explore.ipynb").read_text(encoding="utf-8"))["cells"]
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in committed)
+    done.write("settings.toml", QUICK_FILE)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    notebook = nbformat.read(done.root / "explore.ipynb", as_version=4)
+    place = {"metadata": {"path": str(done.root)}}
+    NotebookClient(notebook, kernel_name="python3", timeout=120, resources=place).execute()
+    shown = {cell["id"]: cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code"}
+    assert [o for outputs in shown.values() for o in outputs if o.get("name") == "stderr"] == []
+    assert "<svg" in shown["load"][0]["data"]["text/html"]
+    assert shown["run"][0]["data"]["text/plain"].startswith("<run with nothing to do")
+    progress, executed = shown["longer"]
+    assert "✓ tune[linear]" in progress["data"]["text/plain"]
+    assert "tune[linear]" in executed["data"]["text/plain"]
+    assert "setting max_age went from 90 to 70" in shown["younger"][-1]["text"]
+    assert "probability_True" in shown["score"][0]["data"]["text/html"]
+
+
+@pytest.mark.slow
+def test_the_page_on_notebooks_is_true(
+    done: Small, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done.write("settings.toml", QUICK_FILE)
+    monkeypatch.chdir(done.root.parent)
+    text = (ROOT / "docs" / "notebook.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for block in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        exec(compile(block, "notebook.md", "exec"), names)
+    shown = capsys.readouterr().out
+    assert "household" in shown
+    assert "setting max_age went from 90 to 70" in shown
+    assert names["project"].last.state == "failed"
+    assert names["train"].height == 60

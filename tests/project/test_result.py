@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from magical.contracts.schema import Column, Schema
 from magical.engine.execution import scheduler
+from magical.engine.pretend_plan import Pretence
 from magical.engine.run import RunStopped
 from magical.errors import Finding, MagicalError, UsageError
+from magical.library.metrics.scores import Score, Scores
 from projects import ALL, Small, one
 
 WARNS = """
@@ -203,3 +206,60 @@ def test_ctrl_c_stops_the_run_and_keeps_what_is_finished(
     assert project.last is not None
     assert (project.last.state, project.last["counted"]) == ("stopped", 2)
     assert ": stopped, " in repr(project.last)
+
+
+# --- how results show themselves ------------------------------------------------------------------------------
+
+
+def test_what_is_pretended_is_marked_wherever_it_shows(small: Small) -> None:
+    project = small.load()
+    run = project.pretend("model", rows=20)
+    pretended = small.load().with_pretence(Pretence("sources", 20))
+    shown = [run, run._result.records["model"], project.runs(), project.runs()[0], pretended.plan()["model"]]
+    assert [repr(one) for one in shown if "not real: " not in repr(one)] == []
+    assert repr(pretended) == "<project small, pretended>"
+    assert "not real: <s>20 × 2</s> (pretended)" in run._repr_html_()
+    scores = Scores(
+        task="binary",
+        target="y",
+        part="test",
+        rows=9,
+        metrics={"f1": Score(value=1, low=0, high=1)},
+        origin=("model",),
+    )
+    assert "not real: " in repr(scores)
+    assert "not real: <s>1.0" in scores._repr_html_()
+
+
+def test_what_comes_from_data_is_escaped_in_every_page(tmp_path: Path) -> None:
+    """Names of columns, texts of warnings and of results, and messages of errors."""
+    hostile = "<script>alert(1)</script>"
+    small = one(
+        tmp_path,
+        f"""
+        from magical.events import LogLine
+
+        @step
+        def told() -> str:
+            emit(LogLine(step="told", text="{hostile}", level="warning"))
+            return "{hostile}"
+
+        @step
+        def fails(text: str) -> int:
+            raise ValueError(text)
+
+        @workflow
+        def flow() -> int:
+            return fails(told())
+        """,
+    )
+    project = small.load()
+    with pytest.raises(MagicalError):
+        project.run()
+    assert project.last is not None
+    schema = Schema("Row", (Column(hostile, "str", description=hostile),))
+    pages = [project.last, project.runs(), project.plan(), project.why("fails"), schema]
+    shown = [page._repr_html_() for page in pages]
+    assert [html for html in shown if "<script" in html] == []
+    assert shown[0].count("&lt;script&gt;") >= 3
+    assert shown[-1].count("&lt;script&gt;") == 2

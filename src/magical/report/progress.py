@@ -7,8 +7,9 @@ import re
 import shutil
 import sys
 import time
+import warnings
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from magical.errors import strip_control_characters
 from magical.events import (
@@ -135,7 +136,7 @@ class NotebookCell(io.TextIOBase):
     """
 
     def __init__(self, show: Callable[[str], object] | None = None) -> None:
-        self._show = show or _open_display()
+        self._show = show or _Display().show
         self._lines: list[str] = []
         self._is_open = False  # the last line is one that the next text overwrites
         self._shown_at = 0.0
@@ -163,13 +164,23 @@ _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _SECONDS_BETWEEN_UPDATES, _MAX_CELL_LINES = 0.1, 200
 
 
-def _open_display() -> Callable[[str], object]:
-    """Open an output of the running cell, and return the function that changes its text."""
-    from IPython.display import display
+class _Display:
+    """One output of the running cell, which is there once it has a text."""
 
-    show: Any = display  # it has no types
-    handle = show({"text/plain": ""}, raw=True, display_id=True)
-    return lambda text: handle.update({"text/plain": text}, raw=True)
+    def __init__(self) -> None:
+        self._handle: Any = None
+        # tqdm, which other libraries import, would say in the cell that it misses a package for its own bars.
+        warnings.filterwarnings("ignore", "IProgress not found")
+
+    def show(self, text: str) -> None:
+        """Change the text."""
+        import IPython.display
+
+        output, display = {"text/plain": text}, cast(Any, IPython.display.display)  # it has no types
+        if self._handle is None:
+            self._handle = display(output, raw=True, display_id=True)
+        else:
+            self._handle.update(output, raw=True)
 
 
 def _first_line(message: str) -> str:

@@ -18,6 +18,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from magical.contracts.schema import to_snake_case
 from magical.errors import SettingsError, did_you_mean, join_names
+from magical.html_tables import render_table
 from magical.settings.paths import InputPath
 from magical.settings.secrets import Secret, reject_pydantic_secrets
 
@@ -59,6 +60,10 @@ class Settings(BaseModel):
         """Refuse fields that would store a secret in plain text."""
         for name, field in cls.model_fields.items():
             reject_pydantic_secrets(cls.__name__, name, field.annotation)
+
+    def _repr_html_(self) -> str:
+        rows = [(name, repr(getattr(self, name))) for name in type(self).model_fields]
+        return render_table(type(self).__name__, rows, ("setting", "value"))
 
     def __getstate__(self) -> dict[Any, Any]:
         """Return what is pickled, with the set of given fields in order: equal settings give equal bytes."""

@@ -187,7 +187,8 @@ class Scores(Contract):
         """Format the primary metric in one line, with its interval and the evaluated rows."""
         if not self.metrics:
             return mark_not_real(_NO_METRIC) if self.origin else _NO_METRIC
-        text = f"{self.primary} {self.metrics[self.primary]}, {self.rows:,} {self.part} rows"
+        rows = f"{self.part} rows" if " " not in self.part else f"rows in {self.part}"
+        text = f"{self.primary} {self.metrics[self.primary]}, {self.rows:,} {rows}"
         if self.is_wide:
             text += f", wide: {self.rarest} of the rarest class"
         own = self.metrics[self.primary]
