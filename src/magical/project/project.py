@@ -22,7 +22,7 @@ from magical.project.result import Run
 from magical.project.run_setup import run_drawing
 from magical.project.why_answer import History, Why, answer_why
 from magical.report.listings import RunList, RunPlan
-from magical.report.progress import open_console
+from magical.report.terminal.progress import open_console
 from magical.settings.layers import to_overrides
 
 if TYPE_CHECKING:
