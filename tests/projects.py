@@ -17,7 +17,7 @@ import magical
 from magical.cli import main
 from magical.project import Project, Run
 
-NO_TRACKING = "[tracking]\nenabled = false\n"
+NO_TRACKING = "[tracking]\nenabled = false\nreport = false\n"
 
 IMPORTS = """\
 from typing import Any, Literal, TypeVar

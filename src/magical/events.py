@@ -120,6 +120,7 @@ class StepCached(StepEvent):
     """A step was skipped: its result is in the store under the same key."""
 
     key: str
+    summary: str = ""
     content: str = ""
     origin: list[str] = field(default_factory=list)
 

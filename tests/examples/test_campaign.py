@@ -35,7 +35,7 @@ def test_ends_with_a_registered_champion_its_score_and_where_to_look(finished: P
 def test_a_second_run_does_nothing_and_imports_nothing(finished: Path) -> None:
     words = ["-m", "magical.cli", "run", "--project", str(finished), *QUICK]
     shown = python("-X", "importtime", *words)
-    assert "nothing had to run; all 16 steps are fresh" in shown.stdout
+    assert "nothing had to run; all 17 steps are fresh" in shown.stdout
     imported = {line.split("|")[-1].strip().split(".")[0] for line in shown.stderr.splitlines()}
     assert not imported & set(HEAVY)
 
@@ -94,6 +94,21 @@ def test_why_names_the_edited_line(done: Small) -> None:
     answer = done.command("why", "clean", *QUICK).out
     assert "workflow.SINGLE (workflow.py:" in answer
     assert "was edited" in answer
+
+
+@pytest.mark.slow
+def test_the_report_answers_from_numbers_is_small_and_is_kept_in_mlflow(finished: Path) -> None:
+    (page,) = (finished / ".magical" / "runs").glob("*/report.html")
+    assert page.stat().st_size < 500_000
+    told = json.loads((page.parent / "report.json").read_text(encoding="utf-8"))
+    sections = {s["name"]: json.dumps(s) for s in told["sections"]}
+    assert not [s["failure"] for s in told["sections"] if "failure" in s]
+    assert {"verdict", "rows", "choice", "quality", "use", "worst", "service", "run"} <= sections.keys()
+    assert "Yes: campaign version 1 passed its gate and is the champion." in sections["verdict"]
+    assert "raw columns matter more than chance" in sections["use"]
+    kept = {p.name: p for p in (finished / ".magical" / "artifacts").rglob("report.*")}
+    assert kept["report.html"].read_bytes() == page.read_bytes()
+    assert "report.json" in kept
 
 
 @pytest.mark.slow

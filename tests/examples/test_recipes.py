@@ -12,19 +12,35 @@ Shown by tests elsewhere:
 - a gate keeps a model back that does not hold its thresholds: `library/test_registering.py`;
 - no fit, weight or threshold saw a row that it is judged on: `library/test_tuning.py`, `library/test_ensembling.py`;
 - a model predicts alike at every door, and each probability is that of its class: `scoring/test_doors_agree.py`;
+- a version is promoted by hand where the gate keeps it back, and it is said: `library/test_registering.py`;
+- a page makes no request and is readable without a network: `views/test_browser.py`;
 - bad input is told in five lines: `test_bad_input.py`.
 """
 
+import re
 import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 import pytest
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, recall_score
 
 from magical import Contract, Id, Target
-from magical.library import Metric, evaluate, linear, model_data, predict, train, transform
+from magical.events import current_sink
+from magical.library import (
+    Decision,
+    EvaluateSettings,
+    Metric,
+    evaluate,
+    explain,
+    linear,
+    model_data,
+    predict,
+    train,
+    transform,
+)
 from magical.project import Run
 from projects import NO_TRACKING, Small
 
@@ -161,6 +177,41 @@ def test_each_number_says_which_rows_it_is_from(ran: Run) -> None:
 
 
 @pytest.mark.slow
+def test_score_curves_worst_rows_and_baselines_are_all_from_test(ran: Run) -> None:
+    scores, kept, test = ran["evaluate"], ran.kept("evaluate"), ran["split"].test
+    assert scores.part == "test"
+    assert kept["_judged"]["id"].to_list() == test["id"].to_list()
+    counted = [kept[n]["rows"].sum() for n in ("calibration", "residuals", "residual_histogram")]
+    assert counted == [test.height] * 3
+    assert kept["predicted_truth"].height == test.height
+    assert scores.baselines["constant"]["rmse"].value == pytest.approx(test["fare"].std(ddof=0))
+
+
+@pytest.mark.slow
+def test_a_card_is_a_page_without_network_and_a_text_for_a_terminal_and_json(
+    written: Small, ran: Run
+) -> None:
+    card = written.load().inspect("evaluate")
+    page = card.write_page(written.root / "card.html").read_text(encoding="utf-8")
+    page = page.replace('<link rel="icon" href="data:,">', "")
+    assert not re.search(r"https?://(?!www\.w3\.org/)|<script|<link|<img|@import|url\(", page)
+    value = f"{ran.result['rmse']:.3f}"
+    for told in (page, str(card), written.command("inspect", "evaluate").out):
+        assert f"rmse {value}" in told
+        assert f"{ran['split'].test.height} test rows" in told
+    told = written.command("inspect", "evaluate", "--json").json
+    assert {"calibration", "worst", "residuals"} <= told["kept"].keys()
+
+
+@pytest.mark.slow
+def test_what_a_regression_uses_has_the_names_of_its_columns(ran: Run) -> None:
+    told = explain(ran["train"], ran["split"].validation)
+    named = {name for group in told.importance for name in group.split(" + ")}
+    assert {"miles", "city"} & named
+    assert named <= {"miles", "city", "log_miles"}
+
+
+@pytest.mark.slow
 def test_a_regression_keeps_the_names_of_its_features(ran: Run) -> None:
     model = ran["train"]
     assert model.task == "regression"
@@ -240,6 +291,54 @@ def test_a_positive_class_that_is_0_is_the_positive_class_and_has_its_own_probab
     assert (predicted["prediction"] == visits["ticket"]).mean() > 0.9
     assert predicted["probability_0"].to_list() == model.probabilities(visits)[:, 1].tolist()
     assert ((predicted["probability_0"] >= 0.5) == (predicted["prediction"] == 0)).all()
+    scores = evaluate(predicted, visits)
+    assert scores.positive == "0"
+    assert scores["recall"] == recall_score(visits["ticket"], predicted["prediction"], pos_label=0)
+
+
+@dataclass
+class Sink:
+    """What a step's body keeps and tells."""
+
+    name: str = "evaluate"
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    def keep(self, name: str, value: Any) -> None:
+        self.kept[name] = value
+
+    def emit(self, event: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("truth", "probability"),
+    [
+        pytest.param([0] * 30, [i / 30 for i in range(30)], id="one class"),
+        pytest.param([0, 1] * 15, [0.5] * 30, id="one probability"),
+        pytest.param([0, 1] * 15, [1.0, 0.0] * 15, id="certain and right"),
+        pytest.param([0, 1] * 15, [0.0, 1.0] * 15, id="certain and wrong"),
+        pytest.param([0, 1, 1], [0.9, 0.2, 0.1], id="three rows"),
+        pytest.param([1], [0.3], id="one row"),
+        pytest.param([0] * 29 + [1], [0.99] * 30, id="one row of a class"),
+    ],
+)
+def test_calibration_never_fails(truth: list[int], probability: list[float]) -> None:
+    ids = pl.Series("id", range(len(truth)))
+    visits = model_data(pl.DataFrame({"id": ids, "age": ids, "ticket": truth}), Visit)
+    chance = pl.Series(probability)
+    guess = (chance < 0.5).cast(pl.Int64).alias("prediction")
+    predicted = pl.DataFrame([ids, guess, (1 - chance).alias("probability_1"), chance.alias("probability_0")])
+    token = current_sink.set(sink := Sink())  # type: ignore[arg-type]
+    try:
+        evaluate(
+            predicted, visits, how=EvaluateSettings(decision=Decision(false_positive=1, false_negative=4))
+        )
+    finally:
+        current_sink.reset(token)
+    calibration = sink.kept["calibration"]
+    assert calibration["rows"].sum() == len(truth)
+    assert (calibration["low"] <= calibration["truth"]).all()
+    assert (calibration["truth"] <= calibration["high"]).all()
 
 
 def test_macro_f1_is_the_mean_over_classes_and_no_weighted_one() -> None:

@@ -45,7 +45,7 @@ def test_a_record_of_one_clone_agrees_on_every_artifact_in_another(tmp_path: Pat
     assert answer["changes"] == []
     found = {step["step"]: step["level"] for step in answer["steps"]}
     assert found.pop("register") == "left out"
-    assert len(found) == 15
+    assert len(found) == 16
     assert set(found.values()) == {"same"}
     assert not (clone.root / ".magical").exists()
 

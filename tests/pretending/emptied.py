@@ -26,17 +26,22 @@ LIBRARY = {
         "@step\ndef tune(\n    train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experiment: Experiment\n"
         ") -> Model: ...\n"
     ),
-    "select": "@step\ndef select(models: list[Model]) -> Model: ...\n",
+    "select": "@step\ndef select(models: list[Model], decision: Decision = Decision()) -> Model: ...\n",
     "refit": "@step\ndef refit(model: Model, train: Frame[C], validation: Frame[C]) -> Model: ...\n",
     "predict": (
         "from magical.library.predicting import _build_prediction_schema\n\n\n"
         "@step(promises=_build_prediction_schema)\n"
         "def predict(model: Model, table: Frame[C]) -> Frame: ...\n"
     ),
-    "evaluate": ('@step\ndef evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores: ...\n'),
+    "evaluate": (
+        "@step\ndef evaluate(\n    predictions: Frame, table: Frame[C], train: Frame[C] | None = None,\n"
+        "    how: EvaluateSettings = EvaluateSettings(),\n) -> Scores: ...\n"
+    ),
+    "explain": "@step\ndef explain(model: Model, table: Frame[C]) -> Explanation: ...\n",
     "register": (
         '@step(writes="world")\n'
-        "def register(model: Model, scores: Scores, how: RegisterSettings = RegisterSettings()) -> Receipt: ...\n"
+        "def register(\n    model: Model, scores: Scores, how: RegisterSettings = RegisterSettings(),\n"
+        "    explanation: Explanation | None = None,\n) -> Receipt: ...\n"
     ),
 }
 """The library's steps, unwritten."""
@@ -45,7 +50,8 @@ OWN = ("clean", "drop_duplicates", "household", "leave_out")
 
 STEPS = (
     "ingest", "model_data", "clean", "drop_duplicates", "household", "leave_out", "featurize", "split",
-    "transform", "tune", "select", "refit", "predict", "evaluate", "register",
+    "transform", "tune", "select", "refit", "predict", "evaluate", "explain",
+    "register",
 )  # fmt: skip
 
 PARENTS: dict[str, tuple[str, ...]] = {
@@ -64,6 +70,7 @@ PARENTS: dict[str, tuple[str, ...]] = {
     "refit": ("select", "split"),
     "predict": ("refit", "split"),
     "evaluate": ("predict", "split"),
+    "explain": ("select", "split"),
 }
 """The nodes with a result in a run that pretends, each with its inputs."""
 
@@ -71,6 +78,7 @@ NEEDED = """\
 from typing import TypeVar
 from magical.contracts.promises import Pipeline
 from magical import Contract, Model, Parts, Receipt
+from magical.library import Explanation
 C = TypeVar("C", bound=Contract)
 """
 

@@ -56,7 +56,8 @@ def fitted(few: Frame[Person]) -> Model:
 
 @step
 def scores(fitted: Model) -> dict[str, Any]:
-    return {"part": "test", "metrics": {"auc": {"value": 0.81234, "low": 0.7}}, "rows": 3}
+    return {"part": "test", "metrics": {"auc": {"value": 0.81234, "low": 0.7}}, "rows": 3,
+            "baselines": {"constant": {"auc": {"value": 0.5}}}}
 
 @step
 def box(scores: dict[str, Any], divided: tuple[Frame[Person], int]) -> Box:
@@ -93,7 +94,7 @@ CARDS = {
     ],
     "few": [
         "people  people  40 rows × 3 columns",
-        "Against people: 30 fewer rows; 1 columns added (old); 1 columns removed (town).",
+        "Against people: 30 fewer rows; 1 column added (old); 1 column removed (town).",
         '  def few(people: Frame[Person], least: int = 30) -> Frame[Person]:\n      """Keep the old."""',
         "least  30",
     ],
@@ -103,7 +104,11 @@ CARDS = {
         "features   2: id, age",
         "boosting   log_loss    0.3",
     ],
-    "scores": ["part  test\nrows  3\n", "metrics\n      value  low\nauc  0.8123  0.7"],
+    "scores": [
+        "part  test\nrows  3\n",
+        "metrics\n      value  low\nauc  0.8123  0.7",
+        "baselines: constant\n     value\nauc    0.5",
+    ],
     "drop_duplicates": ["A step of the library: magical.library.", "drop_duplicates (", "the same columns."],
     "box": ["a box", "divided  divided  2 items", "scores   scores"],
 }
@@ -178,6 +183,7 @@ def test_an_old_journal_and_shared_memory_are_told_apart(small: Small) -> None:
     assert "no longer stored" in str(inspect(small, "size")), "its inputs are not known either"
 
 
+@pytest.mark.slow
 def test_a_step_in_its_own_process_tells_its_peak(tmp_path: Path) -> None:
     body = "@step\ndef big() -> int:\n    return len(bytearray(b'1') * 300_000_000)\n\n"
     small = one(tmp_path, f"{body}@workflow\ndef f() -> Any:\n    return big()\n")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from magical.brand import mark_not_real
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.journal import RunSummary
 from magical.engine.plan import NodePlan
@@ -167,6 +168,23 @@ def test_runs() -> None:
     assert full.endswith("why\nmore")
     assert runs_json([run])[0]["failed"] == {"split": "why\nmore"}
     assert runs_text([]) == "There are no runs yet.\nHint: magical run"
+
+
+def test_runs_show_their_deciding_scores() -> None:
+    auc = "roc_auc 0.891 (0.860 to 0.918), 448 {} rows"
+    test, validation = auc.format("test"), auc.format("validation")
+    for summaries, score in (
+        ({"clean": "448 × 3", "evaluate": test}, test),
+        ({"evaluate[1]": test, "evaluate[2]": validation}, test),
+        ({"evaluate": f"{validation}; constant 0.500, linear 0.880"}, validation),
+        ({"evaluate": mark_not_real(test)}, mark_not_real(test)),
+        ({"evaluate": "{'of': 'a step of the project'}"}, ""),
+        ({}, ""),
+    ):
+        run = RunSummary("run-1", keys=dict.fromkeys(summaries, "k"), summaries=summaries)
+        assert runs_text([run]).endswith(f"0 ran    {score}" if score else "0 ran")
+        assert (f"score {score}" in " ".join(runs_text([run], full=True).split())) == bool(score)
+        assert runs_json([run])[0]["score"] == score
 
 
 def test_a_run_names_what_it_left_out_and_of_a_killed_one_no_time() -> None:

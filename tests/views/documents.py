@@ -198,6 +198,10 @@ def _others() -> tuple[Section, ...]:
             Chart("Predicted against true", "High values are predicted too low.", Axis("predicted"),
                   Axis("true price in thousand"), (Dots(predicted), RuleLine(axis="diagonal", label="perfect")),
                   "test"),
+            Chart("Errors by prediction", "Errors grow with the prediction.", Axis("prediction"), Axis("error"),
+                  (Band(tuple((i, -1.0 - i / 9, 1 + i / 9) for i in range(20)), "90 % of rows"),
+                   Band(tuple((i, -0.4 - i / 19, 0.4 + i / 19) for i in range(20)), "half of the rows"),
+                   Line(tuple((i, 0.1 * math.sin(i)) for i in range(20)), "median"), RuleLine(0.0)), "test"),
             Chart("Drift", "No week differs.", Axis("week"), Axis("PSI"), (Dots(((0, math.nan),)),), "test"),
         )),
         Section("data", "Data", (

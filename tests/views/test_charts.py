@@ -88,6 +88,8 @@ def test_a_band_has_the_colour_of_its_line() -> None:
     assert 'class="c-band c-1"' in svg
     assert labels(svg).count("b") == 1
     assert 'class="c-band c-0"' in drawn(Band(band), Line(RISING, "a"))
+    nested = drawn(Band(band, "most"), Band(band, "half"), Line(RISING, "a"))
+    assert nested.count('class="c-band c-0"') == 5, "two bands, the inner one twice in the legend"
 
 
 def test_many_dots_are_one_path_of_at_most_2000() -> None:

@@ -122,9 +122,19 @@ def test_a_long_table_scrolls_and_a_failed_section_says_why() -> None:
         Document("shop", "", (Section("a", "A", (table,)), Section("b", "B", failure="no column psi")))
     )
     assert '<div class="m-scroll m-long" tabindex="0" role="region" aria-label="All rows">' in page
-    assert '<caption>All rows <span class="m-part">train</span></caption>' in page
-    assert '<td class="m-right">499</td><td>&lt;499&gt;</td>' in page
+    assert '<caption><span>All rows <span class="m-part">train</span></span></caption>' in page
+    assert '<td class="m-right">499</td><td class="m-short">&lt;499&gt;</td>' in page
     assert "This could not be built: no column psi" in page
+
+
+def test_the_decimals_of_a_column_stand_below_each_other() -> None:
+    rows = ((0.93388, 12.5, 1e-7), (0.5, 1234.56, 20.0), (0.069553, None, -3.0), (-0.25, float("nan"), 0.0))
+    page = render_document(Document("", "", (Section("a", "A", (Table((">x", ">y", ">z"), rows),)),)))
+    cells = re.findall(r'<td class="m-right">([^<]*)', page)
+    dash, minus = "\N{EN DASH}", "\N{MINUS SIGN}"
+    assert cells[0::3] == ["0.9339", "0.5000", "0.0696", f"{minus}0.2500"]
+    assert cells[1::3] == ["12.5", "1235", dash, dash]
+    assert cells[2::3] == [f"1e{minus}07", "20", f"{minus}3", "0"]
 
 
 def test_what_is_not_real_is_marked_throughout() -> None:

@@ -15,7 +15,8 @@ from typing import NoReturn, TextIO
 
 import click
 
-import magical.cli.show_verb  # noqa: F401  importing it adds the verb
+import magical.cli.report_verb
+import magical.cli.show_verb  # noqa: F401
 from magical.cli.verb import SharedOptions
 from magical.cli.verbs import cli
 from magical.errors import MagicalError, did_you_mean, shorten

@@ -35,7 +35,7 @@ __all__ = [
 
 _ROWS_HINT = "--pretend sources, or --pretend all."
 # The order in the help is the order in which a project needs them; the rest follow as they are defined.
-_FIRST_VERBS = ("run", "pretend", "plan", "show", "check", "new", "fit", "look")
+_FIRST_VERBS = ("run", "pretend", "plan", "show", "check", "new", "fit", "look", "why", "inspect", "report")
 
 
 class _VerbGroup(click.Group):

@@ -69,6 +69,7 @@ def _run_workflow(
     from magical.integrations.prefect.reconcile import describe_open_flow_run
     from magical.project.run_setup import run_drawing
     from magical.report.progress import Console
+    from magical.report.report_files import find_newest_report, format_report_line
     from magical.report.text import design_text, run_json, run_text
 
     _warn_orphan(context)
@@ -85,14 +86,18 @@ def _run_workflow(
             graph = replace(graph, findings=findings)
     run_options = _format_run_options(options, words)
 
+    page = find_newest_report(context.journal, result.name)
+
     def format_text() -> str:
         shown = replace(graph, findings=()) if options.pretend else graph
         text = run_text(shown, result, _project_options(context), options.format_trace, run_options)
+        text = "\n".join(filter(None, [text, format_report_line(page) if page else ""]))
         # After a failure, "The design holds together." would be read as success.
         hides_design = not options.pretend or (result.errors and not graph.findings)
         return text if hides_design else f"{text}\n{design_text(graph.findings)}"
 
-    options.print_answer(run_json(graph, result), format_text)
+    answer = {**run_json(graph, result), "report": str(page or "")}
+    options.print_answer(answer, format_text)
     if result.errors or any(f.severity == "error" for f in graph.findings):
         sys.exit(1)
 
@@ -179,6 +184,34 @@ def runs_command(options: SharedOptions, name: str) -> None:
         return options.print_answer([], lambda: runs_text([summary], True, size))
     runs = project.runs()
     return options.print_answer(runs_json(runs, size) if options.as_json else [], lambda: runs_text(runs))
+
+
+@verb(
+    click.argument("runs", nargs=2, metavar="RUN RUN"),
+    click.option("--common", is_flag=True, help="Compare the rows that both judged, if test rows differ."),
+    TRUST_OPTION,
+    click.option("--output", "file", metavar="FILE", help="Write the comparison as one HTML page."),
+    click.option("--open", "opens", is_flag=True, help="Open the page in the browser."),
+)
+def compare_command(
+    options: SharedOptions, runs: tuple[str, str], common: bool, file: str | None, opens: bool
+) -> None:
+    """Compare two runs (names, "last", "champion" or MODEL/VERSION): what differed, and which is better."""
+    project = options.open_project()
+    from magical.report.document_text import document_text
+    from magical.report.fitted_table import find_width
+
+    with contextlib.redirect_stdout(sys.stderr):  # a metric of the project may print
+        compared = project.compare(*runs, common)
+    if not (file or opens):
+        answer = compared.to_json() if options.as_json else {}
+        return options.print_answer(answer, lambda: document_text(compared.to_document(), find_width()))
+    path = compared.write_page(file or project.home / "compare.html")
+    if opens:
+        import webbrowser
+
+        webbrowser.open(path.as_uri())
+    options.print_answer({"file": str(path)}, lambda: f"{compared}.\nThe comparison is in {path}.")
 
 
 @verb(click.argument("run"), click.argument("step"), PDB_OPTION, TRUST_OPTION)

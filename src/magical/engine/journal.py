@@ -56,6 +56,7 @@ class RunSummary:
         begun: the key of each node whose body began to run.
         left_out: the reason for each node that was not run.
         contents: the digest of the result of each node in ``keys``.
+        summaries: the text about the result of each of them, where the journal has one.
     """
 
     name: str
@@ -72,6 +73,7 @@ class RunSummary:
     begun: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     contents: dict[str, str] = field(default_factory=dict)
+    summaries: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<run {self}>"
@@ -261,6 +263,8 @@ def _apply_event(summary: RunSummary, event: Mapping[str, Any]) -> None:
         case "StepCached" | "StepFinished":
             step, key, content = map(_text, (event["step"], event["key"], event.get("content", "")))
             summary.keys[step], summary.contents[step] = key, content
+            if text := _text(event.get("summary", "")):
+                summary.summaries[step] = text
             if event["event"] == "StepFinished":
                 summary.executed.append(step)
         case "StepFailed":

@@ -151,6 +151,7 @@ class TrackingSettings(Settings):
         uri: MLflow's tracking server or database; empty for the project's own in ``.magical``.
         registry_uri: the address of MLflow's model registry; empty if it is that of ``uri``.
         experiment: the name of the experiment; empty for the name of the workflow.
+        report: True to write a report of each run that executes something.
 
     Example:
         >>> TrackingSettings(uri="http://127.0.0.1:5000").experiment
@@ -161,6 +162,7 @@ class TrackingSettings(Settings):
     uri: str = ""
     registry_uri: str = ""
     experiment: str = ""
+    report: bool = True
 
     @field_validator("uri", "registry_uri")
     @classmethod

@@ -239,8 +239,9 @@ def _replay_rows(context: StepContext | None, model: Model, rows: _ChosenRows) -
         return ReplayedRows.from_features(model, rows.table), "outside a run there are no steps to replay"
     try:
         return _replay_raw(context, model, rows, link), ""
-    except MagicalError as error:
-        return ReplayedRows.from_features(model, rows.table), shorten(error.lines[0], 200)
+    except Exception as error:  # steps of the project are called in a way that they may not be ready for
+        reason = error.lines[0] if isinstance(error, MagicalError) else f"{type(error).__name__}: {error}"
+        return ReplayedRows.from_features(model, rows.table), shorten(reason, 200)
 
 
 def _replay_raw(context: StepContext, model: Model, rows: _ChosenRows, link: Link) -> ReplayedRows:

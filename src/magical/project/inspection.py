@@ -176,5 +176,6 @@ def _read_journal(context: ProjectContext, record: Record) -> tuple[Mapping[str,
                     event["text"] if event["level"] == "print" else f"{event['level']}: {event['text']}"
                 )
             elif event["event"] == "StepFinished":
-                memory = event.get("memory") or {}
+                found = event.get("memory")  # earlier releases wrote none
+                memory = found if isinstance(found, dict) else {}
     return memory, tuple(lines)

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from prefect import Flow
 
     from magical.project.inspection import Inspection
+    from magical.project.reporting import Report
     from magical.project.reproduce.outcome import Reproduction
     from magical.project.scoring import ScoreOptions, Scoring
     from magical.project.sync import SyncReport
+    from magical.report.run_comparison import RunComparison
     from magical.views.picture import Picture
 
 __all__ = ["Project", "load"]
@@ -240,9 +242,37 @@ class Project:
 
         return inspect_step(self.context(_join(settings, named)), step)
 
+    def report(self, run: str = "last") -> Report:
+        """Build the report of a run, and write it beside its journal.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        from magical.project.reporting import make_report
+
+        return make_report(self.context(), run)
+
     def runs(self) -> RunList:
         """List the runs, newest first."""
         return RunList(self.journal.runs())
+
+    def compare(self, old: str, new: str, common: bool = False) -> RunComparison:
+        """Compare two runs: what differed, and which one predicts better on the same test rows.
+
+        Args:
+            old: the run's name, the beginning of it, or ``last``; ``champion`` or ``NAME/VERSION`` for
+                the run that registered that model.
+            new: the other run; a gain is positive where it is better.
+            common: compare the rows that both judged, where their test rows differ.
+
+        Raises:
+            UsageError: there is no such run or model.
+        """
+        from magical.project.run_lookup import find_evidence
+        from magical.report.run_comparison import compare_runs
+
+        context = self.context()
+        return compare_runs(find_evidence(context, old), find_evidence(context, new), common)
 
     def gc(
         self, keep: int = 10, *, dry: bool = False, verify: bool = False, only_this_project: bool = False

@@ -16,6 +16,7 @@ from magical.errors import MagicalError, join_names
 from magical.project.loading.drawing import WorkflowDrawing
 from magical.project.loading.graph_cache import DrawnWorkflow
 from magical.project.project_context import OpenOptions, ProjectContext
+from magical.project.reporting import ReportWriter
 from magical.project.tracking_setup import Tracking, create_tracker
 
 __all__ = ["TASK_WORKER_COMMAND", "OpenTicket", "create_run_context", "run_drawing"]
@@ -72,9 +73,12 @@ def run_drawing(
         tracker = cache(lambda: create_tracker(context, drawing.drawn.graph.workflow))
         run = create_run_context(context, drawing, runner, on_error, lambda: _find_run_id(tracker))
         tracking = () if context.options.pretence.mode else (Tracking(tracker),)
+        has_report = context.configuration.tracking.report and not context.is_temporary
+        # Before the tracker, which sends the files of the report.
+        reports = (ReportWriter(context, drawing.graph),) if has_report else ()
         # The console of a notebook leaves what bodies print to the streams where it always was.
         echo = all(getattr(listener, "leaves_prints", False) for listener in listeners)
-        run = replace(run, listeners=(*listeners, *tracking), echo=echo, echo_logs=not listeners)
+        run = replace(run, listeners=(*listeners, *reports, *tracking), echo=echo, echo_logs=not listeners)
         is_local = bool(runner or on_error or context.is_temporary)
         if context.configuration.policy.runner == "prefect" and not is_local:
             from magical.project.prefect_flow import set_up_prefect

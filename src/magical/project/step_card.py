@@ -111,7 +111,8 @@ class StepCard:
         if source is None or result.kind != "table":
             return {}
         try:
-            before, after = (self._load_table(a).collect_schema().names() for a in (source, result))
+            lazy = [self.store.load(a, Promise("lazy")) for a in (source, result)]
+            before, after = (table.collect_schema().names() for table in lazy)
         except StoreError:
             return {}
         link = next(link for link in self.node.links if self._input_artifact(link) is source)
@@ -190,7 +191,7 @@ class StepCard:
             facts["threshold"] = f"{model.threshold:.4g}, of the probability of {model.classes[-1]}"
         facts["features"] = f"{len(model.features)}: {join_names(model.features, 40)}"
         yield Facts(tuple((name, shorten(text, 1000)) for name, text in facts.items()))
-        if model.chosen and model.candidates:
+        if model.chosen and model.candidates and "candidates" not in self.kept:
             shown = [c for c in (model.chosen, *model.candidates) if c.name]
             rows = tuple((c.title, c.metric, c.score, c.scored, shorten(c.failure, 80)) for c in shown)
             yield Table(("candidate", "metric", ">score", "rows", "failure"), rows, "candidates")
@@ -226,6 +227,11 @@ class StepCard:
         return {name: item for name, item in result.items.items() if item.kind == "table"}
 
     @cached_property
+    def _loaded(self) -> dict[str, Any]:
+        """The tables that were read so far, by the name of their objects."""
+        return {}
+
+    @cached_property
     def _schema(self) -> Schema | None:
         """The contract: of the code, which has its descriptions, or of the key."""
         promise = self.node.call.promise if self.node.call else None
@@ -233,8 +239,10 @@ class StepCard:
 
     def _load_table(self, artifact: Artifact) -> Any:
         """Load a table, lazily if it is large."""
-        kind = "lazy" if count_rows(artifact) > MAX_FULL_ROWS else "any"
-        return self.store.load(artifact, Promise(kind))
+        if artifact.blob not in self._loaded:
+            kind = "lazy" if count_rows(artifact) > MAX_FULL_ROWS else "any"
+            self._loaded[artifact.blob] = self.store.load(artifact, Promise(kind))
+        return self._loaded[artifact.blob]
 
     def _input_artifact(self, link: Link) -> Artifact | None:
         record = self.inputs.get(link.node)
@@ -291,11 +299,13 @@ def _group_rows(artifact: Artifact) -> Iterator[tuple[str, str, str]]:
 
 def _difference_text(difference: Mapping[str, Any]) -> str:
     rows = difference["rows"]
-    count = f"{abs(rows):,} {'fewer' if rows < 0 else 'more'} rows" if rows else "as many rows"
+    unit = "row" if abs(rows) == 1 else "rows"
+    count = f"{abs(rows):,} {'fewer' if rows < 0 else 'more'} {unit}" if rows else "as many rows"
     texts = [f"Against {difference['input']}: {count}"]
     for verb in ("added", "removed"):
         if names := difference[verb]:
-            texts.append(f"{len(names)} columns {verb} ({shorten(join_names(names, 8), 200)})")
+            columns = "column" if len(names) == 1 else "columns"
+            texts.append(f"{len(names)} {columns} {verb} ({shorten(join_names(names, 8), 200)})")
     if len(texts) == 1:
         texts.append("the same columns")
     return "; ".join(texts) + "."

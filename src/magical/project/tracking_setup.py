@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -56,6 +57,7 @@ def create_tracker(
     from magical.integrations.mlflow.kept_files import KeptFiles
     from magical.integrations.mlflow.progress_marks import ProgressMarkStore
     from magical.integrations.mlflow.tracking import MlflowTracking
+    from magical.report.report_files import list_report_files
 
     noted = {k: overrides[k] for k in ("tracking",) if k in overrides and not _has_password(overrides[k])}
     return MlflowTracking(
@@ -66,6 +68,7 @@ def create_tracker(
         kept=KeptFiles(context.store),
         marks=ProgressMarkStore(context.journal.folder),
         line=noted,
+        list_files=partial(list_report_files, context.journal),
         is_replay=is_finished,
     )
 

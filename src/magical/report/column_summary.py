@@ -25,7 +25,7 @@ MAX_CHARTS = 30
 """The number of columns whose histogram is also drawn large."""
 
 _MIN_SAMPLE = 10_000  # rows, however many columns there are
-_BINS, _COMMONEST = 12, 5
+_BINS, _MIN_BINS, _COMMONEST = 12, 8, 5
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _MAX_VALUE = 40  # characters of a value from the data
 
@@ -76,11 +76,11 @@ class ColumnSummary:
 
         Example:
             >>> summarize_columns(pl.DataFrame({"grade": ["b", "a", "b"]}))[0].values_text
-            'b 2, a 1'
+            'b (2), a (1)'
         """
         if self.quantiles and (self.distinct or 0) > _COMMONEST:
             return " · ".join(map(_number_text, self.quantiles))
-        return ", ".join(f"{value} {rows:,}" for value, rows in self.commonest)
+        return ", ".join(f"{value} ({rows:,})" for value, rows in self.commonest)
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON, without empty fields."""
@@ -125,9 +125,11 @@ def column_blocks(summaries: Sequence[ColumnSummary]) -> tuple[Block, ...]:
 
     Example:
         >>> column_blocks(summarize_columns(pl.DataFrame({"grade": ["b", "a", "b"]})))[0].rows
-        (('grade', 'str', '0', '2', '█▄', 'b 2, a 1'),)
+        (('grade', 'str', '0', '2', '█▄', 'b (2), a (1)'),)
     """
-    sampled = max((s.sampled for s in summaries), default=0)
+    if not summaries:
+        return (Paragraph("no columns"),)
+    sampled = max(s.sampled for s in summaries)
     text = f"Quartiles, commonest values and histograms are of {sampled:,} rows"
     blocks: list[Block] = (
         [Paragraph(f"{text} out of {summaries[0].rows:,}, evenly spaced.")] if sampled else []
@@ -165,12 +167,23 @@ def _percent_text(count: int, rows: int) -> str:
 
 
 def _make_chart(summary: ColumnSummary) -> Chart:
-    found = "unknown" if summary.distinct is None else f"{summary.distinct:,}"
-    reading = f"{summary.nulls:,} of {summary.rows:,} rows are null; distinct values: {found}."
-    if summary.values_text:
-        reading += f" {summary.values_text}."
     axis = Axis(summary.name, summary.labels)
-    return Chart(summary.name, reading, axis, Axis("rows", low=0.0), (Bars(summary.bins),))
+    return Chart(summary.name, _reading(summary), axis, Axis("rows", low=0.0), (Bars(summary.bins),))
+
+
+def _reading(summary: ColumnSummary) -> str:
+    """Say in a sentence what the histogram shows."""
+    about = "about " if summary.is_about else ""
+    values = "value" if summary.distinct == 1 else "values"
+    texts = [f"{about}{summary.distinct:,} distinct {values}"] if summary.distinct is not None else []
+    texts.append(f"{summary.nulls:,} of {summary.rows:,} rows are null" if summary.nulls else "no nulls")
+    if summary.quantiles and (summary.distinct or 0) > _COMMONEST:
+        _, low, middle, high, _ = map(_number_text, summary.quantiles)
+        texts.append(f"half of the values lie from {low} to {high}, and the median is {middle}")
+    elif summary.commonest:
+        texts.append(f"the commonest is {summary.commonest[0][0]}")
+    text = "; ".join(texts)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _count_in_all_rows(
@@ -339,13 +352,16 @@ def _make_bins(
 
 def _find_edges(low: float, high: float, is_whole: bool) -> list[float]:
     if is_whole:  # each bin has the same number of whole numbers, or the picture would have false teeth
-        width = max(1.0, math.ceil((high - low + 1) / _BINS))
-        return [low + width * i for i in range(math.ceil((high - low + 1) / width) + 1)]
+        span = int(high - low) + 1
+        least = math.ceil(span / _BINS)
+        widths = range(least, math.ceil(span / _MIN_BINS) + 1) if span < 1000 else [least]
+        width = min(widths, key=lambda w: math.ceil(span / w) * w - span)  # the last bin as full as can be
+        return [low + width * i for i in range(math.ceil(span / width) + 1)]
     if low == high:
         return [low, high]
     # Divided before it is subtracted: the range of finite numbers can be infinite.
-    width = high / _BINS - low / _BINS
-    return [*(low + width * i for i in range(_BINS)), high]
+    part = high / _BINS - low / _BINS
+    return [*(low + part * i for i in range(_BINS)), high]
 
 
 def _size_text(values: pl.Series) -> str:
@@ -384,9 +400,11 @@ def _value_text(value: Cell) -> str:
 
 
 def _number_text(value: Cell) -> str:
+    """Write a number as the data do: a year or an id has no comma."""
     if isinstance(value, float):
-        return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.4g}"
-    return f"{value:,}" if type(value) is int and abs(value) >= 10_000 else str(value)
+        is_long = abs(value) < 1e15 and (value.is_integer() or abs(value) >= 1e4)
+        return f"{value:.0f}" if is_long else f"{value:.4g}"
+    return str(value)
 
 
 def _type_text(dtype: pl.DataType) -> str:

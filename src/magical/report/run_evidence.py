@@ -7,12 +7,14 @@ from functools import cached_property
 from typing import Any
 
 from magical.contracts.promises import Promise
-from magical.engine.artifacts import Record
+from magical.engine.artifacts import Artifact, Record
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.protocols import Store
 from magical.errors import StoreError
 
 __all__ = ["RunEvidence"]
+
+_MAX_EARLIER = 50  # runs that are read to find an earlier one
 
 
 class RunEvidence:
@@ -44,15 +46,35 @@ class RunEvidence:
     @cached_property
     def events(self) -> list[Mapping[str, Any]]:
         """The events of the run; empty if its journal is on another machine."""
-        try:
-            return list(self._journal.events(self.summary.name))
-        except StoreError:
-            return []
+        return self._read_events(self.summary.name)
 
     @property
     def origin(self) -> tuple[str, ...]:
         """The pretended and sampled steps that any result of the run depends on."""
         return tuple(dict.fromkeys(o for record in self.records.values() for o in record.origin))
+
+    def warnings(self) -> Iterator[tuple[str, str]]:
+        """Yield the warnings of this run, and those of the runs that its fresh results are from, by step."""
+        ours = self.summary.name
+        others = {r.node: r.run for r in self.records.values() if r.run and r.run != ours}
+        for run in dict.fromkeys([ours, *others.values()]):
+            for event in self.events if run == ours else self._read_events(run):
+                step = str(event.get("step", ""))
+                is_told = event.get("event") == "LogLine" and event.get("level") in ("warning", "error")
+                if is_told and (run == ours or others.get(step) == run):
+                    yield step, str(event.get("text", ""))
+
+    def find_earlier(self) -> RunEvidence | None:
+        """Find the last run before this one that ended well, of the same workflow and equally real."""
+        mine = _describe_kind(self.summary)
+        try:
+            names = [n for n in self._journal.names() if n < self.summary.name][:_MAX_EARLIER]
+            found = (self._journal.read(name) for name in names)
+            same = (r for r in found if r.state == "done" and _describe_kind(r) == mine)
+            summary = next(same, None)
+        except StoreError:
+            return None
+        return None if summary is None else RunEvidence(summary, self._journal, self._store)
 
     def find(self, step: str) -> Iterator[Record]:
         """Yield the records of a step of the library, such as ``evaluate``, in the order of the run."""
@@ -68,7 +90,22 @@ class RunEvidence:
         """Load a result as it is stored, without its contract; None if it is not there."""
         return self._load(record.result)
 
-    def _load(self, artifact: Any) -> Any:
+    def sample(self, artifact: Artifact, rows: int, limit: int) -> Any:
+        """Load some rows of a table, evenly spaced among its first ``limit``; None if it is lost."""
+        try:
+            table = self._store.load(artifact, Promise("lazy")).head(limit)
+            height = int(artifact.summary.partition(" ")[0].replace(",", "") or 0)
+            return table.gather_every(max(1, -(-min(height, limit) // rows))).collect()
+        except (StoreError, ValueError):
+            return None
+
+    def _read_events(self, run: str) -> list[Mapping[str, Any]]:
+        try:
+            return list(self._journal.events(run))
+        except StoreError:
+            return []
+
+    def _load(self, artifact: Artifact) -> Any:
         try:
             return self._store.load(artifact, Promise("any"))
         except StoreError:
@@ -79,3 +116,8 @@ class RunEvidence:
             return self._store.find_record(key)
         except StoreError:
             return None
+
+
+def _describe_kind(run: RunSummary) -> tuple[str, bool, str]:
+    """Return the workflow of a run, and what of it was not real."""
+    return run.workflow, bool(run.facts.get("sample")), str(run.facts.get("pretend", ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from magical.engine.protocols import Version
 from magical.engine.run import RunResult
 from magical.errors import Finding, join_names, shorten
 from magical.graph import Graph, Node
-from magical.refs import find_links
+from magical.refs import Link, find_links
 from magical.views.state_marks import STATE_STYLES
 
 __all__ = [
@@ -36,6 +37,10 @@ __all__ = [
 
 # With more steps, file and line are left out, so that the names fit on one line.
 _MAX_PLACES = 3
+
+_STROKE = mark_not_real("-")[-1]
+# As `Scores.summary` writes it; what follows is about baselines.
+_SCORE = re.compile(r"(?P<unreal>not real: )?(?P<score>\w+ \S+ \(\S+ to \S+\), [\d,]+ (?P<part>[^;]*?) rows)")
 
 _COMPARISON, _COMPARISON_DATA = "magical.comparison", "magical.comparison.json"  # tags by `register`
 
@@ -240,6 +245,7 @@ def runs_json(runs: Iterable[RunSummary], size: SizeLookup = lambda _: 0) -> lis
             "executed": r.executed,
             "failed": r.failed,
             "pending": r.pending,
+            "score": _find_score(r),
             "keys": r.keys,
             "bytes": {n: size(k) for n, k in r.keys.items()},
             "settings": r.settings,
@@ -269,7 +275,7 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: SizeLookup =
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(r.started))
         seconds = f"{r.seconds:.1f} s" if r.seconds else ""
         kind = ", ".join(filter(None, (_describe_run_kind(r), shorten(_describe_exploration(r), 60))))
-        rows.append((r.name, r.state, started, seconds, f"{len(r.executed)} ran", kind))
+        rows.append((r.name, r.state, started, seconds, f"{len(r.executed)} ran", kind, _find_score(r)))
     return format_table(rows)
 
 
@@ -280,6 +286,7 @@ def _list_run_rows(run: RunSummary, size: SizeLookup) -> list[tuple[str, str]]:
     # The journal of a killed run just ends: it has no end time.
     rows += [("seconds", f"{run.seconds:.1f}")] if run.state != "killed" else []
     rows += [("commit", commit)] if commit else []
+    rows += [("score", score)] if (score := _find_score(run)) else []
     rows += [("not real", text)] if (text := _describe_run_kind(run)) else []
     rows += [("explored", text.removeprefix("explored "))] if (text := _describe_exploration(run)) else []
     rows += [("stands on", join_names(run.facts["origin"], 6))] if run.facts.get("origin") else []
@@ -289,6 +296,20 @@ def _list_run_rows(run: RunSummary, size: SizeLookup) -> list[tuple[str, str]]:
     rows += [(n, "pending") for n in run.pending]
     rows += [(n, "was under way") for n in run.under_way]
     return rows + [(n, f"left out: {reason}") for n, reason in run.left_out.items()]
+
+
+def _find_score(run: RunSummary) -> str:
+    """Find the deciding score of a run: of its last evaluation on test, or else of its last one.
+
+    It is the text that `evaluate` gave, so a score that is not real is struck through.
+    """
+    # The names of nodes begin with those of their steps; a step of the project may have the same name.
+    texts = [text for node, text in run.summaries.items() if node.partition("[")[0] == "evaluate"]
+    found = [match for text in texts if (match := _SCORE.match(text.replace(_STROKE, "")))]
+    chosen = next(reversed([m for m in found if m["part"] == "test"] or found), None)
+    if chosen is None:
+        return ""
+    return mark_not_real(chosen["score"]) if chosen["unreal"] else chosen["score"]
 
 
 def _describe_run_kind(run: RunSummary) -> str:
@@ -398,7 +419,9 @@ def _describe_result(record: Record) -> str:
 
 
 def _find_last_result(graph: Graph, result: RunResult) -> str:
-    """Return the name of the last node with a value, else of the last node."""
+    """Return the name of the node that the workflow returns, else of the last one with a value."""
+    if isinstance(graph.result, Link) and graph.result.node in result.records:
+        return graph.result.node
     nodes = [n for n in graph.required_nodes if n.name in result.records] or graph.required_nodes
     values = [n for n in nodes if n.promise["kind"] == "value"]
     return (values or nodes)[-1].name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -36,12 +37,22 @@ def value_blocks(value: Any) -> tuple[Block, ...]:
         Table(columns=('', '>value'), rows=(('auc', 0.8),), caption='metrics', part='')
     """
     if isinstance(value, Mapping) and value:
-        nested = {name: table for name, v in value.items() if (table := _nested_table(str(name), v))}
+        nested = {name: tables for name, v in value.items() if (tables := _nested_tables(str(name), v))}
         facts = [(shorten(n, _MAX_CELL), _fact_text(v)) for n, v in value.items() if n not in nested]
-        return (*([Facts(tuple(facts))] if facts else []), *nested.values())
-    if table := _nested_table("", value):
-        return (table,)
-    return (Paragraph(shorten(value, _MAX_VALUE)),)
+        return (*([Facts(tuple(facts))] if facts else []), *chain.from_iterable(nested.values()))
+    return tuple(_nested_tables("", value)) or (Paragraph(shorten(value, _MAX_VALUE) or "an empty text"),)
+
+
+def _nested_tables(name: str, value: Any) -> list[Table]:
+    """Show a nested value as a table; as several if its entries are nested again."""
+    if isinstance(value, Mapping) and value and all(_is_nested(v) for v in value.values()):
+        return [table for k, v in value.items() for table in _nested_tables(f"{name}: {k}".strip(": "), v)]
+    table = _nested_table(shorten(name, _MAX_CELL), value)
+    return [table] if table else []
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(isinstance(v, Mapping) for v in value.values())
 
 
 def _nested_table(name: str, value: Any) -> Table | None:

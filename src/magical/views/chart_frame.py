@@ -163,9 +163,10 @@ class Frame:
 
     def _render_straight(self) -> Iterator[str]:
         ticks = self._x.ticks
-        room = (self.right - self.left) / max(len(ticks) - 1, 1)
-        every = math.ceil((self._x.label_width + 6) / room) if len(ticks) > 1 else 1
-        for tick, text in ticks if self._x.axis.categories else ticks[::every]:
+        room = self.x.place(ticks[1][0]) - self.x.place(ticks[0][0]) if len(ticks) > 1 else WIDTH
+        every = math.ceil((self._x.label_width + 8) / max(room, 1.0))
+        first = next((i % every for i, (tick, _) in enumerate(ticks) if tick == 0), 0)  # 0 keeps its label
+        for tick, text in ticks if self._x.axis.categories else ticks[first::every]:
             yield render_label(self.x.place(tick), self.bottom + 18, text, "middle")
 
     def _render_slanted(self) -> Iterator[str]:

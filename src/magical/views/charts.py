@@ -132,7 +132,11 @@ def _draw(chart: Chart) -> str:
 
 
 def _number_series(marks: Sequence[Mark]) -> list[int]:
-    """Number the series: marks of one label are one series; without a label, the first of each kind are."""
+    """Number the series: marks of one label are one series; without a label, the first of each kind are.
+
+    Bands whose label no line has belong to the only line.
+    """
+    lines = [m for m in marks if isinstance(m, Line)]
     labels: dict[str, int] = {}
     counts: dict[type, int] = {}
     numbers = []
@@ -140,7 +144,9 @@ def _number_series(marks: Sequence[Mark]) -> list[int]:
         count = counts.get(type(mark), 0)
         if mark.label and not isinstance(mark, RuleLine | Cells):
             is_spare = isinstance(mark, Band) and mark.label not in {m.label for m in marks if m is not mark}
-            number = count if is_spare else labels.setdefault(mark.label, len(labels))
+            number = (
+                (count if len(lines) > 1 else 0) if is_spare else labels.setdefault(mark.label, len(labels))
+            )
         else:
             number = count
         counts[type(mark)] = count + 1
@@ -199,10 +205,13 @@ def _lay_out_keys(keys: Sequence[_Key]) -> list[list[tuple[float, _Key]]]:
 
 
 def _render_keys(rows: Sequence[Sequence[tuple[float, _Key]]]) -> Iterator[str]:
+    bands = [key for row in rows for _, key in row if isinstance(key[0], Band)]
     for i, row in enumerate(rows):
         y = 8 + i * _LEGEND_HEIGHT
         for x, (mark, number) in row:
-            yield render_sample(mark, x + 1, y, number)
+            # A band within another is drawn upon it, and so is its sample.
+            times = 1 + bands.index((mark, number)) if isinstance(mark, Band) else 1
+            yield render_sample(mark, x + 1, y, number) * times
             yield render_label(x + 25, y + 4, mark.label, extra=' class="c-key"')
 
 

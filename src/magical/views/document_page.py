@@ -33,7 +33,7 @@ __all__ = ["render_document", "render_fragment"]
 
 _MINUS, _DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 _TONES = {"good": ("✓", "Good: "), "warning": ("!", "Warning: "), "bad": ("✗", "Bad: "), "faint": ("", "")}
-_MIN_CONTENTS, _LONG_TABLE, _WIDE_TABLE = 3, 15, 4
+_MIN_CONTENTS, _LONG_TABLE, _SCROLLED_TABLE, _WIDE_TABLE, _SHORT_CELL = 3, 15, 4, 8, 20
 
 
 def render_document(document: Document) -> str:
@@ -206,13 +206,15 @@ class _Writer:
         label = _escape(table.caption or title)
         is_long = len(table.rows) > _LONG_TABLE
         is_wide = len(table.columns) > _WIDE_TABLE
-        region = f' tabindex="0" role="region" aria-label="{label}"' if is_long or is_wide else ""
-        yield f'<div class="m-scroll{" m-long" * is_long}"{region}><table>'
+        may_scroll = is_long or len(table.columns) > _SCROLLED_TABLE
+        region = f' tabindex="0" role="region" aria-label="{label}"' * may_scroll
+        yield f'<div class="m-scroll{" m-long" * is_long}{" m-wide" * is_wide}"{region}><table>'
         if table.caption or table.part:
-            yield f"<caption>{_escape(table.caption)}{_render_part(table.part)}</caption>"
+            yield f"<caption><span>{_escape(table.caption)}{_render_part(table.part)}</span></caption>"
         yield f"<thead><tr>{head}</tr></thead><tbody>"
+        decimals = [_common_decimals(cells) for cells in columns] + [None] * len(table.columns)
         for row in table.rows:
-            yield f"<tr>{''.join(_render_cells(row, are_right))}</tr>"
+            yield f"<tr>{''.join(_render_cells(row, are_right, decimals))}</tr>"
         yield "</tbody></table></div>" if table.rows else "</tbody></table><p>no rows</p></div>"
 
 
@@ -223,14 +225,18 @@ def _render_part(part: str) -> str:
     return f' <span class="m-part">{_escape(part)}</span>' if part else ""
 
 
-def _render_cells(row: Sequence[Cell], are_right: Sequence[bool]) -> Iterator[str]:
+def _render_cells(
+    row: Sequence[Cell], are_right: Sequence[bool], decimals: Sequence[int | None]
+) -> Iterator[str]:
     for i, cell in enumerate(row):
         is_right = i < len(are_right) and are_right[i]
-        text = _escape(_cell_text(cell))
+        text = _escape(_cell_text(cell, decimals[i] if i < len(decimals) else None))
         if i == 0 and not is_right:
             yield f'<th scope="row">{text}</th>'
         else:
-            yield f"<td{_RIGHT * is_right}>{text}</td>"
+            # A date would be broken at its hyphens.
+            kind = _RIGHT if is_right else ' class="m-short"' if len(text) <= _SHORT_CELL else ""
+            yield f"<td{kind}>{text}</td>"
 
 
 def _are_numbers(cells: Sequence[Cell]) -> bool:
@@ -238,13 +244,28 @@ def _are_numbers(cells: Sequence[Cell]) -> bool:
     return bool(found) and all(isinstance(c, int | float) and not isinstance(c, bool) for c in found)
 
 
-def _cell_text(cell: Cell) -> str:
-    """Return the text of a cell: four significant digits, a dash for what is missing."""
+def _common_decimals(cells: Sequence[Cell]) -> int | None:
+    """Find the decimals that the numbers of a column share, so that their points stand below each other.
+
+    Returns:
+        None if one of the numbers would lose its digits.
+    """
+    sizes = [abs(c) for c in cells if isinstance(c, float) and math.isfinite(c) and c]
+    if not sizes or max(sizes) >= 1000:
+        return None
+    decimals = 3 - math.floor(math.log10(max(sizes)))
+    return decimals if decimals <= 6 and min(sizes) * 10**decimals >= 10 else None
+
+
+def _cell_text(cell: Cell, decimals: int | None = None) -> str:
+    """Return the text of a cell: four significant digits or the decimals of its column, a dash for none."""
     match cell:
         case None:
             return _DASH
         case bool():
             return "yes" if cell else "no"
+        case float() if decimals is not None and math.isfinite(cell):
+            return f"{cell:.{decimals}f}".replace("-", _MINUS)
         case float():
             return _number_text(cell)
         case _:

@@ -36,7 +36,7 @@ font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,
 "DejaVu Sans Mono",monospace}
 .m-document .m-code code{user-select:all;font:inherit;background:none;padding:0;color:inherit}
 .m-document .m-scroll{overflow-x:auto;max-width:100%;margin:.8rem 0}
-.m-document .m-long{max-height:30rem;overflow-y:auto}
+.m-document .m-long{max-height:30rem;overflow-y:auto;resize:vertical;border-bottom:1px solid var(--line)}
 .m-document .m-long thead th{position:sticky;top:0;background:var(--ground)}
 .m-document table{border-collapse:collapse;border-spacing:0;font-size:.875rem;line-height:1.4;margin:0;
 color:inherit}
@@ -50,7 +50,11 @@ background:none}
 white-space:nowrap;
 vertical-align:bottom}
 .m-document tbody th{font-weight:500;min-width:5rem}
-.m-document .m-right{text-align:right;white-space:nowrap}
+.m-document caption>span{display:inline-block;position:sticky;left:0;
+max-width:min(44rem,calc(100vw - 2.5rem))}
+.m-document td:not([class]){min-width:min(16rem,60vw)}
+.m-document .m-right{text-align:right}
+.m-document .m-right,.m-document .m-short{white-space:nowrap}
 .m-document tbody tr:hover>*{background:var(--band)}
 .m-document .m-charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(320px,100%),1fr));
 gap:1.6rem 2.4rem;margin:1rem 0}
@@ -61,6 +65,7 @@ gap:1.6rem 2.4rem;margin:1rem 0}
 .m-document details{margin:.7rem 0;border-top:1px solid var(--rule);border-bottom:1px solid var(--rule)}
 .m-document details+details{border-top:0;margin-top:-.7rem}
 .m-document summary{cursor:pointer;padding:.45rem 0;overflow-wrap:anywhere;color:var(--ink)}
+.m-document section>details:last-child{border-bottom:0;margin-bottom:-1rem}
 .m-document details[open]>summary{font-weight:600}
 .m-document :focus-visible{outline:2px solid var(--round);outline-offset:2px}
 .m-document .m-banner{max-width:none;margin:.9rem 0;padding:.6rem .9rem;
@@ -108,7 +113,6 @@ box-sizing:border-box}
 @page{margin:16mm 14mm}
 body.m-document{padding:0;max-width:none;font-size:10.5pt}
 .m-document nav,.m-document .m-skip{display:none}
-.m-document details::details-content{content-visibility:visible;block-size:auto;opacity:1}
 .m-document .m-scroll,.m-document .m-long{overflow:visible;max-height:none}
 .m-document .m-long thead th{position:static}
 .m-document h2,.m-document summary,.m-document figcaption,.m-document caption{break-after:avoid}
@@ -117,7 +121,10 @@ body.m-document{padding:0;max-width:none;font-size:10.5pt}
 .m-document .m-code{white-space:pre-wrap;overflow-wrap:anywhere}
 .m-document .m-charts{grid-template-columns:1fr 1fr;gap:1rem 1.6rem}
 .m-document table{font-size:8.5pt}
-.m-document th,.m-document td{padding-right:.8rem;overflow-wrap:anywhere}
+.m-document th,.m-document td{padding-right:.8rem;min-width:0}
+.m-document .m-wide th,.m-document .m-wide td{font-size:6.5pt;padding-right:.35rem;
+white-space:normal;overflow-wrap:anywhere}
+.m-document td:not([class]){min-width:0;overflow-wrap:anywhere}
 .m-document{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .m-document .m-watermark{display:block;position:fixed;top:40%;left:0;right:0;margin:0;max-width:none;
 text-align:center;font-size:90pt;font-weight:700;color:var(--pretended);opacity:.13;

@@ -16,12 +16,13 @@ _DARK = (
     "--fresh:#3fb950;--stale:#d29922;--run:#58a6ff;--unwritten:#bc8cff;--pretended:#f778ba;--failed:#ff7b72;"
     "--band:#161b22;--rule:#2d333b;--second:#f0883e;--third:#3fb950;--fourth:#bc8cff"
 )
-# The colours follow the reader's system, and paper is white. The contrast of text is checked by
-# tests/views/test_browser.py.
+# The colours follow the reader's system; paper is white, and has what is folded on a screen. The contrast of
+# text is checked by tests/views/test_browser.py.
 PAGE_THEME = f"""
 .magical{{{_LIGHT};color-scheme:light dark}}
 @media screen and (prefers-color-scheme:dark){{.magical{{{_DARK}}}}}
-@media print{{.magical{{color-scheme:light}}}}
+@media print{{.magical{{color-scheme:light}}
+.magical details::details-content{{content-visibility:visible;block-size:auto;opacity:1}}}}
 """.strip()
 # A notebook has a theme of its own, which may differ from that of the system.
 _NOTEBOOK_GROUND = (

@@ -67,6 +67,11 @@ def test_values_and_figures_are_files_beside_the_tables(keep: Keep, tmp_path: Pa
     assert files == {"kept/ingest/source.json": b'{"rows":3}', "kept/ingest/my plot.png": b"\x89PNG"}
 
 
+def test_what_is_for_programs_stays_in_the_store(keep: Keep, tmp_path: Path) -> None:
+    table = pl.DataFrame({"x": [1]})
+    assert written(keep(_judged=table, seen=table), tmp_path / "out")[0] == ["kept/tune/seen.json"]
+
+
 def test_secrets_are_masked(keep: Keep, tmp_path: Path) -> None:
     register_secret("tiger-in-table")
     kept = keep(t=pl.DataFrame({"a": ["x tiger-in-table"]}), v={"uri": "s3://me:tiger@store"})

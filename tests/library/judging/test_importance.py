@@ -195,6 +195,67 @@ def test_dependence_has_the_shape_of_the_truth(run: Any) -> None:
     assert "country" not in parts  # it is in the group of city, and changes no prediction
 
 
+SHAPES: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "a line": ("z", lambda z: 2 * z),
+    "a falling line": ("z", lambda z: -z),
+    "a valley": ("z", np.abs),
+    "a step": ("z", lambda z: 3.0 * (z > 0)),
+    "a wave": ("z", lambda z: np.sin(3 * z)),
+    "a square": ("z", np.square),
+    "whole numbers": ("age", np.log),
+    "a floor": ("age", lambda age: np.maximum(age, 40) / 9),
+    "categories": ("city", lambda city: city.isin(["Bonn", "Rome"]) * 3.0),
+    "yes and no": ("member", lambda member: member.astype(float)),
+}
+"""How the truth depends on one column."""
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_dependence_differs_from_the_planted_shape_by_a_constant(name: str, run: Any) -> None:
+    """The truth is a sum, so the mean over the other columns moves the curve and does not bend it."""
+    column, shape = SHAPES[name]
+    explain_known(lambda f: shape(f[column]) + 0.5 * f["x"])
+    table = run.kept["dependence"].filter(column=column)
+    assert table.height > 1
+    places = table["position"].to_pandas()
+    if column in ("city", "member"):
+        places = table["place"].to_pandas().replace({"True": True, "False": False})
+    rest = table["prediction"].to_numpy() - np.asarray(shape(places), dtype=float)
+    assert rest == pytest.approx(np.full(len(rest), rest.mean()), abs=1e-9)
+    assert set(run.kept["dependence"]["column"]) <= {column, "x", "twin"}, "of no other column"
+
+
+@pytest.mark.slow
+def test_a_model_that_has_learned_the_truth_uses_what_is_planted_first() -> None:
+    """A fitted model, on rows of their own: an interaction, a line, and columns that mean nothing."""
+    from magical.library import boosting, train, transform
+
+    random = np.random.default_rng(11)
+    raw = pl.DataFrame(
+        {
+            **{name: random.normal(size=3_000) for name in "pqrst"},
+            "kind": random.choice(["u", "v"], 3_000),
+        }
+    )
+    truth = pl.when(pl.col("kind") == "u").then("p").otherwise(-pl.col("p")) + pl.col("q")
+    rows = raw.with_columns(y=truth + pl.Series(random.normal(0, 0.3, 3_000)))
+
+    class Learned(Contract):
+        p: float
+        q: float
+        r: float
+        s: float
+        t: float
+        kind: str
+        y: Target[float]
+
+    fitted, others = model_data(rows.head(2_000), Learned), model_data(rows.tail(1_000), Learned)
+    found = explain(train(fitted, others, transform(fitted), boosting()), others).importance
+    assert set(list(found)[:3]) == {"p", "q", "kind"}
+    noise = max(found[name].value for name in "rst")
+    assert noise < 0.02 * min(found[name].value for name in ("p", "q", "kind"))
+
+
 def test_what_cannot_be_measured_is_told_and_the_rest_is_measured(run: Any) -> None:
     def fussy(frame: pd.DataFrame) -> Any:
         if len(frame) >= ROWS and not frame["x"].iloc[:5].round(3).isin(known).all():

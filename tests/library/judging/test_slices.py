@@ -63,11 +63,19 @@ def test_what_is_planted_is_found(name: str) -> None:
     assert (first["kind"], first["confirmed"], first["metric"]) == ("found", True, "log_loss")
     assert first["low"] < first["value"] < first["high"]
     assert first["difference"] > 0.8
+    assert 0.4 < first["rows"] / inside.sum() < 2, "the bounds are those of bins"
 
 
 def test_nothing_is_found_where_there_is_nothing() -> None:
     found = [find_slices(make_table(seed), make_losses(seed)) for seed in range(10)]
     assert [f.height for f in found] == [0] * 10
+
+
+def test_few_large_errors_make_no_slice() -> None:
+    """Squared errors with heavy tails: a few rows have most of the loss, and they may be in any slice."""
+    losses = [np.random.default_rng(seed).standard_t(3, ROWS) ** 2 for seed in range(10)]
+    found = [find_slices(make_table(seed), loss, "squared_error") for seed, loss in enumerate(losses)]
+    assert sum(f.height for f in found) <= 1
 
 
 def test_a_slice_of_one_group_is_no_evidence() -> None:

@@ -323,8 +323,15 @@ class Scheduler:
     def _record_cached(self, plan: NodePlan, record: Record) -> None:
         """Record a result that was in the store, or that another run has computed meanwhile."""
         self._result.records[plan.name] = record
-        content, origin = record.result.content, list(plan.origin)
-        self._emit(StepCached(step=plan.name, key=record.key, content=content, origin=origin))
+        self._emit(
+            StepCached(
+                step=plan.name,
+                key=record.key,
+                summary=record.result.summary,
+                content=record.result.content,
+                origin=list(plan.origin),
+            )
+        )
         self._mark_done(plan.name)
 
     def _record_finished(self, plan: NodePlan, record: Record) -> None:

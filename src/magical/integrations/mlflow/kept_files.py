@@ -55,11 +55,12 @@ class KeptFiles:
     def write(self, step: str, key: str, folder: Path) -> Iterator[str]:
         """Write the kept values of a key as files in a folder, and yield the relative paths of the tables.
 
-        A value that is lost, or that is neither table nor figure nor JSON, is passed over.
+        A value that is lost, that is neither table nor figure nor JSON, or whose name begins with ``_``, and
+        is for programs, is passed over.
         """
         place = folder / FOLDER / _make_name(step)
         for name, artifact in self._find_kept(key).items():
-            if artifact.kind not in ("table", "value", "figure"):
+            if name.startswith("_") or artifact.kind not in ("table", "value", "figure"):
                 continue
             place.mkdir(parents=True, exist_ok=True)
             try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,7 @@ class MlflowTracking:
         kept: reads what the steps kept; None to send nothing of it.
         marks: note how far a run was sent, so that ``sync`` can send the rest.
         line: the tracking options of the command line, for the mark.
+        list_files: lists further files of a run that MLflow keeps, by the name of the run.
         is_replay: the events come from a journal; what MLflow already has of the run is not sent again.
 
     Example:
@@ -76,10 +78,12 @@ class MlflowTracking:
         kept: KeptFiles | None = None,
         marks: ProgressMarkStore | None = None,
         line: Mapping[str, Any] | None = None,
+        list_files: Callable[[str], Iterable[Path]] = lambda run: (),
         is_replay: bool = False,
     ) -> None:
         self.uri, self._artifacts, self._experiment, self._read_value = uri, artifacts, experiment, read_value
         self._kept, self._marks, self._line, self._is_replay = kept, marks, line or {}, is_replay
+        self._list_files = list_files
         self._lock = threading.RLock()
         self._client: MlflowClient | None = None
         self._run_started = RunStarted(run="", workflow=experiment, settings={}, nodes=[])
@@ -217,7 +221,7 @@ class MlflowTracking:
         self._run_id = ""
 
     def _log_files(self, client: MlflowClient, run: str, keys: Mapping[str, str]) -> list[str]:
-        """Upload the lineage, the errors and the kept values in one go; return the paths of the tables."""
+        """Upload lineage, errors, kept values and further files in one go; return the paths of the tables."""
         with tempfile.TemporaryDirectory(prefix="magical-") as name:
             folder = Path(name)
             lineage = {"workflow": self._run_started.workflow, "run": run, "keys": keys}
@@ -228,6 +232,8 @@ class MlflowTracking:
             tables = []
             if (kept := self._kept) is not None:
                 tables = [p for step, key in self._real.items() for p in kept.write(step, key, folder)]
+            for file in self._list_files(run):
+                shutil.copyfile(file, folder / file.name)
             client.log_artifacts(self._run_id, str(folder))
         return tables
 

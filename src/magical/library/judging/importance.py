@@ -27,7 +27,7 @@ __all__ = [
 
 _SEED = 2001
 _SHUFFLED_AGAIN = 10  # columns that are shuffled more than once: those that came first at the first time
-_PREDICTED_ROWS = 2_000_000  # of the first shuffle of all columns; with more columns fewer rows are taken
+_PREDICTED_ROWS = 200_000  # of the first shuffle of all columns; with more columns fewer rows are taken
 
 
 class JudgedRows(NamedTuple):

@@ -1,0 +1,95 @@
+"""The report of a run of this project: written at its end, and built again from journal and store."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from magical.errors import MagicalError
+from magical.events import Event, RunFinished
+from magical.graph import Graph
+from magical.project.project_context import ProjectContext
+from magical.report.report_files import write_report
+
+if TYPE_CHECKING:
+    from magical.views.document import Document
+
+__all__ = ["Report", "ReportWriter", "make_report"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The report of one run.
+
+    Attributes:
+        run: the run's name.
+        path: the page, one file that needs nothing else.
+        document: the data of the page.
+    """
+
+    run: str
+    path: Path
+    document: Document
+
+    def __repr__(self) -> str:
+        return f"<report of {self.run}: {self.path}>"
+
+    def _repr_html_(self) -> str:
+        from magical.views.document_page import render_fragment
+
+        return render_fragment(self.document)
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert to JSON, as in ``report.json``."""
+        from magical.views.document import document_json
+
+        return document_json(self.document)
+
+
+class ReportWriter:
+    """A listener that writes the report when a run ends, before trackers send it on.
+
+    Args:
+        context: the context of the run.
+        graph: the workflow of the run.
+    """
+
+    def __init__(self, context: ProjectContext, graph: Graph) -> None:
+        self._context, self._graph = context, graph
+
+    def on(self, event: Event) -> None:
+        """Write the report after the last event of a run."""
+        if isinstance(event, RunFinished):
+            _write(self._context, event.run, self._graph)
+
+
+def make_report(context: ProjectContext, run: str = "last") -> Report:
+    """Build the report of a run from what is still there, and write its files anew.
+
+    Args:
+        context: the context of the project.
+        run: the run's name, the beginning or end of it, or ``last``.
+
+    Raises:
+        UsageError: there is no such run.
+        StoreError: the report cannot be written.
+    """
+    name = context.journal.find(run)
+    try:
+        graph = context.draw().full_graph
+    except MagicalError:  # the code is broken now; what the run left behind is not
+        graph = None
+    return _write(context, name, graph)
+
+
+def _write(context: ProjectContext, run: str, graph: Graph | None) -> Report:
+    return Report(run, *write_report(context.journal, context.store, run, graph, _project_option(context)))
+
+
+def _project_option(context: ProjectContext) -> str:
+    """Return the option with which a command finds the project from here."""
+    path = os.path.relpath(context.root)
+    return "" if path == "." else f" --project {shlex.quote(path)}"

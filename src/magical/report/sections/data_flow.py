@@ -1,0 +1,158 @@
+"""The sections about data: the rows from the source to the parts, and a summary of each column."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from magical.engine.artifacts import Record
+from magical.errors import join_names, shorten
+from magical.report.sections.report_context import ReportContext, read_rows
+from magical.views.document import Axis, Bars, Block, Cell, Chart, Details, Paragraph, Section, Table
+
+__all__ = ["build_data", "build_rows"]
+
+_MAX_ROWS, _MAX_READ = 20_000, 2_000_000
+"""The rows of a table that are summarized, out of at most so many that are read."""
+
+_LEFT_OUT = ("rejected", "orphans", "uncastable")
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A table on the way from the source to the parts."""
+
+    record: Record
+    rows: int
+    before: int | None
+
+
+def build_rows(context: ReportContext) -> Section | None:
+    """Show how many rows each step gave, why rows were rejected, and the parts."""
+    stages, blocks = _list_stages(context), list[Block]()
+    if len(stages) > 1:
+        blocks += [_draw_stages(stages), _tabulate_stages(stages)]
+    elif stages:
+        blocks.append(Paragraph(f"{stages[0].record.node} gave {stages[0].rows:,} rows."))
+    for stage in stages:
+        blocks += _reject_blocks(context, stage.record)
+    for record in _find_splits(context):
+        parts = [(n, read_rows(a.summary)) for n, a in record.result.items.items()]
+        known = [(n, rows) for n, rows in parts if rows is not None and n != "assignment"]
+        total = sum(rows for _, rows in known)
+        table = tuple((n, f"{rows:,}", f"{rows / max(total, 1):.1%}") for n, rows in known)
+        blocks.append(Table(("part", ">rows", ">share"), table, f"Parts by {record.node}"))
+    return Section("rows", "Rows", tuple(blocks)) if blocks else None
+
+
+def _find_splits(context: ReportContext) -> list[Record]:
+    """Find the records whose results are parts."""
+    found = context.evidence.records.values()
+    return [r for r in found if {"train", "test"} <= set(r.result.items)]
+
+
+def _list_stages(context: ReportContext) -> list[_Stage]:
+    """List the tables that lead to the parts, in the order of the run; all tables if there are no parts."""
+    evidence, graph = context.evidence, context.graph
+    tables = {n: r for n, r in evidence.records.items() if read_rows(r.result.summary) is not None}
+    tables = {n: r for n, r in tables.items() if r.result.kind == "table"}
+    splits = [r.node for r in _find_splits(context)]
+    if splits and graph is not None:
+        before = graph.ancestors(n for n in splits if n in graph.by_name)
+        tables = {n: r for n, r in tables.items() if n in before}
+    elif splits:
+        names = list(evidence.records)
+        tables = {n: r for n, r in tables.items() if names.index(n) < names.index(splits[0])}
+    return [_Stage(r, read_rows(r.result.summary) or 0, _rows_before(context, n)) for n, r in tables.items()]
+
+
+def _rows_before(context: ReportContext, name: str) -> int | None:
+    """Return the rows of the first table that a step takes; None if it takes none or that is lost."""
+    if context.graph is None or name not in context.graph.by_name:
+        return None
+    for link in context.graph.by_name[name].links:
+        record = context.evidence.records.get(link.node)
+        if record and record.result.kind == "table" and not link.item:
+            return read_rows(record.result.summary)
+    return None
+
+
+def _draw_stages(stages: list[_Stage]) -> Chart:
+    names = tuple(s.record.node for s in stages)
+    bars = Bars(tuple((float(i), i + 1.0, float(s.rows)) for i, s in enumerate(stages)), horizontal=True)
+    lost = stages[0].rows - stages[-1].rows
+    reading = f"{stages[-1].rows:,} rows reach the end of {stages[0].rows:,} that came in"
+    reading += f"; {lost:,} were left out on the way." if lost > 0 else "."
+    return Chart("Rows from step to step", reading, Axis("rows", low=0.0), Axis("step", names), (bars,))
+
+
+def _tabulate_stages(stages: list[_Stage]) -> Table:
+    def change(stage: _Stage) -> str:
+        return (
+            ""
+            if stage.before is None
+            else f"{stage.rows - stage.before:+,}"
+            if stage.rows != stage.before
+            else "0"
+        )
+
+    rows = tuple((s.record.node, f"{s.rows:,}", change(s), s.record.result.summary) for s in stages)
+    return Table(("step", ">rows", ">change", "rows × columns"), rows)
+
+
+def _reject_blocks(context: ReportContext, record: Record) -> Iterator[Block]:
+    """Yield the numbers of rows that a step left out, by the reason if it kept one."""
+    for name in _LEFT_OUT:
+        artifact = record.kept.get(name)
+        if artifact is None or not read_rows(artifact.summary):
+            continue
+        rows = context.rows(record, name)
+        reasons = Counter(_name_reason(row) for row in rows)
+        if set(reasons) == {""}:
+            yield Paragraph(f"{record.node} left out {read_rows(artifact.summary):,} rows, kept as {name}.")
+            continue
+        table: tuple[tuple[Cell, ...], ...] = tuple((why, f"{n:,}") for why, n in reasons.most_common(20))
+        yield Table(("reason", ">rows"), table, f"{name.capitalize()} by {record.node}")
+    rules = context.rows(record, "rules")
+    shown = tuple(
+        (r.get("rule"), r.get("changed"), r.get("rejected"), shorten(str(r.get("settings", "")), 100))
+        for r in rules
+    )
+    if shown:
+        yield Table(("rule", ">changed", ">rejected", "settings"), shown, f"Rules of {record.node}")
+
+
+def _name_reason(row: object) -> str:
+    found = row if isinstance(row, dict) else {}
+    reason = found.get("reason", found.get("rule"))
+    return shorten(f"{found.get('column', '')} {reason}".strip(), 120) if isinstance(reason, str) else ""
+
+
+def build_data(context: ReportContext) -> Section | None:
+    """Summarize the columns of the last table before the parts, a line each."""
+    stages = _list_stages(context)
+    if not stages:
+        return None
+    record = stages[-1].record
+    table = context.evidence.sample(record.result, _MAX_ROWS, _MAX_READ)
+    if table is None:
+        text = f"The rows of {record.node} are gone; magical run computes them again."
+        return Section("data", "Data", (Paragraph(text, "faint"),))
+    from magical.report.column_summary import column_blocks, summarize_columns
+
+    line, *others = _order(column_blocks(summarize_columns(table)))
+    text = f"{record.node}: {stages[-1].rows:,} rows of all parts, {table.width:,} columns"
+    text += f"; summarized on {table.height:,} of them." if table.height < stages[-1].rows else "."
+    titles = join_names(table.columns, 8)
+    folded = Details(f"The {table.width:,} columns: {shorten(titles, 120)}", (line, *others))
+    return Section(
+        "data",
+        "Data",
+        (Paragraph(text), folded if table.width > 60 else line, *(others if table.width <= 60 else ())),
+    )
+
+
+def _order(blocks: tuple[Block, ...]) -> list[Block]:
+    """Put the table before its remarks and pictures."""
+    return sorted(blocks, key=lambda block: not isinstance(block, Table))

@@ -1,0 +1,105 @@
+"""The context of a report: the evidence of a run with what several sections read of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from magical.engine.artifacts import Record
+from magical.graph import Graph
+from magical.masking import mask_values
+from magical.report.run_evidence import RunEvidence
+
+if TYPE_CHECKING:
+    from magical.library.metrics.scores import Scores
+
+__all__ = ["Evaluation", "ReportContext", "Rows", "format_short", "read_rows"]
+
+Rows = list[Mapping[str, Any]]
+"""The rows of a kept table."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result of one step ``evaluate``."""
+
+    record: Record
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """The evidence of one run, and what the project adds to it.
+
+    Attributes:
+        graph: the workflow as the run had it; None if it has changed since.
+        project_option: how a command finds the project from the folder of the caller, such as
+            `` --project shop``.
+    """
+
+    evidence: RunEvidence
+    graph: Graph | None = None
+    project_option: str = ""
+
+    @cached_property
+    def evaluations(self) -> list[Evaluation]:
+        """The scores of the run, in its order."""
+        found = [(r, self.evidence.result(r)) for r in self.evidence.find("evaluate")]
+        if not found:
+            return []
+        # Imported here: a workflow without these steps must not wait for scikit-learn.
+        from magical.library.metrics.scores import Scores
+
+        return [Evaluation(r, Scores.model_validate(value)) for r, value in found if isinstance(value, dict)]
+
+    @cached_property
+    def receipts(self) -> list[tuple[Record, Mapping[str, Any]]]:
+        """The receipts of ``register`` with a version of a model: each record with its details."""
+        found = []
+        for record in self.evidence.find("register"):
+            value = self.evidence.result(record)
+            details = value.get("details") if isinstance(value, Mapping) else getattr(value, "details", None)
+            if isinstance(details, Mapping) and details.get("version"):
+                found.append((record, details))
+        return found
+
+    def rows(self, record: Record, name: str) -> Rows:
+        """Load the rows of a kept table, with secrets masked; empty if it is not there."""
+        table = self.evidence.kept(record, name)
+        return [mask_values(row) for row in table.to_dicts()] if hasattr(table, "to_dicts") else []
+
+    def tables(self, step: str, name: str) -> Iterator[tuple[Record, Rows]]:
+        """Yield the rows that the steps of this name kept, with their records; none of an empty table."""
+        for record in self.evidence.find(step):
+            if rows := self.rows(record, name):
+                yield record, rows
+
+    def name_suffix(self, step: str, record: Record) -> str:
+        """Return the name of a node in brackets if the run has several of its step; else an empty text."""
+        return f" ({record.node})" if len(list(self.evidence.find(step))) > 1 else ""
+
+
+def read_rows(summary: str) -> int | None:
+    """Read the number of rows from the summary of a table, such as ``2,240 × 29``; None for another.
+
+    Example:
+        >>> read_rows("2,240 × 29"), read_rows("linear")
+        (2240, None)
+    """
+    rows = summary.partition(" ")[0].replace(",", "")
+    return int(rows) if rows.isdecimal() else None
+
+
+def format_short(value: Any) -> str:
+    """Format a number of a sentence with four significant digits.
+
+    Example:
+        >>> format_short(0.81234), format_short(12345.6), format_short(None)
+        ('0.8123', '12,346', '?')
+    """
+    if not isinstance(value, int | float) or math.isnan(value):
+        return "?"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
