@@ -34,9 +34,10 @@ LIBRARY = {
         "def predict(model: Model, table: Frame[C]) -> Frame: ...\n"
     ),
     "evaluate": ('@step\ndef evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores: ...\n'),
+    "explain": "@step\ndef explain(model: Model, table: Frame[C]) -> Explanation: ...\n",
     "register": (
         '@step(writes="world")\n'
-        "def register(model: Model, scores: Scores, how: RegisterSettings = RegisterSettings()) -> Receipt: ...\n"
+        "def register(\n    model: Model, scores: Scores, how: RegisterSettings, explanation: Explanation\n) -> Receipt: ...\n"
     ),
 }
 """The library's steps, unwritten."""
@@ -45,7 +46,8 @@ OWN = ("clean", "drop_duplicates", "household", "leave_out")
 
 STEPS = (
     "ingest", "model_data", "clean", "drop_duplicates", "household", "leave_out", "featurize", "split",
-    "transform", "tune", "select", "refit", "predict", "evaluate", "register",
+    "transform", "tune", "select", "refit", "predict", "evaluate", "explain",
+    "register",
 )  # fmt: skip
 
 PARENTS: dict[str, tuple[str, ...]] = {
@@ -71,6 +73,7 @@ NEEDED = """\
 from typing import TypeVar
 from magical.contracts.promises import Pipeline
 from magical import Contract, Model, Parts, Receipt
+from magical.library import Explanation
 C = TypeVar("C", bound=Contract)
 """
 
