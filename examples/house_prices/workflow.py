@@ -11,6 +11,7 @@ from magical import Frame, InputPath, Settings, step, workflow
 from magical.features import Columns, Feature
 from magical.library import (
     Cleaning,
+    EvaluateSettings,
     Experiment,
     Limits,
     Metric,
@@ -62,6 +63,7 @@ class PriceSettings(Settings):
         boosting(trials=1, rounds=300),
         boosting(name="log_boosting", target="log", trials=3, rounds=300),
     )
+    judging: EvaluateSettings = EvaluateSettings(slices=("waterfront", "condition"))
     registry: RegisterSettings = RegisterSettings(require={"relative_error": 0.15})
 
 
@@ -101,6 +103,6 @@ def house_prices(s: PriceSettings) -> Scores:
     chosen = select(models, metrics=s.metrics)
     best = refit(chosen, train, validation)
     predictions = predict(best, test)
-    scores = evaluate(predictions, test, metrics=s.metrics)
+    scores = evaluate(predictions, test, train, s.metrics, s.judging)
     register(best, scores, s.registry, explain(chosen, validation))
     return scores

@@ -9,6 +9,7 @@ from magical import Frame, InputPath, Settings, keep, step, workflow
 from magical.features import Arithmetic, Bin, DateParts, Encode, Feature, Scale
 from magical.library import (
     Cleaning,
+    EvaluateSettings,
     Experiment,
     Harmonise,
     Limits,
@@ -59,6 +60,7 @@ class TrafficSettings(Settings):
     # predicted by fits on earlier hours.
     split: SplitSettings = SplitSettings(kind="time", validation=0.2, test=0.2, folds=3)
     experiments: tuple[Experiment, ...] = (linear(), boosting(trials=3, rounds=400))
+    judging: EvaluateSettings = EvaluateSettings(slices=("holiday", "weather_main"))
     registry: RegisterSettings = RegisterSettings(require={"rmse": 450})
 
 
@@ -97,6 +99,6 @@ def traffic(s: TrafficSettings) -> Verdict:
     chosen = select(models)
     best = refit(chosen, train, validation)
     predictions = predict(best, test)
-    scores = evaluate(predictions, test)
+    scores = evaluate(predictions, test, train, how=s.judging)
     register(best, scores, s.registry, explain(chosen, validation))
     return compare(scores, train, test)

@@ -5,6 +5,7 @@ query itself, so that there are no threads when it forks.
 """
 
 import contextlib
+import dataclasses
 import gc
 import importlib
 import io
@@ -36,6 +37,9 @@ def show(value: Any) -> str:
         return f"polars {value.to_dict(as_series=False)!r}"
     if isinstance(value, pd.DataFrame):
         return f"pandas {value.to_dict('list')!r}"
+    if dataclasses.is_dataclass(value):  # its repr may be a summary
+        shown = {f.name: show(getattr(value, f.name)) for f in dataclasses.fields(value) if f.repr}
+        return f"{type(value).__name__} {shown}"
     return repr(value)
 
 
@@ -47,7 +51,7 @@ def run(project: Project) -> dict[str, Any]:
     answer: dict[str, Any] = {"executed": list(result.executed), "values": {}}
     answer["errors"] = {name: str(error) for name, error in result.errors.items()}
     if result.executed or result.errors:  # else it would import the project for nothing
-        done = Run(drawing.runnable_graph, result, context.store)
+        done = Run(context, drawing, result)
         answer["values"] = {name: show(done[name]) for name in result.records}
     return answer
 

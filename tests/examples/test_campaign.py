@@ -97,6 +97,21 @@ def test_why_names_the_edited_line(done: Small) -> None:
 
 
 @pytest.mark.slow
+def test_the_report_answers_from_numbers_is_small_and_is_kept_in_mlflow(finished: Path) -> None:
+    (page,) = (finished / ".magical" / "runs").glob("*/report.html")
+    assert page.stat().st_size < 500_000
+    told = json.loads((page.parent / "report.json").read_text(encoding="utf-8"))
+    sections = {s["name"]: json.dumps(s) for s in told["sections"]}
+    assert not [s["failure"] for s in told["sections"] if "failure" in s]
+    assert {"verdict", "rows", "choice", "quality", "use", "worst", "service", "run"} <= sections.keys()
+    assert "Yes: campaign version 1 passed its gate and is the champion." in sections["verdict"]
+    assert "raw columns matter more than chance" in sections["use"]
+    kept = {p.name: p for p in (finished / ".magical" / "artifacts").rglob("report.*")}
+    assert kept["report.html"].read_bytes() == page.read_bytes()
+    assert "report.json" in kept
+
+
+@pytest.mark.slow
 def test_rejected_rows_are_kept(finished: Path) -> None:
     run = magical.load(finished).run(**QUICK_SETTINGS)
     rejected = run.kept("clean")["rejected"]

@@ -59,7 +59,7 @@ def test_each_kind_is_drawn(campaign: Small, monkeypatch: pytest.MonkeyPatch) ->
         settings = module.CampaignSettings.model_validate(tomllib.loads(write_settings(line)))
         graph = module.campaign.draw(settings)
         assert [str(f) for f in graph.findings] == [], kind
-        assert len(graph.nodes) == 16
+        assert len(graph.nodes) == 17
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ def test_drawing_imports_nothing_heavy(campaign: Small) -> None:
 
 
 def test_keys_import_nothing_heavy(campaign: Small) -> None:
-    graph = "import sys, magical\nassert len(magical.load(sys.argv[1]).graph().nodes) == 16\n"
+    graph = "import sys, magical\nassert len(magical.load(sys.argv[1]).graph().nodes) == 17\n"
     found = loaded(graph, campaign.root)
     assert {"polars", "workflow"} <= found
     assert not found & HEAVY

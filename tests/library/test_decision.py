@@ -9,7 +9,7 @@ import pytest
 from magical import Contract, Id, Target
 from magical.contracts.contract import schema_of
 from magical.errors import SettingsError, WiringError
-from magical.library import Decision, linear, model_data, refit, select, train, transform
+from magical.library import Decision, Metric, linear, model_data, refit, select, train, transform
 from magical.library.decision import choose_threshold
 
 
@@ -49,7 +49,6 @@ def test_without_a_decision_or_rows_it_is_a_half() -> None:
         ({"false_positive": 0, "false_negative": 0}, "above 0"),
         ({"false_positive": 1, "false_negative": 1, "metric": "f1"}, "not by both"),
         ({"metric": "roc_auc"}, "the same for every threshold"),
-        ({"metric": "f2"}, "there is no metric"),
         ({"false_positive": -1, "false_negative": 1}, "greater than or equal to 0"),
     ],
 )
@@ -74,6 +73,25 @@ def test_a_decision_needs_two_classes() -> None:
     with pytest.raises(WiringError, match="A decision is for two classes, and price is float"):
         Decision(metric="f1").check(schema_of(Flat))
     Decision(metric="f1").check(schema_of(Client))
+
+
+def letters(truth: Any, picked: Any) -> float:
+    return float(5 * (truth & picked).sum() - 2 * picked.sum())
+
+
+def test_a_metric_of_the_settings_decides_if_it_gets_predicted_classes() -> None:
+    profit = Metric("profit", function=letters, needs="prediction")
+    decision = Decision(metric="profit")
+    decision.check(schema_of(Client), (profit,))
+    probability, positive = drawn(5000)
+    assert 0.3 < choose_threshold(decision, probability, positive, (profit,)) < 0.5  # 2 / 5 is ideal
+    for metrics, message in (
+        ((), "'profit', which is no metric, nor one of the settings"),
+        ((Metric("profit", function=letters),), "whose function gets probabilities"),
+        ((Metric("profit", function=letters, needs="prediction", weights="income"),), "has weights"),
+    ):
+        with pytest.raises(WiringError, match=message):
+            decision.check(schema_of(Client), metrics)
 
 
 def test_select_sets_the_threshold_and_refit_keeps_it(run: Any) -> None:

@@ -12,6 +12,7 @@ from library.tables import houses, people, pupils
 from magical import Contract, Id, Target
 from magical.errors import BrokenPromise
 from magical.library import (
+    Decision,
     EvaluateSettings,
     Linear,
     Metric,
@@ -112,6 +113,37 @@ def test_rows_without_an_outcome_are_left_out_and_counted(run: Run) -> None:
     assert any("2 rows without a target or a prediction are left out" in w for w in run.warnings)
     with pytest.raises(BrokenPromise, match="none of 1 rows has a y"):
         evaluate(pl.DataFrame({"prediction": [1.0]}), numbers([None]))
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_prediction_that_is_no_number_is_none(run: Run, wrong: float) -> None:
+    scores = evaluate(pl.DataFrame({"prediction": [1.0, wrong, 5.0]}), numbers([1.0, 2.0, 3.0]))
+    assert (scores.rows, scores["mae"]) == (2, 1.0)
+    assert any("1 rows without a target or a prediction are left out" in w for w in run.warnings)
+    table = model_data(pl.DataFrame({"fraud": [True, False, True]}), Fraud)
+    given = {"prediction": [True, False, True], "probability_False": [0.2, wrong, 0.1]}
+    assert evaluate(pl.DataFrame({**given, "probability_True": [0.8, wrong, 0.9]}), table).rows == 2
+
+
+def test_squares_of_huge_numbers_leave_out_what_needs_them(run: Run) -> None:
+    scores = evaluate(pl.DataFrame({"prediction": [1e300, -1e300]}), numbers([2e300, 1e300]))
+    assert list(scores.metrics) == ["mae"]
+    assert str(scores).startswith("mae ")
+    nothing = scores.model_copy(update={"metrics": {}})
+    assert nothing.summary() == "no metric can be computed on these rows"
+
+
+def test_a_decision_tells_its_worth_on_these_rows(run: Run) -> None:
+    table = model_data(pl.DataFrame({"fraud": [True, False] * 20}), Fraud)
+    chances = [0.9, 0.1, 0.3, 0.6] * 10
+    given = {"prediction": [c >= 0.2 for c in chances], "probability_False": [1 - c for c in chances]}
+    predictions = pl.DataFrame({**given, "probability_True": chances})
+    costs = EvaluateSettings(decision=Decision(false_positive=1, false_negative=4))
+    evaluate(predictions, table, how=costs)
+    assert any("True from a probability of 0.2 on: a cost of 0.250" in line for line in run.lines)
+    grades = model_data(pl.DataFrame({"grade": ["a", "b", "c"]}), Grade)
+    evaluate(pl.DataFrame({"prediction": ["a", "b", "b"]}), grades, how=costs)
+    assert "the decision is left out: it is about two classes with probabilities." in run.warnings
 
 
 def half(truth: Any, guess: Any) -> float:

@@ -26,18 +26,22 @@ LIBRARY = {
         "@step\ndef tune(\n    train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experiment: Experiment\n"
         ") -> Model: ...\n"
     ),
-    "select": "@step\ndef select(models: list[Model]) -> Model: ...\n",
+    "select": "@step\ndef select(models: list[Model], decision: Decision = Decision()) -> Model: ...\n",
     "refit": "@step\ndef refit(model: Model, train: Frame[C], validation: Frame[C]) -> Model: ...\n",
     "predict": (
         "from magical.library.predicting import _build_prediction_schema\n\n\n"
         "@step(promises=_build_prediction_schema)\n"
         "def predict(model: Model, table: Frame[C]) -> Frame: ...\n"
     ),
-    "evaluate": ('@step\ndef evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores: ...\n'),
+    "evaluate": (
+        "@step\ndef evaluate(\n    predictions: Frame, table: Frame[C], train: Frame[C] | None = None,\n"
+        "    how: EvaluateSettings = EvaluateSettings(),\n) -> Scores: ...\n"
+    ),
     "explain": "@step\ndef explain(model: Model, table: Frame[C]) -> Explanation: ...\n",
     "register": (
         '@step(writes="world")\n'
-        "def register(\n    model: Model, scores: Scores, how: RegisterSettings, explanation: Explanation\n) -> Receipt: ...\n"
+        "def register(\n    model: Model, scores: Scores, how: RegisterSettings = RegisterSettings(),\n"
+        "    explanation: Explanation | None = None,\n) -> Receipt: ...\n"
     ),
 }
 """The library's steps, unwritten."""
@@ -66,6 +70,7 @@ PARENTS: dict[str, tuple[str, ...]] = {
     "refit": ("select", "split"),
     "predict": ("refit", "split"),
     "evaluate": ("predict", "split"),
+    "explain": ("select", "split"),
 }
 """The nodes with a result in a run that pretends, each with its inputs."""
 

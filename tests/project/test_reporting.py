@@ -1,6 +1,7 @@
 """Reports of a project's runs: written at the end, found again, rebuilt, sent to MLflow, and never in the way."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import magical.report.run_report
 from magical.errors import StoreError, UsageError
 from projects import NO_TRACKING, Small
 
+DOCS = Path(__file__).parents[2] / "docs"
 WITH_REPORT = NO_TRACKING.replace("report = false\n", "")
 
 
@@ -48,6 +50,34 @@ def test_a_failed_run_and_a_pretended_one_have_reports(reporting: Small) -> None
     reporting.edit("workflow.py", "return table.heigth", "return table.height")
     assert reporting.command("pretend", "--all").code == 0
     assert reporting.load().report().document.origin
+
+
+def test_the_page_about_reports_names_the_sections_in_their_order_and_its_code_runs(
+    reporting: Small, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (DOCS / "report.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| ([a-z-]+) \| .*\|.*\|$", text, re.MULTILINE)
+    assert named[1:] == list(magical.report.run_report._SECTIONS)
+    reporting.run()
+    monkeypatch.chdir(reporting.root.parent)
+    (code,) = re.findall(r"```python\n(.*?)```", text.replace('"shop"', '"small"'), re.DOTALL)
+    exec(compile(code, "report.md", "exec"), {})
+    assert capsys.readouterr().out.split() == [
+        "report.html",
+        "flow",
+        "verdict",
+        "rows",
+        "data",
+        "run",
+        "unknown",
+    ]
+
+
+def test_a_second_run_tells_what_changed(reporting: Small) -> None:
+    reporting.run()
+    reporting.run(max_id=30)
+    told = {s.name: repr(s) for s in reporting.load().report().document.sections}
+    assert "max_id went from 90 to 30" in told["changes"]
 
 
 def test_a_report_in_python_shows_itself(reporting: Small) -> None:

@@ -44,7 +44,7 @@ def test_every_kind_of_block_has_its_text() -> None:
         "! a warning",
         "state         fresh\na long value  word",
         "numbers (test)",
-        "and 23 more columns: c7, c8",
+        "and 14 more columns: c16, c17",
         "größe [31m  0.1235\n<b>",
         "0 ▄█  30\n  Most are young.",
         "  no   ████████████████████████  90",

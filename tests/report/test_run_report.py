@@ -66,7 +66,7 @@ def test_a_judged_run_has_all_sections_in_order_and_answers_from_numbers(tmp_pat
             "The threshold 0.3, chosen on held-out rows, gives 2 here, 1 to 3.",
             "hold 45% of the positives",
         ],
-        "slices": ["The model is worst at <b>region</b> = north: log_loss 0.9 on 9 rows"],
+        "slices": ["The model is weakest at <b>region</b> = north (log_loss 0.9 on 9 rows)."],
         "use": ["It uses most: income + spent.", "probability of True"],
         "worst": ["3 of 40 rows"],
         "service": ["magical score --project shop --model shop/3 --input NEW_ROWS.csv"],
@@ -105,15 +105,14 @@ def test_a_table_of_another_form_fails_its_section_alone_and_a_missing_one_is_le
     tmp_path: Path,
 ) -> None:
     kept = {n: rows for n, rows in KEPT.items() if n != "gain"} | {
-        "slices": [{"confirmed": True}],
+        "decision": [{"strange": 1}],
         "worst": [],
     }
     document = build_report(make_judged_run(tmp_path, kept).end())
     failed = {s.name: s.failure for s in document.sections if s.failure}
-    assert list(failed) == ["slices"]
-    assert "could not be built" in failed["slices"]
+    assert list(failed) == ["decision"]
+    assert "could not be built" in failed["decision"]
     assert "worst" not in [s.name for s in document.sections]
-    assert "Gain" not in text_of(document, "decision")
     assert "could not be built" in render_document(document)
 
 
@@ -227,3 +226,28 @@ def test_files_of_a_report_are_found_by_run(tmp_path: Path) -> None:
     assert find_newest_report(run.journal) == find_newest_report(run.journal, run.name) == page
     assert json.loads((page.parent / "report.json").read_text(encoding="utf-8")) == document_json(document)
     assert [f.name for f in list_report_files(run.journal, run.name)] == ["report.html", "report.json"]
+
+
+@pytest.mark.parametrize(("won", "best", "trial"), [(0.2, "0.2", 2), (0.9, "0.9", 3)])
+def test_the_best_so_far_follows_the_direction_of_a_metric_of_the_project(
+    tmp_path: Path, won: float, best: str, trial: int
+) -> None:
+    run = MadeRun(tmp_path)
+    trials = [
+        {"trial": i, "own": s, "seconds": 1.0, "state": "complete"} for i, s in enumerate((0.5, 0.2, 0.9))
+    ]
+    candidates = [{"candidate": "boosting", "metric": "own", "score": won}]
+    run.add("tune", "magical.library.tuning:tune", 0, {"trials": trials, "candidates": candidates})
+    assert f"The best own of 3 trials is {best}, at trial {trial}." in text_of(
+        build_report(run.end()), "choice"
+    )
+
+
+def test_importance_of_squared_error_is_in_the_unit_of_the_target(tmp_path: Path) -> None:
+    run = MadeRun(tmp_path)
+    rows = [{"columns": "area", "value": 300.0, "low": 21.0, "high": 476.0, "level": "raw"}]
+    told = {"part": "validation", "loss": "squared_error", "base": 100.0}
+    run.add("explain", "magical.library.explaining:explain", told, {"importance": rows})
+    found = text_of(build_report(run.end()), "use")
+    assert "rmse gained by shuffling" in found
+    assert '"intervals": [[1.0, 14.0]]' in found

@@ -176,7 +176,7 @@ def test_runs_show_their_deciding_scores() -> None:
     for summaries, score in (
         ({"clean": "448 × 3", "evaluate": test}, test),
         ({"evaluate[1]": test, "evaluate[2]": validation}, test),
-        ({"evaluate": validation}, validation),
+        ({"evaluate": f"{validation}; constant 0.500, linear 0.880"}, validation),
         ({"evaluate": mark_not_real(test)}, mark_not_real(test)),
         ({"evaluate": "{'of': 'a step of the project'}"}, ""),
         ({}, ""),

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from magical.library.preprocessing import transform
     from magical.library.refitting import refit
     from magical.library.registering import RegisterSettings, register
+    from magical.library.repeated_splits import evaluate_repeatedly
     from magical.library.search_space import Range
     from magical.library.selecting import select
     from magical.library.sources.database import Database
@@ -106,6 +107,7 @@ _EXPORTS = {
     "predicting": ("predict",),
     "preprocessing": ("transform",),
     "refitting": ("refit",),
+    "repeated_splits": ("evaluate_repeatedly",),
     "registering": ("RegisterSettings", "register"),
     "metrics.metric_settings": ("Metric",),
     "metrics.scores": ("Score", "Scores"),
@@ -159,6 +161,7 @@ __all__ = [
     "dummy",
     "estimator",
     "evaluate",
+    "evaluate_repeatedly",
     "explain",
     "featurize",
     "forest",

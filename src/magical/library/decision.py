@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from magical.contracts.schema import Schema
-from magical.errors import WiringError
+from magical.errors import MagicalError, WiringError, did_you_mean
 from magical.library.metrics.metric_settings import Metric, list_tasks
 from magical.library.metrics.metric_values import compute_metric
-from magical.library.metrics.metrics import Array
+from magical.library.metrics.metrics import METRICS_BY_TASK, Array
 from magical.library.metrics.predicted_rows import PredictedRows
 from magical.settings import Settings
 
-__all__ = ["Decision", "choose_threshold", "list_thresholds", "value_thresholds"]
+__all__ = ["Decision", "choose_threshold", "list_thresholds", "value_counts", "value_thresholds"]
 
 MAX_THRESHOLDS = 100
 # They compare probabilities or ranks, so no threshold changes them.
@@ -56,8 +57,6 @@ class Decision(Settings):
                 raise ValueError("one of the two costs is above 0")
         if self.metric in _WITHOUT_THRESHOLD:
             raise ValueError(f"{self.metric} is the same for every threshold; f1 or accuracy depends on it")
-        if self.metric:
-            Metric(self.metric)  # raises for an unknown name
         return self
 
     @property
@@ -82,7 +81,23 @@ class Decision(Settings):
             return 0.5
         return self.false_positive / (self.false_positive + self.false_negative)
 
-    def check(self, table: Schema | None) -> None:
+    def find_metric(self, listed: Sequence[Metric] = ()) -> Metric:
+        """Return the metric that decides: that of the settings with this name, else the one that is known.
+
+        Raises:
+            WiringError: there is none of this name.
+        """
+        found = next((m for m in listed if m.name == self.metric), None)
+        try:
+            return found or Metric(self.metric)
+        except (MagicalError, ValueError) as error:
+            known = [*(m.name for m in listed), *METRICS_BY_TASK["binary"]]
+            raise WiringError(
+                f"The decision is by {self.metric!r}, which is no metric, nor one of the settings.",
+                hint=did_you_mean(self.metric, known),
+            ) from error
+
+    def check(self, table: Schema | None, listed: Sequence[Metric] = ()) -> None:
         """Check that the target has two classes, as far as a contract tells.
 
         Raises:
@@ -90,20 +105,34 @@ class Decision(Settings):
         """
         if not self.is_made:
             return
+        metric = self.find_metric(listed) if self.metric else None
+        if metric and metric.function and metric.needs != "prediction":
+            raise WiringError(
+                f"The decision is by {self.metric}, whose function gets probabilities, "
+                "which no threshold changes.",
+                hint='set needs="prediction" in it, so that it gets predicted classes.',
+            )
+        if metric and metric.weights:
+            raise WiringError(
+                f"The decision is by {self.metric}, which has weights; held-out rows are counted alike.",
+                hint="decide by a metric without weights, or by costs.",
+            )
         target = table.by_name.get(table.target or "") if table is not None else None
         if target is not None and "binary" not in list_tasks(target):
             raise WiringError(
                 f"A decision is for two classes, and {target.name} is {target.type_text}.",
                 hint="leave the decision out.",
             )
-        if self.metric and not Metric(self.metric).fits(["binary"]):
+        if metric and not metric.fits(["binary"]):
             raise WiringError(
                 f"The decision is by {self.metric}, which is not for two classes.",
                 hint="f1, accuracy, precision or recall are; or give the costs of errors.",
             )
 
 
-def choose_threshold(decision: Decision, probability: Array, positive: Array) -> float:
+def choose_threshold(
+    decision: Decision, probability: Array, positive: Array, listed: Sequence[Metric] = ()
+) -> float:
     """Choose the threshold on held-out rows.
 
     By costs it is ``false_positive / (false_positive + false_negative)`` if the probabilities are calibrated
@@ -114,6 +143,7 @@ def choose_threshold(decision: Decision, probability: Array, positive: Array) ->
         decision: the costs, or the metric.
         probability: of the positive class, of each row.
         positive: whether the row is of the positive class.
+        listed: the metrics of the settings.
 
     Example:
         >>> probability, positive = np.array([0.1, 0.3, 0.4, 0.8]), np.array([False, True, True, True])
@@ -125,8 +155,8 @@ def choose_threshold(decision: Decision, probability: Array, positive: Array) ->
     if decision.by_costs and _is_calibrated(probability, positive):
         return decision.ideal_threshold
     tried = list_thresholds(probability, 4 * MAX_THRESHOLDS)
-    values = value_thresholds(decision, probability, positive, tried)
-    if decision.by_costs or (decision.metric and Metric(decision.metric).direction == "minimize"):
+    values = value_thresholds(decision, probability, positive, tried, listed)
+    if decision.by_costs or decision.find_metric(listed).direction == "minimize":
         values = -values
     if not np.isfinite(values).any():
         return 0.5
@@ -149,7 +179,13 @@ def list_thresholds(probability: Array, most: int = MAX_THRESHOLDS) -> Array:
     return quantiles
 
 
-def value_thresholds(decision: Decision, probability: Array, positive: Array, thresholds: Array) -> Array:
+def value_thresholds(
+    decision: Decision,
+    probability: Array,
+    positive: Array,
+    thresholds: Array,
+    listed: Sequence[Metric] = (),
+) -> Array:
     """Compute the cost of a row, or the metric, at each threshold; NaN where it is undefined.
 
     Example:
@@ -158,15 +194,11 @@ def value_thresholds(decision: Decision, probability: Array, positive: Array, th
         >>> value_thresholds(costs, probability, positive, np.array([0.1, 0.3, 0.5])).tolist()
         [0.5, 0.0, 2.0]
     """
-    if decision.by_costs:
-        assert decision.false_positive is not None
-        assert decision.false_negative is not None
-        false_positives = _count_above(probability[~positive], thresholds)
-        false_negatives = positive.sum() - _count_above(probability[positive], thresholds)
-        total = decision.false_positive * false_positives + decision.false_negative * false_negatives
-        costs: Array = total / len(probability)
-        return costs
-    metric = Metric(decision.metric)
+    hits, false = (_count_above(probability[p], thresholds) for p in (positive, ~positive))
+    counted = value_counts(decision, hits, false, positive.sum(), (~positive).sum())
+    if counted is not None:
+        return counted
+    metric = decision.find_metric(listed)
     both = np.column_stack([1 - probability, probability])
     truth = positive.astype(int)
 
@@ -176,6 +208,40 @@ def value_thresholds(decision: Decision, probability: Array, positive: Array, th
         return value if math.isfinite(value) else math.nan
 
     return np.array([compute(t) for t in thresholds])
+
+
+def value_counts(
+    decision: Decision, hits: Array, false: Array, positives: Array, negatives: Array
+) -> Array | None:
+    """Compute the cost of a row, or the metric, from counts; None for a metric that is not one of counts.
+
+    Args:
+        decision: the costs, or the metric.
+        hits: the positive rows that are called so.
+        false: the negative rows that are called positive.
+        positives: all positive rows.
+        negatives: all negative rows.
+
+    Example:
+        >>> ones = np.array([1.0])
+        >>> value_counts(Decision(metric="f1"), ones, ones, 2 * ones, ones).tolist()
+        [0.5]
+    """
+    missed, rows = positives - hits, positives + negatives
+    if decision.false_positive is not None and decision.false_negative is not None:
+        costs: Array = (decision.false_positive * false + decision.false_negative * missed) / rows
+        return costs
+    by_name = {
+        "accuracy": (rows - missed - false, rows),
+        "f1": (2 * hits, 2 * hits + missed + false),
+        "precision": (hits, hits + false),
+        "recall": (hits, positives),
+    }
+    if decision.metric not in by_name:
+        return None
+    part, whole = np.broadcast_arrays(*by_name[decision.metric])
+    values: Array = np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
+    return values
 
 
 def _count_above(values: Array, thresholds: Array) -> Array:

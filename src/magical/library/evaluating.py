@@ -6,16 +6,17 @@ from typing import TypeVar
 import polars as pl
 
 from magical.contracts.contract import Contract
+from magical.contracts.model import format_number
 from magical.contracts.promises import PARTS, Frame, contract_of
 from magical.contracts.schema import Schema
 from magical.engine.protocols import current_step
 from magical.errors import BrokenPromise, join_names
-from magical.events import current_sink, keep
+from magical.events import current_sink, emit, keep
 from magical.library.decision import Decision
 from magical.library.judging.baselines import EvaluatedRows, judge_baselines, tabulate_baselines
 from magical.library.judging.diagnostics import make_diagnostics, number_units
 from magical.library.metrics.metric_settings import Metric, check_metrics
-from magical.library.metrics.scores import Scores
+from magical.library.metrics.scores import Score, Scores
 from magical.library.metrics.table_metrics import ResampledMetrics
 from magical.library.prediction_task import PROBABILITY_PREFIX
 from magical.library.remarks import warn
@@ -55,7 +56,7 @@ def _check_evaluation(
 ) -> None:
     """Check metrics, decision and slices while the workflow is drawn."""
     check_metrics(metrics, table)
-    how.decision.check(table)
+    how.decision.check(table, metrics)
 
 
 @step(promises=_check_evaluation)
@@ -114,8 +115,8 @@ def evaluate(
         )
     rows = _join_predictions(predictions, table, schema)
     target = schema.column(schema.target)
-    complete = _take_complete(rows, target.name)
     names = [c for c in predictions.columns if c.startswith(PROBABILITY_PREFIX)]
+    complete = _take_complete(rows, target.name, names)
     check_metrics(metrics, schema)
     evaluated = EvaluatedRows(complete, target, names, metrics, number_units(complete, schema))
     result = evaluated.resample()
@@ -135,14 +136,35 @@ def evaluate(
     _warn_doubtful(scores, result)
     if current_sink.get() is not None:
         keep("baselines", tabulate_baselines(result, baselines, metrics))
-        for name, value in make_diagnostics(evaluated, schema, how.decision, how.slices).items():
+        tables = make_diagnostics(evaluated, schema, how.decision, how.slices)
+        for name, value in tables.items():
             keep(name, value)
+        if how.decision.is_made:
+            _tell_decision(tables.get("decision"), how.decision, scores)
     return scores
 
 
-def _take_complete(rows: pl.DataFrame, target: str) -> pl.DataFrame:
-    """Select the rows with a target and a prediction; warn of the others."""
-    complete = rows.filter(pl.col(target).is_not_null() & pl.col("prediction").is_not_null())
+def _tell_decision(table: pl.DataFrame | None, decision: Decision, scores: Scores) -> None:
+    """Tell what the chosen threshold is worth on these rows, which it was not chosen on."""
+    if table is None:
+        warn("the decision is left out: it is about two classes with probabilities.")
+        return
+    chosen = table.filter(pl.col("chosen"))
+    for threshold, value, low, high, _ in chosen.rows():
+        text = str(Score(value=value, low=low, high=high)) if low is not None else format_number(value)
+        what = "a cost of" if decision.by_costs else decision.metric
+        each = " a row" if decision.by_costs else ""
+        emit(
+            f"{scores.positive} from a probability of {format_number(threshold)} on: "
+            f"{what} {text}{each} on {scores.part}"
+        )
+
+
+def _take_complete(rows: pl.DataFrame, target: str, probabilities: Sequence[str]) -> pl.DataFrame:
+    """Select the rows with a target and a prediction; warn of the others. NaN and infinity are neither."""
+    columns = [target, "prediction", *probabilities]
+    finite = [pl.col(c).is_finite() for c in columns if rows.schema[c].is_float()]
+    complete = rows.filter(pl.all_horizontal(*(pl.col(c).is_not_null() for c in columns), *finite))
     if complete.height < rows.height:
         warn(f"{rows.height - complete.height:,} rows without a target or a prediction are left out.")
     if complete.is_empty():
@@ -162,8 +184,8 @@ def _warn_doubtful(scores: Scores, result: ResampledMetrics) -> None:
     partial = {name: share for name, share in result.undefined.items() if name in scores.metrics}
     if partial:
         warn(
-            f"{join_names(partial)} is undefined on {max(partial.values()):.0%} of the resamples, which "
-            "miss a class: its interval is of the others."
+            f"Undefined on some resamples, so that the interval is of the others: "
+            f"{join_names(f'{name} on {share:.0%}' for name, share in partial.items())}."
         )
 
 

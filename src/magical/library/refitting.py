@@ -19,9 +19,10 @@ from magical.library.training_data import TrainingData
 from magical.steps import step
 from magical.synthesis.stub_models import is_stub
 
-__all__ = ["refit"]
+__all__ = ["fit_recipe", "read_recipe", "refit"]
 
 C = TypeVar("C", bound=Contract)
+Recipe = FitRecipe | EnsembleRecipe
 
 
 @step
@@ -59,27 +60,53 @@ def refit(model: Model, train: Frame[C], validation: Frame[C]) -> Model:
     """
     if is_stub(model):  # a pretended model predicts without a fit
         return model
-    model.check_fitted()
-    if not isinstance(model.recipe, (FitRecipe, EnsembleRecipe)):
-        raise BrokenPromise(
-            "refit was given a model that it cannot fit again: it was not fitted by tune or train.",
-            hint="fit it on train and validation in the step that makes it, and leave out refit.",
-        )
-    recipe = model.recipe
-    members = recipe.members if isinstance(recipe, EnsembleRecipe) else (recipe,)
-    weights = recipe.weights if isinstance(recipe, EnsembleRecipe) else (1.0,)
-    data = TrainingData.prepare(train, validation, members[0].preprocessing)
-    if (data.task.kind, data.task.target, data.task.classes) != (model.task, model.target, model.classes):
-        raise BrokenPromise(
-            f"refit was given a {model.task} model of {model.target}, and rows of another task: "
-            f"{data.task.kind} of {data.task.target}.",
-            hint="give it the train and validation that the model was tuned on.",
-        )
+    recipe, data = read_recipe(model, train, validation, "refit")
     rows = data.read_examples(model.schema)
     if data.task.classes:  # rows of a class that train lacks
         rows = take_rows(rows, (rows.y >= 0).nonzero()[0])
     with log_warnings(), limit_threads():
-        return replace(model, pipeline=_fit_members(members, weights, rows, data.task))
+        return replace(model, pipeline=fit_recipe(recipe, rows, data.task))
+
+
+def read_recipe(model: Model, train: Any, validation: Any, step: str) -> tuple[Recipe, TrainingData]:
+    """Return what a model is made of, and the rows to make it again on.
+
+    Args:
+        model: of ``tune``, ``train`` or ``select``; no stub.
+        train: the rows that it was tuned on.
+        validation: those that judged it.
+        step: the name of the step that asks, for the messages.
+
+    Raises:
+        BrokenPromise: its experiment failed, a step of the project fitted it, or it is of another target.
+    """
+    model.check_fitted()
+    if not isinstance(model.recipe, (FitRecipe, EnsembleRecipe)):
+        raise BrokenPromise(
+            f"{step} was given a model that it cannot fit again: it was not fitted by tune or train.",
+            hint=f"fit it on train and validation in the step that makes it, and leave out {step}.",
+        )
+    recipe = model.recipe
+    first = recipe.members[0] if isinstance(recipe, EnsembleRecipe) else recipe
+    data = TrainingData.prepare(train, validation, first.preprocessing)
+    if (data.task.kind, data.task.target, data.task.classes) != (model.task, model.target, model.classes):
+        raise BrokenPromise(
+            f"{step} was given a {model.task} model of {model.target}, and rows of another task: "
+            f"{data.task.kind} of {data.task.target}.",
+            hint="give it the train and validation that the model was tuned on.",
+        )
+    return recipe, data
+
+
+def fit_recipe(recipe: Recipe, rows: Examples, task: Task) -> Any:
+    """Fit a recipe on rows, and return the fitted Pipeline, or the mean of those of an ensemble.
+
+    Raises:
+        BrokenPromise: the fit fails.
+    """
+    if isinstance(recipe, EnsembleRecipe):
+        return _fit_members(recipe.members, recipe.weights, rows, task)
+    return _fit_members((recipe,), (1.0,), rows, task)
 
 
 def _fit_members(

@@ -43,7 +43,7 @@ def _check_selection(
             "There are no models to compare.", hint="give select one at least; are the experiments empty?"
         )
     check_metrics(metrics, validation)
-    decision.check(validation)
+    decision.check(validation, metrics)
 
 
 @step(promises=_check_selection)
@@ -101,7 +101,7 @@ def select(
     if stubs := [m for m in known if is_stub(m) and m.held_out is None]:
         return stubs[0]  # a pretended model has predicted nothing that could be compared
     ranking = rank_models(known, deciding)
-    best = _decide((combine_ranked(ranking) if ensemble else None) or ranking.best, decision)
+    best = _decide((combine_ranked(ranking) if ensemble else None) or ranking.best, decision, metrics)
     assert best.chosen is not None, "a ranking names its candidates"
     scores = join_names(f"{c.name} {format_number(c.score)}" for c in ranking.candidates)
     emit(f"{best.chosen.title} is best: {scores}")
@@ -109,12 +109,12 @@ def select(
         emit("steps of the project fitted its members: refit cannot fit it again")
     if current_sink.get() is not None:
         with mute_events():
-            scored = score_candidates(ranking, best)
+            scored = score_candidates(ranking, best, metrics)
         keep("candidate_scores", scored)
     return keep_candidates(best, len(ranking.rows.truth))
 
 
-def _decide(model: Model, decision: Decision) -> Model:
+def _decide(model: Model, decision: Decision, metrics: Sequence[Metric]) -> Model:
     """Choose the threshold of a model on its held-out rows, and predict these by it."""
     if not decision.is_made:
         return model
@@ -126,8 +126,8 @@ def _decide(model: Model, decision: Decision) -> Model:
         )
     probability = held_out[f"{PROBABILITY_PREFIX}{model.classes[1]}"].to_numpy()
     positive = encode_classes(held_out[model.target], [str(c) for c in model.classes]) == 1
-    threshold = choose_threshold(decision, probability, positive)
-    value = float(value_thresholds(decision, probability, positive, np.array([threshold]))[0])
+    threshold = choose_threshold(decision, probability, positive, metrics)
+    value = float(value_thresholds(decision, probability, positive, np.array([threshold]), metrics)[0])
     what = (
         f"a cost of {format_number(value)} a row"
         if decision.by_costs

@@ -127,7 +127,9 @@ def column_blocks(summaries: Sequence[ColumnSummary]) -> tuple[Block, ...]:
         >>> column_blocks(summarize_columns(pl.DataFrame({"grade": ["b", "a", "b"]})))[0].rows
         (('grade', 'str', '0', '2', '█▄', 'b (2), a (1)'),)
     """
-    sampled = max((s.sampled for s in summaries), default=0)
+    if not summaries:
+        return (Paragraph("no columns"),)
+    sampled = max(s.sampled for s in summaries)
     text = f"Quartiles, commonest values and histograms are of {sampled:,} rows"
     blocks: list[Block] = (
         [Paragraph(f"{text} out of {summaries[0].rows:,}, evenly spaced.")] if sampled else []

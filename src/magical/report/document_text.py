@@ -123,23 +123,28 @@ def _fact_lines(facts: Facts, width: int) -> Iterator[str]:
 
 def _table_lines(table: Table, width: int) -> Iterator[str]:
     yield from _wrap(_caption(table.caption, table.part), width)
+    names = [title.removeprefix(">") for title in table.columns]
+    if not table.rows:
+        return (yield from _wrap(f"no rows of {join_names(names, 12)}" if names else "no rows", width))
+    rows = [[_cell_text(cell) for cell in row] for row in table.rows]
+    needs = [_needed_width(name, [row[i] for row in rows]) for i, name in enumerate(names)]
     # As many columns as have room; a terminal cannot scroll sideways.
-    count = _count_columns(table.columns, width)
-    rows = [[_cell_text(cell) for cell in row[:count]] for row in table.rows]
-    if rows or table.columns:
-        text = fit_table(_known_columns(table, count), rows, [()] * len(rows), width) if rows else "no rows"
-        yield from text.splitlines()
-    if rest := [title.removeprefix(">") for title in table.columns[count:]]:
-        yield from wrap_note(f"and {len(rest)} more columns: {join_names(rest, 12)}", width, "")
+    count = max(1, sum(end <= width + 2 for end in accumulate(needs)))
+    shown = [row[:count] for row in rows]
+    yield from fit_table(_align_columns(table, count), shown, [()] * len(rows), width).splitlines()
+    if rest := [name for name, need in zip(names[count:], needs[count:], strict=True) if need]:
+        columns = "column" if len(rest) == 1 else "columns"
+        yield from wrap_note(f"and {len(rest)} more {columns}: {join_names(rest, 12)}", width, "")
 
 
-def _count_columns(titles: Sequence[str], width: int) -> int:
-    """Count the columns that fit with most of their titles, at least one."""
-    needs = [min(max(cell_len(title), _MIN_COLUMN), _MAX_TITLE) + 2 for title in titles]
-    return max(1, sum(end <= width + 2 for end in accumulate(needs)))
+def _needed_width(title: str, cells: Sequence[str]) -> int:
+    """Return the cells of a line that a column needs to be read, with the gap; 0 if it is empty."""
+    longest = max(cell_len(cell[:_MAX_TITLE]) for cell in cells)
+    enough = max(_MIN_COLUMN, min(cell_len(title), _MAX_TITLE))
+    return min(max(longest, cell_len(title)), enough) + 2 if longest else 0
 
 
-def _known_columns(table: Table, count: int) -> list[str]:
+def _align_columns(table: Table, count: int) -> list[str]:
     """List the titles; a column of numbers is aligned to the right in any case."""
     titles = []
     for i, title in enumerate(table.columns[:count]):

@@ -14,6 +14,8 @@ from magical.errors import StoreError
 
 __all__ = ["RunEvidence"]
 
+_MAX_EARLIER = 50  # runs that are read to find an earlier one
+
 
 class RunEvidence:
     """Reads what a run left behind; what is lost is absent, and raises nothing.
@@ -62,6 +64,18 @@ class RunEvidence:
                 if is_told and (run == ours or others.get(step) == run):
                     yield step, str(event.get("text", ""))
 
+    def find_earlier(self) -> RunEvidence | None:
+        """Find the last run before this one that ended well, of the same workflow and equally real."""
+        mine = _describe_kind(self.summary)
+        try:
+            names = [n for n in self._journal.names() if n < self.summary.name][:_MAX_EARLIER]
+            found = (self._journal.read(name) for name in names)
+            same = (r for r in found if r.state == "done" and _describe_kind(r) == mine)
+            summary = next(same, None)
+        except StoreError:
+            return None
+        return None if summary is None else RunEvidence(summary, self._journal, self._store)
+
     def find(self, step: str) -> Iterator[Record]:
         """Yield the records of a step of the library, such as ``evaluate``, in the order of the run."""
         ours = (r for r in self.records.values() if r.step.startswith("magical.library."))
@@ -102,3 +116,8 @@ class RunEvidence:
             return self._store.find_record(key)
         except StoreError:
             return None
+
+
+def _describe_kind(run: RunSummary) -> tuple[str, bool, str]:
+    """Return the workflow of a run, and what of it was not real."""
+    return run.workflow, bool(run.facts.get("sample")), str(run.facts.get("pretend", ""))

@@ -17,7 +17,7 @@ from magical.engine.protocols import Version
 from magical.engine.run import RunResult
 from magical.errors import Finding, join_names, shorten
 from magical.graph import Graph, Node
-from magical.refs import find_links
+from magical.refs import Link, find_links
 from magical.views.state_marks import STATE_STYLES
 
 __all__ = [
@@ -39,7 +39,8 @@ __all__ = [
 _MAX_PLACES = 3
 
 _STROKE = mark_not_real("-")[-1]
-_SCORE = re.compile(r" \(\S+ to \S+\), [\d,]+ (.*) rows")  # as `Scores.summary` writes it
+# As `Scores.summary` writes it; what follows is about baselines.
+_SCORE = re.compile(r"(?P<unreal>not real: )?(?P<score>\w+ \S+ \(\S+ to \S+\), [\d,]+ (?P<part>[^;]*?) rows)")
 
 _COMPARISON, _COMPARISON_DATA = "magical.comparison", "magical.comparison.json"  # tags by `register`
 
@@ -298,15 +299,17 @@ def _list_run_rows(run: RunSummary, size: SizeLookup) -> list[tuple[str, str]]:
 
 
 def _find_score(run: RunSummary) -> str:
-    """Find the deciding score of a run, of its last evaluation on test or else its last one; empty without one.
+    """Find the deciding score of a run: of its last evaluation on test, or else of its last one.
 
     It is the text that `evaluate` gave, so a score that is not real is struck through.
     """
     # The names of nodes begin with those of their steps; a step of the project may have the same name.
     texts = [text for node, text in run.summaries.items() if node.partition("[")[0] == "evaluate"]
-    found = [(text, part[1]) for text in texts if (part := _SCORE.search(text.replace(_STROKE, "")))]
-    on_test = [text for text, part in found if part == "test"]
-    return next(reversed(on_test or [text for text, _ in found]), "")
+    found = [match for text in texts if (match := _SCORE.match(text.replace(_STROKE, "")))]
+    chosen = next(reversed([m for m in found if m["part"] == "test"] or found), None)
+    if chosen is None:
+        return ""
+    return mark_not_real(chosen["score"]) if chosen["unreal"] else chosen["score"]
 
 
 def _describe_run_kind(run: RunSummary) -> str:
@@ -416,7 +419,9 @@ def _describe_result(record: Record) -> str:
 
 
 def _find_last_result(graph: Graph, result: RunResult) -> str:
-    """Return the name of the last node with a value, else of the last node."""
+    """Return the name of the node that the workflow returns, else of the last one with a value."""
+    if isinstance(graph.result, Link) and graph.result.node in result.records:
+        return graph.result.node
     nodes = [n for n in graph.required_nodes if n.name in result.records] or graph.required_nodes
     values = [n for n in nodes if n.promise["kind"] == "value"]
     return (values or nodes)[-1].name

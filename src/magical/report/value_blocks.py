@@ -40,7 +40,7 @@ def value_blocks(value: Any) -> tuple[Block, ...]:
         nested = {name: tables for name, v in value.items() if (tables := _nested_tables(str(name), v))}
         facts = [(shorten(n, _MAX_CELL), _fact_text(v)) for n, v in value.items() if n not in nested]
         return (*([Facts(tuple(facts))] if facts else []), *chain.from_iterable(nested.values()))
-    return tuple(_nested_tables("", value)) or (Paragraph(shorten(value, _MAX_VALUE)),)
+    return tuple(_nested_tables("", value)) or (Paragraph(shorten(value, _MAX_VALUE) or "an empty text"),)
 
 
 def _nested_tables(name: str, value: Any) -> list[Table]:

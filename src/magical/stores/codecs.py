@@ -7,12 +7,13 @@ import io
 import json
 import pickle
 import sys
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import polars as pl
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
 
 from magical.contracts.promises import PARTS, Frame, Parts, Promise
@@ -203,7 +204,18 @@ def _is_same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(_is_same, one, other))
     if isinstance(one, dict):
         return _is_same(list(one.items()), list(other.items()))
-    return bool(one == other) or repr(one) == repr(other)  # NaN differs from itself, but not in its text
+    if one == other:
+        return True
+    if isinstance(one, BaseModel) or is_dataclass(one):  # their repr may be a summary
+        return _is_same(_list_fields(one), _list_fields(other))
+    return repr(one) == repr(other)  # NaN differs from itself, but not in its text
+
+
+def _list_fields(value: Any) -> list[Any]:
+    """List all values inside a pydantic model or a dataclass."""
+    if isinstance(value, BaseModel):
+        return [dict(value)]  # with what it has beyond its fields
+    return [getattr(value, f.name) for f in fields(value)]
 
 
 class _EstimatorPickler(cloudpickle.Pickler):  # type: ignore[misc]

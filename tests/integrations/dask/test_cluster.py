@@ -312,7 +312,7 @@ def test_a_run_that_leaves_nothing_behind_has_its_cluster_aside_too(tmp_path: Pa
     away = project.context().reopen(ON_DASK, location=replace(project.options.location, temporary_home=aside))
     drawing = away.draw()
     result = run_drawing(away, drawing)
-    assert Run(drawing.runnable_graph, result, away.store).result.startswith(str(aside))
+    assert Run(away, drawing, result).result.startswith(str(aside))
 
 
 # --- being stopped ------------------------------------------------------------------------------------------------

@@ -66,14 +66,26 @@ def test_the_constant_is_that_of_train_if_there_is_one() -> None:
     assert alone["constant"]["brier"].value <= with_train
 
 
-@pytest.mark.parametrize(("metric", "value"), [(None, 11.0), ("mae", 2.0)])
-def test_the_constant_of_numbers_is_the_best_one_for_the_metric(metric: str | None, value: float) -> None:
+def test_the_constant_of_numbers_is_the_mean_and_for_absolute_errors_the_median() -> None:
     rows = {"id": [1, 2, 3, 4, 5], "rooms": [1.0] * 5, "price": [1.0, 1.0, 2.0, 2.0, 49.0]}
     table = model_data(pl.DataFrame(rows), Flat)
     predictions = table.select("id", prediction="price")
-    scores = evaluate(predictions, table, metrics=(Metric(metric),) if metric else ())
-    expected = np.abs(np.array(rows["price"]) - value).mean()
-    assert scores.baselines["constant"]["mae"].value == pytest.approx(expected)
+    constant = evaluate(predictions, table).baselines["constant"]
+    prices = np.array(rows["price"])
+    assert constant["rmse"].value == pytest.approx(prices.std())
+    assert constant["mae"].value == pytest.approx(np.abs(prices - 2.0).mean())
+
+
+def test_a_metric_by_weights_is_not_compared_with_a_baseline_without_them(run: Any) -> None:
+    test = clients(seed=1).with_columns(worth=pl.Series(np.arange(300) % 7))
+    test = model_data(test, Client)
+    listed = (Metric("roc_auc"), Metric("log_loss", weights="worth"))
+    scores = evaluate(guess(test, 3.0), test, clients(), listed)
+    assert "log_loss" in scores.metrics
+    assert all("log_loss" not in baseline for baseline in scores.baselines.values())
+    assert "log_loss" not in set(run.kept["baselines"]["metric"])
+    weighted = evaluate(guess(test, 3.0), test, clients(), listed[::-1])
+    assert all("log_loss" in baseline for baseline in weighted.baselines.values())
 
 
 def test_the_gain_over_a_baseline_is_paired(run: Any) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from magical.contracts.model import Candidate, Model
 from magical.contracts.schema import Column, Schema
+from magical.library.explaining import Explanation
 from magical.library.metrics.scores import Score, Scores
 from magical.library.scorer.card import Judgement, Provenance, build_tags, find_requirements, write_card
 from magical.library.scorer.promotion_gate import Criterion
@@ -199,3 +200,26 @@ def test_few_rows_of_a_class_are_said_beside_the_scores() -> None:
     scores, _, _ = after.partition("## ")
     assert "Mind: the intervals are wide: 12 of 1,448 test rows are of the rarest class." in scores
     assert "Mind:" not in card()
+
+
+def test_the_card_and_the_tags_say_what_the_model_uses() -> None:
+    scores = {f"<b>{i}": Score(value=0.1 / i, low=0.05 / i, high=0.2 / i) for i in range(1, 13)}
+    explanation = Explanation(
+        part="validation", rows=300, level="raw", base=0.2, importance=scores, unused=("id", "a|b")
+    )
+    judgement = Judgement(SCORES, explanation=explanation)
+    text = write_card(MODEL, ROW, judgement, Provenance("campaign", "run-1", "k1"))
+    assert "## What it uses (300 validation rows)\n" in text
+    assert "| columns | log\\_loss gained if shuffled | low | high |" in text
+    assert "| &lt;b&gt;1 | 0.1 | 0.05 | 0.2 |" in text
+    assert "\nand 2 more.\n" in text
+    assert "Does not reach the model: id, a\\|b." in text
+    assert "<b>" not in text
+    told = build_tags(Provenance("campaign", "run-1", "k1"), judgement)["magical.explanation"]
+    assert told == "log_loss 0.2, with shuffled <b>1 0.3, <b>2 0.25, <b>3 0.233; 300 validation rows"
+
+
+def test_the_card_says_why_a_model_is_not_explained() -> None:
+    judgement = Judgement(SCORES, explanation=Explanation(reason="its steps are lost"))
+    text = write_card(MODEL, ROW, judgement, Provenance("campaign", "run-1", "k1"))
+    assert "\nnot explained: its steps are lost.\n" in text

@@ -107,7 +107,7 @@ def test_the_steps_of_a_file_are_the_standard_ones_and_one_of_its_own(campaign: 
     graph = magical.load(campaign).graph()
     assert [n.name for n in graph.nodes] == [
         "ingest", "model_data", "clean", "featurize", "split", "transform", "tune", "select", "refit", "predict",
-        "evaluate", "register",
+        "evaluate", "explain", "register",
     ]  # fmt: skip
     assert graph.findings == ()
 

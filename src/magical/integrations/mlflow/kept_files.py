@@ -55,7 +55,7 @@ class KeptFiles:
     def write(self, step: str, key: str, folder: Path) -> Iterator[str]:
         """Write the kept values of a key as files in a folder, and yield the relative paths of the tables.
 
-        A value that is lost, that is neither table nor figure nor JSON, or whose name begins with ``_``, which
+        A value that is lost, that is neither table nor figure nor JSON, or whose name begins with ``_``, and
         is for programs, is passed over.
         """
         place = folder / FOLDER / _make_name(step)

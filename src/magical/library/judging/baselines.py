@@ -11,7 +11,7 @@ import polars as pl
 from magical.contracts.model import Model
 from magical.contracts.promises import contract_of
 from magical.contracts.schema import Column
-from magical.errors import shorten
+from magical.errors import BrokenPromise, StepError, shorten
 from magical.library.column_plan import build_pipeline
 from magical.library.experiments import Linear
 from magical.library.judging.curves import middle_of
@@ -70,16 +70,40 @@ class EvaluatedRows(NamedTuple):
 def judge_baselines(rows: EvaluatedRows, train: pl.DataFrame | None) -> dict[str, ResampledMetrics]:
     """Judge what any model must beat on the same rows and the same resamples of them.
 
-    ``constant`` predicts the shares of the classes, or the mean (the median for ``mae``, the quantile for
-    ``pinball``), of train; without ``train`` of the rows themselves, which is as good as a constant can be.
+    ``constant`` predicts the shares of the classes, or the mean (for ``mae`` alone the median, for
+    ``pinball`` the quantile), of train; without ``train`` of the rows themselves, which is as good as a
+    constant can be.
     ``linear`` is the library's linear model with its usual preprocessing, on at most 20,000 rows of train.
     A baseline that fails is left out, with a warning.
     """
+    # A metric that is called for each resample is costly, so baselines have only the first. One of ours by
+    # weights would pass as the plain one of its name, which the model does not have.
+    left_out = {m.name for m in rows.metrics[1:] if not m.is_fast}
     judged: dict[str, ResampledMetrics] = {}
     for name, predictions in _predict_baselines(rows, train):
-        with mute_events():
-            judged[name] = rows.resample(predictions, most=1)
+        try:
+            with mute_events():
+                found = rows.resample(predictions, most=1)
+                if name == CONSTANT and "mae" in found.values and find_quantile(rows.metrics) is None:
+                    found = _with_median(found, rows, train)
+        except (BrokenPromise, StepError) as error:
+            warn(f"the baseline {name} cannot be judged: {error.lines[0]}")
+            continue
+        values = {metric: drawn for metric, drawn in found.values.items() if metric not in left_out}
+        judged[name] = found._replace(values=values)
     return judged
+
+
+def _with_median(
+    found: ResampledMetrics, rows: EvaluatedRows, train: pl.DataFrame | None
+) -> ResampledMetrics:
+    """Replace the mean absolute error of the mean by that of the median, the best constant for it."""
+    known = (rows.table if train is None else train).get_column(rows.target.name).drop_nulls()
+    median = pl.DataFrame({"prediction": [float(np.median(known.cast(pl.Float64)))] * rows.table.height})
+    values = rows.resample(median, most=1).values
+    names = ("mae", "neg_mean_absolute_error")
+    better: dict[str, Array] = {name: values[name] for name in names if name in values}
+    return found._replace(values={**found.values, **better})
 
 
 def tabulate_baselines(
@@ -143,10 +167,7 @@ def _predict_constant(rows: EvaluatedRows, train: pl.DataFrame | None) -> pl.Dat
 
 
 def _constant_number(known: pl.Series, metrics: Sequence[Metric]) -> float:
-    deciding, numbers = find_deciding(metrics), known.cast(pl.Float64).to_numpy()
-    quantile = find_quantile(metrics)
-    if deciding is not None and deciding.judges_quantile(0.5) and not deciding.function:
-        quantile = 0.5
+    numbers, quantile = known.cast(pl.Float64).to_numpy(), find_quantile(metrics)
     return float(numbers.mean() if quantile is None else np.quantile(numbers, quantile))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -10,11 +10,14 @@ import polars as pl
 from magical.contracts.model import Model
 from magical.library.judging.curves import middle_of
 from magical.library.metrics.bootstrap import Resamples
+from magical.library.metrics.metric_settings import Metric
+from magical.library.metrics.metric_values import read_weights
 from magical.library.metrics.metrics import Array
 from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.metrics.table_metrics import BOOTSTRAP_SEED, compute_intervals, resample_predicted
 from magical.library.model_ranking import Ranking
 from magical.library.prediction_task import PROBABILITY_PREFIX
+from magical.library.remarks import warn
 
 __all__ = ["score_candidates"]
 
@@ -26,21 +29,25 @@ _SCHEMA = {
 }
 
 
-def score_candidates(ranking: Ranking, best: Model) -> pl.DataFrame:
+def score_candidates(ranking: Ranking, best: Model, listed: Sequence[Metric] = ()) -> pl.DataFrame:
     """Score the candidates of a ranking, and the chosen model if it is a combination of them.
 
     All are judged on the same rows and on the same resamples of them, so their differences are paired.
     ``loss_to_best`` is the deciding metric's difference to the chosen model, positive where a candidate is
-    worse; ``within_noise`` says that its 95 % interval reaches 0. Other metrics have no difference.
+    worse; ``within_noise`` says that its 95 % interval reaches 0. Other metrics have no difference. A metric
+    by weights that a model of the project's own does not keep is left out, with a warning.
     """
     rows, deciding = ranking.rows, ranking.rows.metric_name
     resamples = Resamples(len(rows.truth), BOOTSTRAP_SEED)
-    metrics = (rows.metric,) if rows.metric else ()
+    deciding_first = (rows.metric,) if rows.metric else ()
+    metrics = (*deciding_first, *(m for m in listed if m != rows.metric))
+    weights = {**rows.weights, **_read_weights(rows.table, metrics)}
+    metrics = tuple(m for m in metrics if not m.weights or m.weights in weights)
 
     def judge(guess: Array, threshold: float) -> Mapping[str, Array]:
         probability = guess if rows.task.classes else None
         chosen = rows.task.decide(guess, threshold)
-        predicted = PredictedRows(rows.task.kind, rows.truth, chosen, probability, rows.weights)
+        predicted = PredictedRows(rows.task.kind, rows.truth, chosen, probability, weights)
         return resample_predicted(predicted, resamples, metrics)
 
     judged = {
@@ -61,6 +68,17 @@ def score_candidates(ranking: Ranking, best: Model) -> pl.DataFrame:
                 difference = float(loss[0]), float(low), float(high), bool(low <= 0)
             lines.append((name, metric, score.value, score.low, score.high, *difference))
     return pl.DataFrame(lines, schema=_SCHEMA, orient="row").fill_nan(None)
+
+
+def _read_weights(table: pl.DataFrame, metrics: Sequence[Metric]) -> dict[str, Array]:
+    """Read the weights of metrics; warn of those that are not among the held-out rows."""
+    weights: dict[str, Array] = {}
+    for metric in metrics:
+        if metric.weights and metric.weights not in table.columns:
+            warn(f"the candidates are not judged by {metric.name}: held-out rows lack {metric.weights}.")
+        else:
+            weights |= read_weights(table, [metric])
+    return weights
 
 
 def _read(model: Model) -> Array:

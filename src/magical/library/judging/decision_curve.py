@@ -2,60 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
-from magical.library.decision import Decision, list_thresholds, value_thresholds
+from magical.library.decision import Decision, list_thresholds, value_counts, value_thresholds
 from magical.library.judging.curves import middle_of
 from magical.library.metrics.bootstrap import Resamples
+from magical.library.metrics.metric_settings import Metric
+from magical.library.metrics.metric_values import choose_resamples, resample_metric
 from magical.library.metrics.metrics import Array
+from magical.library.metrics.predicted_rows import PredictedRows
 
 __all__ = ["make_decision_table"]
 
 
 def make_decision_table(
-    decision: Decision, probability: Array, positive: Array, chosen: Array, resamples: Resamples
+    decision: Decision, rows: PredictedRows, resamples: Resamples, listed: Sequence[Metric] = ()
 ) -> pl.DataFrame:
-    """Compute what a decision is worth at each threshold, with a 95 % interval for costs.
+    """Compute what a decision is worth at each threshold, with a 95 % interval.
+
+    Costs, ``accuracy``, ``f1``, ``precision`` and ``recall`` have intervals everywhere; any other metric,
+    which is a call for each resample, has one at the threshold of the model only.
 
     Args:
         decision: the costs, or the metric.
-        probability: of the positive class.
-        positive: whether a row is of the positive class.
-        chosen: whether the model calls a row positive.
+        rows: of two classes; the predicted ones are those that the model has chosen.
         resamples: of the same rows.
+        listed: the metrics of the settings.
 
     Returns:
         ``threshold``, ``value``, ``low``, ``high``, and ``chosen`` at the threshold of the model.
 
     Example:
         >>> costs = Decision(false_positive=1, false_negative=4)
-        >>> probability, positive = np.array([0.1, 0.3]), np.array([False, True])
-        >>> table = make_decision_table(costs, probability, positive, positive, Resamples(2, seed=0))
+        >>> probability, truth = np.array([[0.9, 0.1], [0.7, 0.3]]), np.array([0, 1])
+        >>> rows = PredictedRows("binary", truth, truth, probability)
+        >>> table = make_decision_table(costs, rows, Resamples(2, seed=0))
         >>> table.filter("chosen")["threshold", "value"].rows()
         [(0.3, 0.0)]
     """
-    # All that is called positive is at or above the model's threshold; nothing else is.
-    own = float(probability[chosen].min()) if chosen.any() else float(np.nextafter(probability.max(), 2.0))
+    assert rows.probability is not None, "a threshold is one of probabilities"
+    probability, positive, chosen = rows.probability[:, 1], rows.truth == 1, rows.prediction == 1
+    own = _find_own_threshold(probability, chosen, decision)
     thresholds = np.unique([*list_thresholds(probability), own])
-    values = value_thresholds(decision, probability, positive, thresholds)
-    low = high = np.full(len(thresholds), np.nan)
-    if decision.by_costs:
-        low, high = middle_of(_resample_costs(decision, probability, positive, thresholds, resamples))
+    values = value_thresholds(decision, probability, positive, thresholds, listed)
+    low, high = np.full(len(thresholds), np.nan), np.full(len(thresholds), np.nan)
+    drawn = _resample_values(decision, probability, positive, thresholds, resamples)
+    if drawn is not None:
+        low, high = middle_of(drawn)
+    else:
+        # As a threshold sees the rows: what is not of the positive class is of the other.
+        seen = PredictedRows(
+            "binary", positive.astype(int), (probability >= own).astype(int), rows.probability
+        )
+        metric = decision.find_metric(listed)
+        number = choose_resamples(len(probability), 1, resamples.number)
+        place = int(np.flatnonzero(thresholds == own)[0])
+        low[place], high[place] = middle_of(resample_metric(metric, seen, resamples, number))
     table = pl.DataFrame({"threshold": thresholds, "value": values, "low": low, "high": high})
     return table.fill_nan(None).with_columns(chosen=pl.col("threshold") == own)
 
 
-def _resample_costs(
+def _find_own_threshold(probability: Array, chosen: Array, decision: Decision) -> float:
+    """Find the threshold of a model from what it calls positive; the ideal one, or a half, if that serves."""
+    # All that is called positive is at or above it, and nothing else is.
+    above, below = probability[chosen].min(initial=np.inf), probability[~chosen].max(initial=-np.inf)
+    for usual in (decision.ideal_threshold, 0.5):
+        if below < usual <= above:
+            return usual
+    return float(above) if np.isfinite(above) else float(np.nextafter(below, 2.0))
+
+
+def _resample_values(
     decision: Decision, probability: Array, positive: Array, thresholds: Array, resamples: Resamples
-) -> Array:
-    assert decision.false_positive is not None
-    assert decision.false_negative is not None
+) -> Array | None:
+    """Compute the cost of a row, or a metric of counts, on each resample; None for any other metric."""
     # The number of thresholds that a row reaches: it is called positive by those up to it.
     codes, size = np.searchsorted(thresholds, probability, side="right"), len(thresholds) + 1
     below = [np.cumsum(resamples.counts(codes, size, c), axis=1) for c in (positive, ~positive)]
     positives, negatives = (b[:, -1:] for b in below)
-    missed, false = below[0][:, :-1], negatives - below[1][:, :-1]
-    costs: Array = decision.false_positive * false + decision.false_negative * missed
-    rows: Array = positives + negatives
-    return costs / rows
+    hits, false = positives - below[0][:, :-1], negatives - below[1][:, :-1]
+    return value_counts(decision, hits, false, positives, negatives)

@@ -21,6 +21,7 @@ from magical.library.judging.residual_tables import make_residual_tables
 from magical.library.judging.slices import find_slices
 from magical.library.metrics.bootstrap import Resamples
 from magical.library.metrics.metrics import Array, compute_log_losses
+from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.metrics.table_metrics import BOOTSTRAP_SEED
 from magical.library.prediction_task import PROBABILITY_PREFIX, encode_classes
 from magical.library.remarks import warn
@@ -131,8 +132,8 @@ def _list_makers(
         scores, positive = judged.probability[:, 1], judged.truth == 1
         yield lambda: make_curves(scores, positive, resamples)
         if decision.is_made:
-            chosen = judged.prediction == 1
-            yield lambda: {"decision": make_decision_table(decision, scores, positive, chosen, resamples)}
+            seen = PredictedRows("binary", judged.truth, judged.prediction, judged.probability)
+            yield lambda: {"decision": make_decision_table(decision, seen, resamples, rows.metrics)}
 
 
 def _read(rows: EvaluatedRows) -> _Judged:
@@ -176,9 +177,11 @@ def _worst_rows(rows: EvaluatedRows, judged: _Judged, ids: Sequence[str]) -> pl.
     if judged.classes and judged.probability is None:
         return None
     first = [*ids, rows.target.name, "prediction"]
-    others = [c for c in rows.table.columns if c not in {*first, FOLD, TIME_FOLD}]
-    table = rows.table.select(first).with_columns(pl.Series(judged.loss, judged.losses))
-    return table.hstack(rows.table.select(others)).top_k(WORST_ROWS, by=judged.loss)
+    # A column of the project may have the name of the loss; an id or the target of that name stays.
+    loss = judged.loss if judged.loss not in first else f"{judged.loss}_of_row"
+    others = [c for c in rows.table.columns if c not in {*first, loss, FOLD, TIME_FOLD}]
+    table = rows.table.select(first).with_columns(pl.Series(loss, judged.losses))
+    return table.hstack(rows.table.select(others)).top_k(WORST_ROWS, by=loss)
 
 
 def _cut_columns(rows: EvaluatedRows, schema: Schema) -> pl.DataFrame:

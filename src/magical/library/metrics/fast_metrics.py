@@ -34,9 +34,11 @@ def resample_fast(predicted: PredictedRows, resamples: Resamples) -> dict[str, A
 
 def _resample_numbers(predicted: PredictedRows, resamples: Resamples) -> dict[str, Array]:
     truth, error = predicted.truth, predicted.prediction - predicted.truth
-    centred = truth - truth.mean()  # a large mean would swallow the variance in the sum of squares
-    values = np.column_stack([np.ones(len(error)), np.abs(error), error**2, centred, centred**2])
-    return compute_residual_metrics(resamples.sums(values))
+    # Squares of huge numbers are infinite: what is computed from them is undefined then, and left out.
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred = truth - truth.mean()  # a large mean would swallow the variance in the sum of squares
+        values = np.column_stack([np.ones(len(error)), np.abs(error), error**2, centred, centred**2])
+        return compute_residual_metrics(resamples.sums(values))
 
 
 def _resample_probabilities(

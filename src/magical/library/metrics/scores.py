@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Score", "Scores"]
 
+_NO_METRIC = "no metric can be computed on these rows"
+
 
 class Score(Contract):
     """One number with its 95 % interval.
@@ -183,12 +185,18 @@ class Scores(Contract):
 
     def summary(self) -> str:
         """Format the primary metric in one line, with its interval and the evaluated rows."""
-        text = f"{self.primary} {self.metrics[self.primary]}, {self.rows:,} {self.part} rows"
+        if not self.metrics:
+            return mark_not_real(_NO_METRIC) if self.origin else _NO_METRIC
+        rows = f"{self.part} rows" if " " not in self.part else f"rows in {self.part}"
+        text = f"{self.primary} {self.metrics[self.primary]}, {self.rows:,} {rows}"
         if self.is_wide:
             text += f", wide: {self.rarest} of the rarest class"
+        own = self.metrics[self.primary]
+        # With the digits of the model's number: a constant may have an interval without a width.
+        width = own.high - own.low
         beside = {n: s[self.primary] for n, s in self.baselines.items() if self.primary in s}
         if len(beside) > 1:  # alone, a constant says what everybody knows
-            text += f"; {', '.join(f'{n} {s.format_value()}' for n, s in beside.items())}"
+            text += f"; {', '.join(f'{n} {_format_number(s.value, width)}' for n, s in beside.items())}"
         return mark_not_real(text) if self.origin else text
 
 

@@ -23,7 +23,7 @@ from magical.masking import mask
 __all__ = ["Judgement", "Provenance", "build_tags", "find_requirements", "write_card"]
 
 _BASE_MODULES = ("cloudpickle", "numpy", "pandas", "polars", "pydantic", "sklearn", "skops")
-_SHOWN_COLUMNS = 20
+_SHOWN_COLUMNS = 10
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,9 @@ def _list_importance(explanation: Any) -> Iterator[str]:
         kind = "columns" if explanation.level == "raw" else "features"
         first = list(explanation.importance.items())[:_SHOWN_COLUMNS]
         rows = ((name, *map(format_number, (s.value, s.low, s.high))) for name, s in first)
-        yield from _markdown_table((kind, f"{explanation.loss} lost without", "low", "high"), rows)
+        yield from _markdown_table(
+            (kind, f"{_escape_markdown(explanation.loss)} gained if shuffled", "low", "high"), rows
+        )
         if left := len(explanation.importance) - len(first):
             yield f"and {left:,} more."
     if explanation.unused:

@@ -34,8 +34,9 @@ def build_choice(context: ReportContext) -> Section | None:
         for record, rows in context.tables(step, "candidates"):
             scores = context.rows(record, "candidate_scores")
             blocks += _candidate_blocks(rows, scores, record.node)
-    charts = [c for r, rows in context.tables("tune", "trials") for c in _trial_blocks(rows, r.node)]
-    blocks += charts
+    for record, rows in context.tables("tune", "trials"):
+        best = next((c.get("score") for c in context.rows(record, "candidates")), None)
+        blocks += _trial_blocks(rows, record.node, best)
     return Section("choice", "Choice of the model", tuple(blocks)) if blocks else None
 
 
@@ -83,17 +84,15 @@ def _describe_params(row: Mapping[str, Any]) -> str:
     return join_names((f"{k} {format_short(v) if isinstance(v, float) else v}" for k, v in params.items()), 8)
 
 
-def _trial_blocks(rows: Rows, node: str) -> Iterator[Block]:
-    """Yield a chart of the trials with the best so far, and a folded table of them."""
+def _trial_blocks(rows: Rows, node: str, best: Any) -> Iterator[Block]:
+    """Yield a chart of the trials with the best so far, and a folded table; ``best`` is what won."""
     metric = next((n for n in rows[0] if n not in _KNOWN), "")
     done = [(float(r["trial"]) + 1, float(r[metric])) for r in rows if _is_number(r.get(metric))]
     if len(done) > 1:
-        from magical.library.metrics.metrics import LOWER_IS_BETTER
-
-        best, points = done[0][1], []
-        for place, value in done:
-            best = min(best, value) if metric in LOWER_IS_BETTER else max(best, value)
-            points.append((place, best))
+        values = [value for _, value in done]
+        improve = min if _is_lower_better(metric, best, values) else max
+        points = [(place, improve(values[: i + 1])) for i, (place, _) in enumerate(done)]
+        best = improve(values)
         since = next(place for place, value in done if value == best)
         reading = f"The best {metric} of {len(rows):,} trials is {format_short(best)}, at trial {since:.0f}."
         marks = (Dots(tuple(done), "trial"), Line(tuple(points), "best so far", step=True))
@@ -102,7 +101,17 @@ def _trial_blocks(rows: Rows, node: str) -> Iterator[Block]:
     cells = tuple(tuple(_to_cell(r[n]) for n in names) for r in rows[:_MAX_TRIALS])
     more = f"; the first {_MAX_TRIALS}" if len(rows) > _MAX_TRIALS else ""
     head = tuple(f">{n}" if _is_number(rows[0][n]) else n for n in names)
-    yield Details(f"{len(rows):,} trials of {node}{more}", (Table(head, cells, part="held out"),))
+    many = "1 trial" if len(rows) == 1 else f"{len(rows):,} trials"
+    yield Details(f"{many} of {node}{more}", (Table(head, cells, part="held out"),))
+
+
+def _is_lower_better(metric: str, best: Any, values: list[float]) -> bool:
+    """Return True if a metric improves when it falls; that of a project's own shows by the score that won."""
+    if _is_number(best):
+        return bool(abs(best - min(values)) < abs(best - max(values)))
+    from magical.library.metrics.metrics import LOWER_IS_BETTER
+
+    return metric in LOWER_IS_BETTER
 
 
 def _is_number(value: object) -> bool:

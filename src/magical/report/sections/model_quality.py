@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from magical.errors import join_names, shorten
@@ -24,7 +24,7 @@ from magical.views.document import (
     Table,
 )
 
-__all__ = ["build_decision", "build_quality", "build_slices"]
+__all__ = ["build_decision", "build_quality", "build_slices", "describe_slice"]
 
 _MAX_CLASSES, _MAX_SLICES = 30, 20
 
@@ -248,6 +248,19 @@ def _draw_gain(rows: Rows, part: str) -> Chart:
     return Chart("Gain", reading, *axes, marks, part)
 
 
+def describe_slice(row: Mapping[str, Any]) -> str:
+    """Describe a slice with its metric.
+
+    Example:
+        >>> describe_slice({"slice": "age < 30", "metric": "log_loss", "value": 0.9, "rows": 25})
+        'age < 30 (log_loss 0.9 on 25 rows)'
+    """
+    text, metric, value = shorten(str(row["slice"]), 120), row["metric"], row["value"]
+    if metric == "mean squared error":  # in the unit of the target
+        metric, value = "rmse", value**0.5
+    return f"{text} ({metric} {format_short(value)} on {row['rows']:,} rows)"
+
+
 def build_slices(context: ReportContext) -> Section | None:
     """List the groups of rows on which the model is weaker, those that were confirmed first."""
     blocks: list[Block] = []
@@ -261,12 +274,9 @@ def _slice_blocks(rows: Rows, part: str) -> Iterator[Block]:
     confirmed = [r for r in rows if r.get("confirmed")]
     ordered = [*confirmed, *(r for r in rows if not r.get("confirmed"))]
     if confirmed:
-        first = confirmed[0]
-        text = f"The model is worst at {shorten(str(first['slice']), 120)}: {first['metric']} "
-        text += f"{format_short(first['value'])} on {first['rows']:,} rows"
-        yield Paragraph(
-            f"{text}; {len(confirmed)} weak slices are confirmed on rows they were not found on.", "warning"
-        )
+        yield Paragraph(f"The model is weakest at {describe_slice(confirmed[0])}.", "warning")
+        many = "1 weak slice is" if len(confirmed) == 1 else f"{len(confirmed)} weak slices are"
+        yield Paragraph(f"{many} confirmed on rows they were not found on.")
     else:
         yield Paragraph("No weak slice is confirmed on rows it was not found on.", "good")
     head = ("slice", "kind", ">rows", "metric", ">value", ">low", ">high", ">difference", ">p", "confirmed")

@@ -35,7 +35,7 @@ def build_use(context: ReportContext) -> Section | None:
         told = context.evidence.result(record)
         facts = told if isinstance(told, Mapping) else {}
         part = str(facts.get("part", "validation"))
-        if rows := context.rows(record, "importance"):
+        if rows := _in_unit_of_target(context.rows(record, "importance"), facts):
             blocks += _importance_blocks(rows, facts, part)
         elif facts.get("reason"):
             blocks.append(Paragraph(f"Not explained: {facts['reason']}", "warning"))
@@ -45,10 +45,21 @@ def build_use(context: ReportContext) -> Section | None:
     return Section("use", "What it uses", tuple(blocks)) if blocks else None
 
 
+def _in_unit_of_target(rows: Rows, facts: Mapping[str, Any]) -> Rows:
+    """Convert gains of squared error to gains of its root; those of other losses stay as they are."""
+    base = facts.get("base")
+    if facts.get("loss") != "squared_error" or not isinstance(base, int | float):
+        return rows
+    names = ("value", "low", "high")
+    return [{**r, **{n: max(base + (r[n] or 0.0), 0.0) ** 0.5 - base**0.5 for n in names}} for r in rows]
+
+
 def _importance_blocks(rows: Rows, facts: Mapping[str, Any], part: str) -> Iterator[Block]:
     used = [r for r in rows if (r["low"] or 0) > 0]
     level = "raw columns" if rows[0].get("level") == "raw" else "its own features"
-    loss = str(facts.get("loss", "loss")).replace("_", " ")
+    loss = (
+        "rmse" if facts.get("loss") == "squared_error" else str(facts.get("loss", "loss")).replace("_", " ")
+    )
     names = join_names((shorten(r["columns"], 60) for r in used[:3]), 3)
     reading = f"It uses most: {names}." if used else "No column matters more than chance."
     reading += f" {len(used)} of {len(rows)} {level} matter more than chance."

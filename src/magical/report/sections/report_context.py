@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -36,14 +36,12 @@ class ReportContext:
 
     Attributes:
         graph: the workflow as the run had it; None if it has changed since.
-        compare: builds the comparison of the run with earlier ones; None without it.
         project_option: how a command finds the project from the folder of the caller, such as
             `` --project shop``.
     """
 
     evidence: RunEvidence
     graph: Graph | None = None
-    compare: Callable[[RunEvidence], Any] | None = None
     project_option: str = ""
 
     @cached_property

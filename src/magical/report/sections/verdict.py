@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from magical.errors import join_names, shorten
+from magical.masking import mask_values
+from magical.report.sections.model_quality import describe_slice
 from magical.report.sections.report_context import Evaluation, ReportContext, format_short
 from magical.views.document import Block, Cell, Code, Paragraph, Section, Table, Tone
 
@@ -107,6 +109,8 @@ def _score_blocks(context: ReportContext, evaluation: Evaluation) -> Iterator[Bl
     told = [describe_gain(row) for row in baselines if row.get("metric") == scores.primary]
     if told := [text for text in told if text]:
         yield Paragraph(f"By {scores.primary} it is {join_names(told, 4)}.")
+    if weak := [row for row in context.rows(record, "slices") if row.get("confirmed")]:
+        yield Paragraph(f"It is weakest at {describe_slice(weak[0])}.", "warning")
     rows: list[tuple[Cell, ...]] = []
     for metric, score in scores.metrics.items():
         rows.append((metric, score.value, score.low, score.high, None, None, None))
@@ -175,9 +179,39 @@ def build_to_do(context: ReportContext) -> Section | None:
 
 
 def build_changes(context: ReportContext) -> Section | None:
-    """Tell what has changed since the last run and the champion."""
-    found: Sequence[Block] | None = context.compare(context.evidence) if context.compare else None
-    return Section("changes", "What changed", tuple(found)) if found else None
+    """Tell what has changed since the last run, and how the model stands beside the champion of its time."""
+    blocks: list[Block] = []
+    if (earlier := context.evidence.find_earlier()) is not None:
+        # Imported here: a workflow that judges nothing must not wait for scikit-learn.
+        from magical.report.run_comparison import compare_runs
+        from magical.report.run_differences import find_run_differences
+
+        blocks.append(Paragraph(f"Since the last run that ended well, {earlier.summary.name}:"))
+        if context.evaluations:
+            compared = compare_runs(earlier, context.evidence, common=True).to_document().sections
+            blocks += [block for section in compared for block in section.blocks]
+        else:
+            found = [str(mask_values(str(d))) for d in find_run_differences(earlier, context.evidence)]
+            blocks += [Paragraph(f"{text}.") for text in found[:_MAX_MESSAGES] or ["Nothing differed"]]
+    for _, details in context.receipts:
+        found_champion = details.get("comparison")
+        if isinstance(found_champion, Mapping):
+            blocks += _champion_blocks(found_champion)
+    return Section("changes", "What changed", tuple(blocks)) if blocks else None
+
+
+def _champion_blocks(found: Mapping[str, Any]) -> Iterator[Block]:
+    """Word the comparison with the champion that a registration made."""
+    words = {"better": "better than", "worse": "worse than", "equal": "neither better nor worse than"}
+    text = f"Beside the champion of its time, version {found.get('version')}: "
+    if found.get("gain") is None:
+        yield Paragraph(f"{text}not comparable, since {found.get('reason', 'nothing is known')}.", "warning")
+        return
+    gain, low, high = (format_short(found.get(n)) for n in ("gain", "low", "high"))
+    text += f"{words.get(str(found['verdict']), str(found['verdict']))} it by {found['metric']}: "
+    values = f"{format_short(found.get('value'))} against {format_short(found.get('other'))}"
+    units = f"on {found.get('units', 0):,} units of test that neither has seen"
+    yield Paragraph(f"{text}{values} {units}, gain {gain} ({low} to {high}).")
 
 
 def describe_gain(row: Mapping[str, Any]) -> str:
