@@ -66,6 +66,9 @@ folds = 1
 [experiments]
 linear.trials = 2
 boosting = {trials = 2, rounds = 100}
+
+[tracking]
+enabled = false
 """
 
 

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from magical.brand import mark_not_real
 from magical.library.explaining import Explanation
 from projects import Small
@@ -93,6 +95,7 @@ def test_raw_columns_are_judged_through_the_steps_of_the_project(small: Small) -
     assert found.summary().endswith(f"; {found.rows} validation rows")
 
 
+@pytest.mark.slow
 def test_rows_that_hang_on_others_are_explained_by_features(small: Small) -> None:
     write_visits(small, centre=' - (pl.col("spent") / pl.col("visits")).mean()')
     found: Explanation = small.run()["explain"]

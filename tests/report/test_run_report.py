@@ -11,9 +11,9 @@ from made_run import KEPT, SCORES, MadeRun, make_judged_run
 from magical.errors import Finding
 from magical.graph import Graph, Node
 from magical.masking import register_secret
-from magical.report.document_text import document_text
 from magical.report.report_files import find_newest_report, list_report_files, write_report
 from magical.report.run_report import build_report
+from magical.report.terminal.document_text import document_text
 from magical.views.document import Chart, Details, Document, Table, document_json
 from magical.views.document_page import render_document
 

@@ -68,8 +68,8 @@ def _run_workflow(
     context = options.open_context(overrides)
     from magical.integrations.prefect.reconcile import describe_open_flow_run
     from magical.project.run_setup import run_drawing
-    from magical.report.progress import Console
     from magical.report.report_files import find_newest_report, format_report_line
+    from magical.report.terminal.progress import Console
     from magical.report.text import design_text, run_json, run_text
 
     _warn_orphan(context)
@@ -198,8 +198,8 @@ def compare_command(
 ) -> None:
     """Compare two runs (names, "last", "champion" or MODEL/VERSION): what differed, and which is better."""
     project = options.open_project()
-    from magical.report.document_text import document_text
-    from magical.report.fitted_table import find_width
+    from magical.report.terminal.document_text import document_text
+    from magical.report.terminal.fitted_table import find_width
 
     with contextlib.redirect_stdout(sys.stderr):  # a metric of the project may print
         compared = project.compare(*runs, common)
@@ -235,7 +235,7 @@ def reproduce_command(options: SharedOptions, run: str, words: tuple[str, ...]) 
     """Run RUN (or "last", or an exported record) again in a fresh store, and compare."""
     from magical.project.reproduce.outcome import format_changes
     from magical.project.reproduce.reproduce import reproduce_run
-    from magical.report.progress import Console
+    from magical.report.terminal.progress import Console
 
     step, overrides = parse_words(words)
     if step:
@@ -321,7 +321,7 @@ def _move_alias(registry: Registry, name: str, promote: str, rollback: bool) -> 
 def sync_command(options: SharedOptions) -> None:
     """Send what MLflow's tracking or registry, or Prefect, missed while it was down."""
     project = options.open_project()
-    from magical.report.progress import Console
+    from magical.report.terminal.progress import Console
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
         report = project.sync((Console(),))
@@ -503,7 +503,7 @@ def fit_command(
     KEY=VALUE says how FILE is written, as for `magical look`.
     """
     from magical.project.fit import prepare_fit
-    from magical.report.progress import Console
+    from magical.report.terminal.progress import Console
 
     try:
         with _reading_as_words(), contextlib.redirect_stdout(sys.stderr):  # what steps print is no answer
@@ -528,7 +528,7 @@ def look_command(
 ) -> None:
     """Show what would be read of FILE, column by column; KEY=VALUE says how it is written."""
     from magical.project.looking import MAX_ROWS, look, parse_reading
-    from magical.report.fitted_table import find_width
+    from magical.report.terminal.fitted_table import find_width
 
     reading = parse_reading([*words, *([f"sheet={sheet}"] if sheet else [])])
     with _reading_as_words():
@@ -576,7 +576,7 @@ def score_command(options: SharedOptions, words: tuple[str, ...], model: str, **
     from pathlib import Path
 
     from magical.project.scoring import ScoreOptions, find_model, open_registry, score_rows
-    from magical.report.progress import RowProgress
+    from magical.report.terminal.progress import RowProgress
 
     how = ScoreOptions(
         max_rejects=given["max_rejects"],

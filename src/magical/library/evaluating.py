@@ -1,7 +1,7 @@
 """The step ``evaluate``: score predictions, each number with its interval."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -136,12 +136,16 @@ def evaluate(
     _warn_doubtful(scores, result)
     if current_sink.get() is not None:
         keep("baselines", tabulate_baselines(result, baselines, metrics))
-        tables = make_diagnostics(evaluated, schema, how.decision, how.slices)
-        for name, value in tables.items():
-            keep(name, value)
-        if how.decision.is_made:
-            _tell_decision(tables.get("decision"), how.decision, scores)
+        _keep_tables(make_diagnostics(evaluated, schema, how.decision, how.slices), how.decision, scores)
     return scores
+
+
+def _keep_tables(tables: Mapping[str, Any], decision: Decision, scores: Scores) -> None:
+    """Keep the tables beside the scores, and tell what the decision is worth."""
+    for name, value in tables.items():
+        keep(name, value)
+    if decision.is_made:
+        _tell_decision(tables.get("decision"), decision, scores)
 
 
 def _tell_decision(table: pl.DataFrame | None, decision: Decision, scores: Scores) -> None:

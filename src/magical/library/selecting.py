@@ -21,7 +21,6 @@ from magical.library.judging.candidate_scores import score_candidates
 from magical.library.metrics.metric_settings import Metric, check_metrics, find_deciding
 from magical.library.model_ranking import check_models, rank_models
 from magical.library.prediction_task import PROBABILITY_PREFIX, encode_classes
-from magical.library.remarks import mute_events
 from magical.steps import step
 from magical.synthesis.stub_models import is_stub
 
@@ -108,9 +107,7 @@ def select(
     if best.recipe is None and best.chosen.name == "ensemble":
         emit("steps of the project fitted its members: refit cannot fit it again")
     if current_sink.get() is not None:
-        with mute_events():
-            scored = score_candidates(ranking, best, metrics)
-        keep("candidate_scores", scored)
+        keep("candidate_scores", score_candidates(ranking, best, metrics))
     return keep_candidates(best, len(ranking.rows.truth))
 
 

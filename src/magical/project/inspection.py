@@ -17,8 +17,8 @@ from magical.graph import Node
 from magical.project.loading.drawing import WorkflowDrawing
 from magical.project.project_context import ProjectContext
 from magical.project.step_card import StepCard
-from magical.report.document_text import document_text
-from magical.report.fitted_table import find_width
+from magical.report.terminal.document_text import document_text
+from magical.report.terminal.fitted_table import find_width
 from magical.system.atomic_files import wrap_disk_errors
 from magical.views.document import Document
 

@@ -23,7 +23,7 @@ from magical.library import Reading
 from magical.library.rare_classes import describe_rare_class
 from magical.library.sources.reader import read_source
 from magical.library.sources.settled_reading import settle_reading
-from magical.report.fitted_table import DEFAULT_WIDTH, fit_table, wrap_note
+from magical.report.terminal.fitted_table import DEFAULT_WIDTH, fit_table, wrap_note
 from magical.settings.layers import COMMAND_LINE, Layer, load_settings
 
 __all__ = ["ColumnView", "Look", "format_reading", "look", "parse_reading"]

@@ -15,14 +15,14 @@ from magical.engine.run import RunResult, RunStopped
 from magical.errors import Finding, UsageError, shorten
 from magical.events import current_sink
 from magical.graph import Graph
+from magical.project.listings import RunList, RunPlan
 from magical.project.loading.drawing import WorkflowDrawing
 from magical.project.loading.location import find_project
 from magical.project.project_context import OpenOptions, ProjectContext, open_context
 from magical.project.result import Run
 from magical.project.run_setup import run_drawing
 from magical.project.why_answer import History, Why, answer_why
-from magical.report.listings import RunList, RunPlan
-from magical.report.progress import open_console
+from magical.report.terminal.progress import open_console
 from magical.settings.layers import to_overrides
 
 if TYPE_CHECKING:

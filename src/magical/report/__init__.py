@@ -1,9 +1,8 @@
 """Text, JSON and pages of runs, plans, settings and models.
 
-`text` formats whole answers; `progress` prints one line for each step during a run; `listings` are plans and
-runs for Python; `fitted_table` fits a table into a terminal, and `document_text` a document;
-`column_summary` summarizes the columns of a table. `report_files` are the reports of runs on disk, which
-`run_report` builds from `run_evidence`; `run_comparison` compares two runs.
-Door: `column_summary`, `document_text`, `fitted_table`, `listings`, `progress`, `report_files`,
-`run_comparison`, `run_evidence`, `text`, `value_blocks`.
+`text` formats whole answers; `terminal` fits documents, tables and progress into a terminal;
+`column_summary` summarizes the columns of a table; `value_blocks` shows values. `report_files` are the
+reports of runs on disk, which `run_report` builds from `run_evidence` by the functions in `sections`;
+`run_comparison` compares two runs.
+Door: `column_summary`, `report_files`, `run_comparison`, `run_evidence`, `terminal`, `text`, `value_blocks`.
 """

@@ -13,7 +13,7 @@ import polars as pl
 from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Schema
 from magical.errors import join_names, shorten
-from magical.report.document_text import small_bars
+from magical.report.terminal.document_text import small_bars
 from magical.views.document import Axis, Bars, Block, Cell, Chart, Details, Paragraph, Table
 
 __all__ = ["ColumnSummary", "column_blocks", "summarize_columns"]

@@ -8,16 +8,17 @@ from typing import Any
 import polars as pl
 
 from magical.contracts.model import Model
+from magical.errors import MagicalError
 from magical.library.judging.curves import middle_of
 from magical.library.metrics.bootstrap import Resamples
 from magical.library.metrics.metric_settings import Metric
-from magical.library.metrics.metric_values import read_weights
+from magical.library.metrics.metric_values import compute_metric, read_weights
 from magical.library.metrics.metrics import Array
 from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.metrics.table_metrics import BOOTSTRAP_SEED, compute_intervals, resample_predicted
 from magical.library.model_ranking import Ranking
 from magical.library.prediction_task import PROBABILITY_PREFIX
-from magical.library.remarks import warn
+from magical.library.remarks import mute_events, warn
 
 __all__ = ["score_candidates"]
 
@@ -42,13 +43,21 @@ def score_candidates(ranking: Ranking, best: Model, listed: Sequence[Metric] = (
     deciding_first = (rows.metric,) if rows.metric else ()
     metrics = (*deciding_first, *(m for m in listed if m != rows.metric))
     weights = {**rows.weights, **_read_weights(rows.table, metrics)}
-    metrics = tuple(m for m in metrics if not m.weights or m.weights in weights)
+
+    def read(guess: Array, threshold: float) -> PredictedRows:
+        probability, chosen = guess if rows.task.classes else None, rows.task.decide(guess, threshold)
+        found = PredictedRows(rows.task.kind, rows.truth, chosen, probability, weights)
+        return found.with_known_classes()
+
+    first = read(rows.predicted[0], ranking.models[0].threshold)
+    metrics = tuple(m for m in metrics if m == rows.metric or _can_compute(m, first))
+    # One of ours by weights that is left out would pass as the plain one of its name.
+    left_out = {m.name for m in listed} - {m.name for m in metrics}
 
     def judge(guess: Array, threshold: float) -> Mapping[str, Array]:
-        probability = guess if rows.task.classes else None
-        chosen = rows.task.decide(guess, threshold)
-        predicted = PredictedRows(rows.task.kind, rows.truth, chosen, probability, weights)
-        return resample_predicted(predicted, resamples, metrics)
+        with mute_events():  # each was judged before, and warned of then
+            found = resample_predicted(read(guess, threshold), resamples, metrics)
+        return {name: values for name, values in found.items() if name not in left_out}
 
     judged = {
         candidate.name: judge(guess, model.threshold)
@@ -79,6 +88,19 @@ def _read_weights(table: pl.DataFrame, metrics: Sequence[Metric]) -> dict[str, A
         else:
             weights |= read_weights(table, [metric])
     return weights
+
+
+def _can_compute(metric: Metric, rows: PredictedRows) -> bool:
+    """Return True if a metric can be computed; warn of one that cannot: it decides nothing here."""
+    if metric.weights and metric.weights not in rows.weights:
+        return False
+    try:
+        with mute_events():
+            compute_metric(metric, rows)
+    except MagicalError as error:
+        warn(f"the candidates are not judged by {metric.name}: {error.lines[0]}")
+        return False
+    return True
 
 
 def _read(model: Model) -> Array:

@@ -41,7 +41,7 @@ def make_decision_table(
         >>> rows = PredictedRows("binary", truth, truth, probability)
         >>> table = make_decision_table(costs, rows, Resamples(2, seed=0))
         >>> table.filter("chosen")["threshold", "value"].rows()
-        [(0.3, 0.0)]
+        [(0.2, 0.0)]
     """
     assert rows.probability is not None, "a threshold is one of probabilities"
     probability, positive, chosen = rows.probability[:, 1], rows.truth == 1, rows.prediction == 1

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from magical.errors import join_names, shorten, strip_control_characters
-from magical.report.fitted_table import fit_table, wrap_note
+from magical.report.terminal.fitted_table import fit_table, wrap_note
 from magical.views.document import (
     Bars,
     Block,

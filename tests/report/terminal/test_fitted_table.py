@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from magical.report.fitted_table import fit_table, wrap_note
+from magical.report.terminal.fitted_table import fit_table, wrap_note
 
 WIDE = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
 

@@ -18,7 +18,7 @@ from magical.events import (
     StepRetried,
     StepStarted,
 )
-from magical.report.progress import Console, NotebookCell, open_console
+from magical.report.terminal.progress import Console, NotebookCell, open_console
 
 EVENTS: list[Event] = [
     RunStarted(run="r", workflow="flow", settings={}, nodes=["raw", "clean", "tune[boosting]"]),
@@ -129,7 +129,7 @@ def test_a_step_that_waits_for_the_registry_is_pending() -> None:
 
 def test_in_a_notebook_one_output_is_updated(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
-    monkeypatch.setattr("magical.report.progress._SECONDS_BETWEEN_UPDATES", 0)
+    monkeypatch.setattr("magical.report.terminal.progress._SECONDS_BETWEEN_UPDATES", 0)
     console = Console(NotebookCell(shown.append), leaves_prints=True)
     for event in (*EVENTS, LogLine(step="clean", text="printed", level="print")):
         console.on(event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from magical.report.document_text import document_text
+from magical.report.terminal.document_text import document_text
 from magical.views.document import (
     Axis,
     Bars,
