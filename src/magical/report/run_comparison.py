@@ -83,6 +83,19 @@ class RunComparison:
         """``better``, ``worse``, ``equal`` (the same predictions), ``cannot tell`` or ``not comparable``."""
         return self.paired.gains[0].verdict if self.paired else "not comparable"
 
+    @property
+    def caution(self) -> str:
+        """The reason to read the verdict with care: another metric decides than in a run; empty if none."""
+        if self.paired is None:
+            return ""
+        used = self.paired.gains[0].metric
+        deciding = [scores.primary if scores else "" for scores in self.scores]
+        if deciding[1] != used:
+            return (
+                f"{deciding[1]} decides in {self.new}, and cannot be computed of these rows: {used} decides"
+            )
+        return f"{deciding[0]} decides in {self.old}, and {used} here" if deciding[0] != used else ""
+
     def __str__(self) -> str:
         if self.paired is None:
             return f"{self.old} and {self.new} cannot be compared: {self.reason}"
@@ -104,6 +117,7 @@ class RunComparison:
             "text": str(self),
             "reason": self.reason,
             "hint": self.hint,
+            "caution": self.caution,
             "part": self.part,
             "origin": list(self.origin),
             "differences": [asdict(d) for d in self.differences],
@@ -115,6 +129,7 @@ class RunComparison:
         """Convert the comparison to a document: the verdict, what differed, the scores, the decisions."""
         verdict = [Paragraph(_sentence(str(self)), _TONES[self.verdict])]
         verdict += [Paragraph(f"Hint: {self.hint}")] if self.hint else []
+        verdict += [Paragraph(_sentence(self.caution), "warning")] if self.caution else []
         sections = [Section("verdict", "Verdict", tuple(verdict))]
         sections.append(Section("differences", "What differed", tuple(self._difference_blocks())))
         for name, title, blocks in (
