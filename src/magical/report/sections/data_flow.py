@@ -32,18 +32,26 @@ def build_rows(context: ReportContext) -> Section | None:
     """Show how many rows each step gave, why rows were rejected, and the parts."""
     stages, blocks = _list_stages(context), list[Block]()
     if len(stages) > 1:
-        blocks += [_draw_stages(stages), _tabulate_stages(stages)]
+        blocks += [_draw_stages(stages), *_draw_parts(context), _tabulate_stages(stages)]
     elif stages:
         blocks.append(Paragraph(f"{stages[0].record.node} gave {stages[0].rows:,} rows."))
     for stage in stages:
         blocks += _reject_blocks(context, stage.record)
-    for record in _find_splits(context):
-        parts = [(n, read_rows(a.summary)) for n, a in record.result.items.items()]
-        known = [(n, rows) for n, rows in parts if rows is not None and n != "assignment"]
-        total = sum(rows for _, rows in known)
-        table = tuple((n, f"{rows:,}", f"{rows / max(total, 1):.1%}") for n, rows in known)
-        blocks.append(Table(("part", ">rows", ">share"), table, f"Parts by {record.node}"))
+    blocks += _draw_parts(context) if len(stages) < 2 else ()
     return Section("rows", "Rows", tuple(blocks)) if blocks else None
+
+
+def _draw_parts(context: ReportContext) -> Iterator[Chart]:
+    for record in _find_splits(context):
+        counts = {n: read_rows(a.summary) for n, a in record.result.items.items() if n != "assignment"}
+        parts = [(n, rows) for n, rows in counts.items() if rows is not None]
+        total = max(sum(rows for _, rows in parts), 1)
+        reading = join_names((f"{rows / total:.1%} in {n}" for n, rows in parts), 5)
+        bars = Bars(
+            tuple((float(i), i + 1.0, float(rows)) for i, (_, rows) in enumerate(parts)), horizontal=True
+        )
+        axes = Axis("rows", low=0.0), Axis("part", tuple(n for n, _ in parts))
+        yield Chart(f"Parts by {record.node}", f"{reading}.", *axes, (bars,))
 
 
 def _find_splits(context: ReportContext) -> list[Record]:
@@ -89,16 +97,15 @@ def _draw_stages(stages: list[_Stage]) -> Chart:
 
 def _tabulate_stages(stages: list[_Stage]) -> Table:
     def change(stage: _Stage) -> str:
-        return (
-            ""
-            if stage.before is None
-            else f"{stage.rows - stage.before:+,}"
-            if stage.rows != stage.before
-            else "0"
-        )
+        if stage.before is None or stage.rows == stage.before:
+            return ""
+        return f"{stage.rows - stage.before:+,}".replace("-", "\N{MINUS SIGN}")
 
-    rows = tuple((s.record.node, f"{s.rows:,}", change(s), s.record.result.summary) for s in stages)
-    return Table(("step", ">rows", ">change", "rows × columns"), rows)
+    columns = (s.record.result.summary.partition(" × ")[2] for s in stages)
+    rows = tuple((s.record.node, change(s), count) for s, count in zip(stages, columns, strict=True))
+    if not any(change for _, change, _ in rows):
+        return Table(("step", ">columns"), tuple((n, count) for n, _, count in rows), "Columns by step")
+    return Table(("step", ">change of rows", ">columns"), rows, "Changes from step to step")
 
 
 def _reject_blocks(context: ReportContext, record: Record) -> Iterator[Block]:
