@@ -36,6 +36,7 @@ def test_a_run_of_plain_steps_ends_with_its_report_and_the_next_one_finds_it(rep
     copy = reporting.root / "out" / "copy.html"
     assert "copy.html" in reporting.command("report", "last", "--output", str(copy)).out
     assert copy.read_bytes() == page.read_bytes()
+    assert reporting.command("report", "last", "--output", str(page)).code == 0  # in its own place
     assert reporting.command("report", "2001").code == 2
 
 

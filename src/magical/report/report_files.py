@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from magical.engine.journal import Journal
+from magical.errors import StoreError
 from magical.system.atomic_files import write_text
 
 if TYPE_CHECKING:
     from magical.engine.protocols import Store
+    from magical.engine.run import RunResult
     from magical.graph import Graph
     from magical.views.document import Document
 
-__all__ = [
-    "find_newest_report",
-    "format_report_json",
-    "format_report_line",
-    "list_report_files",
-    "write_report",
-]
+__all__ = ["find_report", "format_report_json", "format_report_line", "list_report_files", "write_report"]
 
 MAX_SENT = 5_000_000
 """The bytes of a file of a report that a tracking server also gets, at most."""
@@ -34,6 +31,8 @@ def write_report(
     journal: Journal, store: Store, run: str, graph: Graph | None = None, project_option: str = ""
 ) -> tuple[Path, Document]:
     """Build the report of a run, and write its page and its data into the folder of the run.
+
+    Files that are there stay as they are once results are lost: they know more.
 
     Args:
         journal: the journal that the run is in.
@@ -55,6 +54,8 @@ def write_report(
 
     folder, evidence = journal.folder / run, RunEvidence(journal.read(run), journal, store)
     document = build_report(evidence, graph, project_option)
+    if evidence.lost and (folder / _PAGE).is_file():
+        return folder / _PAGE, document  # the page is of a time when more was there
     write_text(folder / _DATA, format_report_json(document))
     write_text(folder / _PAGE, render_document(document))
     return folder / _PAGE, document
@@ -75,15 +76,28 @@ def format_report_json(document: Document) -> str:
     return json.dumps(document_json(document), ensure_ascii=False, indent=1, default=str)
 
 
-def find_newest_report(journal: Journal, run: str = "") -> Path | None:
-    """Find the page of a run, or of the newest run that has one; None if there is none.
+def find_report(journal: Journal, result: RunResult) -> Path | None:
+    """Find the page of a run; where nothing had to run, of the newest run with its results; None without one.
 
     Example:
-        >>> print(find_newest_report(Journal(Path("nowhere"))))
+        >>> from magical.engine.run import RunResult
+        >>> print(find_report(Journal(Path("nowhere")), RunResult()))
         None
     """
-    names = [run] if run else journal.names()[:_MAX_RUNS]
-    return next((p for name in names if (p := journal.folder / name / _PAGE).is_file()), None)
+    names = [result.name] if result.name else journal.names()[:_MAX_RUNS]
+    pages = ((name, journal.folder / name / _PAGE) for name in names)
+    return next((p for n, p in pages if p.is_file() and _has_results(journal, n, result)), None)
+
+
+def _has_results(journal: Journal, run: str, result: RunResult) -> bool:
+    """Return True if a run is the one of a result, or ended well with all its records."""
+    if run == result.name:
+        return True
+    with suppress(StoreError):
+        summary = journal.read(run)
+        keys = {(name, record.key) for name, record in result.records.items()}
+        return summary.state == "done" and keys <= summary.keys.items()
+    return False
 
 
 def list_report_files(journal: Journal, run: str) -> list[Path]:

@@ -133,9 +133,8 @@ def _flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def build_unknown(context: ReportContext) -> Section:
     """Say what this page cannot tell."""
-    summary, records = context.evidence.summary, context.evidence.records
     texts = []
-    if lost := [n for n in summary.keys if n not in records]:
+    if lost := context.evidence.lost:
         texts.append(
             f"The results of {join_names(lost, 8)} are gone from the store; magical run computes them again."
         )
@@ -143,6 +142,9 @@ def build_unknown(context: ReportContext) -> Section:
         texts.append(
             "The workflow has changed since: its drawing and the findings of its design are not shown."
         )
+    read = [e.record.node for e in context.evaluations]
+    if odd := [r.node for r in context.evidence.find("evaluate") if r.node not in read]:
+        texts.append(f"The scores of {join_names(odd)} have the form of another release, and are not shown.")
     if context.evaluations:
         if not any(context.rows(e.record, "slices") for e in context.evaluations):
             texts.append("Weak slices were not looked for.")
