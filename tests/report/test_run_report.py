@@ -219,7 +219,7 @@ def test_a_run_with_nothing_to_do_finds_the_page_of_the_run_that_gave_its_result
         run.add(f"clean{x}", "shop:clean", x)
         run.add("size", "shop:size", 0)
         evidence = run.end(state)
-        pages.append(write_report(run.journal, run.store, run.name)[0])
+        pages.append(write_report(run.evidence)[0])
     assert find_report(run.journal, RunResult(records=evidence.records)) == pages[0]
     assert find_report(run.journal, RunResult(records={"size": evidence.records["size"]})) == pages[1]
 
@@ -227,10 +227,10 @@ def test_a_run_with_nothing_to_do_finds_the_page_of_the_run_that_gave_its_result
 def test_a_page_stays_once_results_are_lost(tmp_path: Path) -> None:
     run = make_judged_run(tmp_path)
     record = next(iter(run.end().records.values()))
-    page, _ = write_report(run.journal, run.store, run.name)
+    page, _ = write_report(run.evidence)
     before = page.read_bytes()
     run.store.drop_record(record.key, record)
-    again, document = write_report(run.journal, run.store, run.name)
+    again, document = write_report(run.evidence)
     assert again == page
     assert page.read_bytes() == before
     assert f"The results of {record.node} are gone" in text_of(document, "unknown")
@@ -263,7 +263,7 @@ def test_files_of_a_report_are_found_by_run(tmp_path: Path) -> None:
     run = make_judged_run(tmp_path)
     run.end()
     assert find_report(run.journal, RunResult()) is None
-    page, document = write_report(run.journal, run.store, run.name)
+    page, document = write_report(run.evidence)
     assert find_report(run.journal, RunResult()) == find_report(run.journal, RunResult(run.name)) == page
     assert json.loads((page.parent / "report.json").read_text(encoding="utf-8")) == document_json(document)
     assert [f.name for f in list_report_files(run.journal, run.name)] == ["report.html", "report.json"]

@@ -13,9 +13,9 @@ from magical.errors import StoreError
 from magical.system.atomic_files import write_text
 
 if TYPE_CHECKING:
-    from magical.engine.protocols import Store
     from magical.engine.run import RunResult
     from magical.graph import Graph
+    from magical.report.run_evidence import RunEvidence
     from magical.views.document import Document
 
 __all__ = ["find_report", "format_report_json", "format_report_line", "list_report_files", "write_report"]
@@ -28,16 +28,15 @@ _MAX_RUNS = 100  # so many runs are looked at for a report
 
 
 def write_report(
-    journal: Journal, store: Store, run: str, graph: Graph | None = None, project_option: str = ""
+    evidence: RunEvidence, graph: Graph | None = None, project_option: str = ""
 ) -> tuple[Path, Document]:
     """Build the report of a run, and write its page and its data into the folder of the run.
 
-    Files that are there stay as they are once results are lost: they know more.
+    Files that are there stay as they are once results are lost, since they know more, and where a secret
+    cannot be read now, since it is masked in them.
 
     Args:
-        journal: the journal that the run is in.
-        store: the store of its results.
-        run: the full name of the run.
+        evidence: what the run left behind.
         graph: the workflow as it is now; it is used if it has the steps of the run.
         project_option: how the commands in the report find the project, such as `` --project shop``.
 
@@ -48,17 +47,15 @@ def write_report(
         StoreError: the journal cannot be read, or the disk is full or read-only.
     """
     # Imported here: to find a report, as a run with nothing to do does, none of it is needed.
-    from magical.report.run_evidence import RunEvidence
     from magical.report.run_report import build_report
     from magical.views.document_page import render_document
 
-    folder, evidence = journal.folder / run, RunEvidence(journal.read(run), journal, store)
+    page = evidence.folder / _PAGE
     document = build_report(evidence, graph, project_option)
-    if evidence.lost and (folder / _PAGE).is_file():
-        return folder / _PAGE, document  # the page is of a time when more was there
-    write_text(folder / _DATA, format_report_json(document))
-    write_text(folder / _PAGE, render_document(document))
-    return folder / _PAGE, document
+    if not page.is_file() or (evidence.is_masked and not evidence.lost):
+        write_text(evidence.folder / _DATA, format_report_json(document))
+        write_text(page, render_document(document))
+    return page, document
 
 
 def format_report_json(document: Document) -> str:

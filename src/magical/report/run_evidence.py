@@ -28,9 +28,11 @@ class RunEvidence:
         summary: the run, from the journal.
         journal: the journal that the run is in.
         store: the store of its results.
+        is_masked: False if a secret in its settings cannot be read now: where data has it, it would be shown.
 
     Attributes:
         summary: the run, from the journal.
+        folder: the folder of the run.
 
     Example:
         >>> from pathlib import Path
@@ -38,8 +40,11 @@ class RunEvidence:
         {}
     """
 
-    def __init__(self, summary: RunSummary, journal: Journal, store: Store) -> None:
+    def __init__(
+        self, summary: RunSummary, journal: Journal, store: Store, *, is_masked: bool = True
+    ) -> None:
         self.summary, self._journal, self._store = summary, journal, store
+        self.folder, self.is_masked = journal.folder / summary.name, is_masked
 
     @cached_property
     def records(self) -> dict[str, Record]:
