@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from magical.engine.artifacts import Record
 from magical.errors import join_names, shorten
 from magical.report.sections.report_context import ReportContext, read_rows
-from magical.views.document import Axis, Bars, Block, Cell, Chart, Details, Paragraph, Section, Table
+from magical.views.document import Axis, Bars, Block, Cell, Chart, Details, Paragraph, Table
 
 __all__ = ["build_data", "build_rows"]
 
 _MAX_ROWS, _MAX_READ = 20_000, 2_000_000
 """The rows of a table that are summarized, out of at most so many that are read."""
 
+_MAX_UNFOLDED = 60  # columns
 _LEFT_OUT = ("rejected", "orphans", "uncastable")
 
 
@@ -28,22 +29,21 @@ class _Stage:
     before: int | None
 
 
-def build_rows(context: ReportContext) -> Section | None:
+def build_rows(context: ReportContext) -> Iterator[Block]:
     """Show how many rows each step gave, why rows were rejected, and the parts."""
-    stages, blocks = _list_stages(context), list[Block]()
+    stages = _list_stages(context)
     if len(stages) > 1:
-        blocks += [_draw_stages(stages), _tabulate_stages(stages)]
+        yield from (_draw_stages(stages), _tabulate_stages(stages))
     elif stages:
-        blocks.append(Paragraph(f"{stages[0].record.node} gave {stages[0].rows:,} rows."))
+        yield Paragraph(f"{stages[0].record.node} gave {stages[0].rows:,} rows.")
     for stage in stages:
-        blocks += _reject_blocks(context, stage.record)
+        yield from _reject_blocks(context, stage.record)
     for record in _find_splits(context):
         parts = [(n, read_rows(a.summary)) for n, a in record.result.items.items()]
         known = [(n, rows) for n, rows in parts if rows is not None and n != "assignment"]
         total = sum(rows for _, rows in known)
         table = tuple((n, f"{rows:,}", f"{rows / max(total, 1):.1%}") for n, rows in known)
-        blocks.append(Table(("part", ">rows", ">share"), table, f"Parts by {record.node}"))
-    return Section("rows", "Rows", tuple(blocks)) if blocks else None
+        yield Table(("part", ">rows", ">share"), table, f"Parts by {record.node}")
 
 
 def _find_splits(context: ReportContext) -> list[Record]:
@@ -89,13 +89,8 @@ def _draw_stages(stages: list[_Stage]) -> Chart:
 
 def _tabulate_stages(stages: list[_Stage]) -> Table:
     def change(stage: _Stage) -> str:
-        return (
-            ""
-            if stage.before is None
-            else f"{stage.rows - stage.before:+,}"
-            if stage.rows != stage.before
-            else "0"
-        )
+        difference = None if stage.before is None else stage.rows - stage.before
+        return f"{difference:+,}" if difference else "" if difference is None else "0"
 
     rows = tuple((s.record.node, f"{s.rows:,}", change(s), s.record.result.summary) for s in stages)
     return Table(("step", ">rows", ">change", "rows × columns"), rows)
@@ -129,30 +124,25 @@ def _name_reason(row: object) -> str:
     return shorten(f"{found.get('column', '')} {reason}".strip(), 120) if isinstance(reason, str) else ""
 
 
-def build_data(context: ReportContext) -> Section | None:
+def build_data(context: ReportContext) -> Iterator[Block]:
     """Summarize the columns of the last table before the parts, a line each."""
     stages = _list_stages(context)
     if not stages:
-        return None
+        return
     record = stages[-1].record
     table = context.evidence.sample(record.result, _MAX_ROWS, _MAX_READ)
     if table is None:
-        text = f"The rows of {record.node} are gone; magical run computes them again."
-        return Section("data", "Data", (Paragraph(text, "faint"),))
+        yield Paragraph(f"The rows of {record.node} are gone; magical run computes them again.", "faint")
+        return
     from magical.report.column_summary import column_blocks, summarize_columns
 
-    line, *others = _order(column_blocks(summarize_columns(table)))
+    # The table before its remarks and pictures.
+    blocks = sorted(column_blocks(summarize_columns(table)), key=lambda block: not isinstance(block, Table))
     text = f"{record.node}: {stages[-1].rows:,} rows of all parts, {table.width:,} columns"
     text += f"; summarized on {table.height:,} of them." if table.height < stages[-1].rows else "."
-    titles = join_names(table.columns, 8)
-    folded = Details(f"The {table.width:,} columns: {shorten(titles, 120)}", (line, *others))
-    return Section(
-        "data",
-        "Data",
-        (Paragraph(text), folded if table.width > 60 else line, *(others if table.width <= 60 else ())),
-    )
-
-
-def _order(blocks: tuple[Block, ...]) -> list[Block]:
-    """Put the table before its remarks and pictures."""
-    return sorted(blocks, key=lambda block: not isinstance(block, Table))
+    yield Paragraph(text)
+    if table.width > _MAX_UNFOLDED:
+        titles = shorten(join_names(table.columns, 8), 120)
+        yield Details(f"The {table.width:,} columns: {titles}", tuple(blocks))
+    else:
+        yield from blocks

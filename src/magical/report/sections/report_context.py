@@ -66,6 +66,11 @@ class ReportContext:
                 found.append((record, details))
         return found
 
+    @property
+    def title(self) -> str:
+        """The question that the report answers first."""
+        return "May I use this model?" if self.evaluations or self.receipts else "Outcome"
+
     def rows(self, record: Record, name: str) -> Rows:
         """Load the rows of a kept table, with secrets masked; empty if it is not there."""
         table = self.evidence.kept(record, name)
