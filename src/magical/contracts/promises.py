@@ -336,7 +336,7 @@ def contract_of(table: Any) -> Schema:
         Traceback (most recent call last):
         ...
         magical.errors.ContractError: This table promises nothing: no step with a contract made it.
-        Hint: Customer.validate(table), of a contract of yours; or model_data(table, Customer) if it is raw.
+        Hint: Customer.validate(table) of your contract, or model_data(table, Customer) if it is raw.
     """
     promise = attached_promise(table)
     if promise is None or promise.schema is None:
