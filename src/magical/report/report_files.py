@@ -51,12 +51,12 @@ def write_report(
     # Imported here: to find a report, as a run with nothing to do does, none of it is needed.
     from magical.report.run_evidence import RunEvidence
     from magical.report.run_report import build_report
-    from magical.views.document_page import render_document
+    from magical.views.document_page import write_document
 
     folder, evidence = journal.folder / run, RunEvidence(journal.read(run), journal, store)
     document = build_report(evidence, graph, project_option)
     write_text(folder / _DATA, format_report_json(document))
-    write_text(folder / _PAGE, render_document(document))
+    write_document(document, folder / _PAGE)
     return folder / _PAGE, document
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from magical.engine.artifacts import Record
 from magical.errors import join_names, shorten
-from magical.report.sections.report_context import ReportContext, read_rows
+from magical.report.sections.report_context import ReportContext
 from magical.views.document import Axis, Bars, Block, Cell, Chart, Details, Paragraph, Table
 
 __all__ = ["build_data", "build_rows"]
@@ -39,8 +39,8 @@ def build_rows(context: ReportContext) -> Iterator[Block]:
     for stage in stages:
         yield from _reject_blocks(context, stage.record)
     for record in _find_splits(context):
-        parts = [(n, read_rows(a.summary)) for n, a in record.result.items.items()]
-        known = [(n, rows) for n, rows in parts if rows is not None and n != "assignment"]
+        parts = record.result.items.items()
+        known = [(n, a.rows) for n, a in parts if a.rows is not None and n != "assignment"]
         total = sum(rows for _, rows in known)
         table = tuple((n, f"{rows:,}", f"{rows / max(total, 1):.1%}") for n, rows in known)
         yield Table(("part", ">rows", ">share"), table, f"Parts by {record.node}")
@@ -55,8 +55,7 @@ def _find_splits(context: ReportContext) -> list[Record]:
 def _list_stages(context: ReportContext) -> list[_Stage]:
     """List the tables that lead to the parts, in the order of the run; all tables if there are no parts."""
     evidence, graph = context.evidence, context.graph
-    tables = {n: r for n, r in evidence.records.items() if read_rows(r.result.summary) is not None}
-    tables = {n: r for n, r in tables.items() if r.result.kind == "table"}
+    tables = {n: r for n, r in evidence.records.items() if r.result.rows is not None}
     splits = [r.node for r in _find_splits(context)]
     if splits and graph is not None:
         before = graph.ancestors(n for n in splits if n in graph.by_name)
@@ -64,7 +63,7 @@ def _list_stages(context: ReportContext) -> list[_Stage]:
     elif splits:
         names = list(evidence.records)
         tables = {n: r for n, r in tables.items() if names.index(n) < names.index(splits[0])}
-    return [_Stage(r, read_rows(r.result.summary) or 0, _rows_before(context, n)) for n, r in tables.items()]
+    return [_Stage(r, r.result.rows or 0, _rows_before(context, n)) for n, r in tables.items()]
 
 
 def _rows_before(context: ReportContext, name: str) -> int | None:
@@ -74,7 +73,7 @@ def _rows_before(context: ReportContext, name: str) -> int | None:
     for link in context.graph.by_name[name].links:
         record = context.evidence.records.get(link.node)
         if record and record.result.kind == "table" and not link.item:
-            return read_rows(record.result.summary)
+            return record.result.rows
     return None
 
 
@@ -100,12 +99,12 @@ def _reject_blocks(context: ReportContext, record: Record) -> Iterator[Block]:
     """Yield the numbers of rows that a step left out, by the reason if it kept one."""
     for name in _LEFT_OUT:
         artifact = record.kept.get(name)
-        if artifact is None or not read_rows(artifact.summary):
+        if artifact is None or not artifact.rows:
             continue
         rows = context.rows(record, name)
         reasons = Counter(_name_reason(row) for row in rows)
         if set(reasons) == {""}:
-            yield Paragraph(f"{record.node} left out {read_rows(artifact.summary):,} rows, kept as {name}.")
+            yield Paragraph(f"{record.node} left out {artifact.rows:,} rows, kept as {name}.")
             continue
         table: tuple[tuple[Cell, ...], ...] = tuple((why, f"{n:,}") for why, n in reasons.most_common(20))
         yield Table(("reason", ">rows"), table, f"{name.capitalize()} by {record.node}")
