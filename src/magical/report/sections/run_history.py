@@ -140,7 +140,9 @@ def build_unknown(context: ReportContext) -> Iterator[Block]:
     ]
     if missing:
         texts.append(f"Rules of the audit that are not assessed: {join_names(dict.fromkeys(missing))}.")
-    if reused := next((r for r in records.values() if r.run and r.run != summary.name), None):
+    evidence = context.evidence
+    fresh = (r for r in evidence.records.values() if r.run and r.run != evidence.summary.name)
+    if reused := next(fresh, None):
         text = f"Fresh results, such as that of {reused.node}, are of earlier runs"
         texts.append(f"{text} ({reused.run}): their times are not shown.")
     yield from map(Paragraph, texts or ["Nothing is known to be missing."])
