@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from magical.engine.artifacts import Record
-from magical.engine.journal import RunSummary
 from magical.errors import join_names
 from magical.keys.arguments import split_file_marks, strip_type_marks
 from magical.keys.key_diff import Cause, diff_settings, find_causes, has_other_content, pair_differences
@@ -69,7 +68,12 @@ def find_run_differences(old: RunEvidence, new: RunEvidence) -> tuple[RunDiffere
 
 def _compare_nodes(old: RunEvidence, new: RunEvidence) -> Iterator[RunDifference]:
     before, after = old.summary.keys, new.summary.keys
-    yield from _compare_steps(old.summary, new.summary)
+    # A run that did not end well has not come to all its steps: they are there, and have no key.
+    nodes = [{*run.summary.keys, *map(str, run.summary.facts.get("nodes") or ())} for run in (old, new)]
+    yield from (RunDifference("steps", f"{name} is new") for name in after if name not in nodes[0])
+    yield from (
+        RunDifference("steps", f"{name} is no longer there") for name in before if name not in nodes[1]
+    )
     settings = pair_differences(old.summary.settings, new.summary.settings)
     changed = {(json.dumps(one), json.dumps(other)) for _, one, other in settings}
     users: dict[tuple[str, str], list[str]] = {}
@@ -88,19 +92,6 @@ def _compare_nodes(old: RunEvidence, new: RunEvidence) -> Iterator[RunDifference
     if gone:
         text = f"the results of {join_names(gone, 4)} are gone, and so is what differs in them"
         yield RunDifference("code", text)
-
-
-def _compare_steps(old: RunSummary, new: RunSummary) -> Iterator[RunDifference]:
-    """List steps that only one of two runs has; those that the other left out or failed at stand together."""
-    for here, there, which, text in (
-        (new, old, "first", "is new"),
-        (old, new, "second", "is no longer there"),
-    ):
-        only = [name for name in here.keys if name not in there.keys]
-        lost = [name for name in only if name in there.left_out or name in there.failed]
-        yield from (RunDifference("steps", f"{name} {text}") for name in only if name not in lost)
-        if lost:
-            yield RunDifference("steps", f"{join_names(lost, 4)} did not run in the {which} run")
 
 
 def _find_kind(

@@ -19,7 +19,6 @@ from magical.views.document import (
     Dots,
     Line,
     Paragraph,
-    Section,
     Table,
 )
 
@@ -28,9 +27,8 @@ __all__ = ["build_drift", "build_use", "build_worst"]
 _MAX_BARS, _MAX_WORST, _MAX_COLUMNS, _MAX_BESIDE = 15, 10, 8, 2
 
 
-def build_use(context: ReportContext) -> Section | None:
+def build_use(context: ReportContext) -> Iterator[Block]:
     """Show which columns a model uses, and how its predictions depend on them."""
-    blocks: list[Block] = []
     for record in context.evidence.find("explain"):
         told = context.evidence.result(record)
         facts = told if isinstance(told, Mapping) else {}
@@ -38,14 +36,13 @@ def build_use(context: ReportContext) -> Section | None:
         outcome = str(facts.get("outcome") or "prediction")
         charts = list(_dependence_charts(context.rows(record, "dependence"), outcome, part))
         if rows := _in_unit_of_target(context.rows(record, "importance"), facts):
-            blocks += _importance_blocks(rows, facts, part, charts[:_MAX_BESIDE])
+            yield from _importance_blocks(rows, facts, part, charts[:_MAX_BESIDE])
             charts = charts[_MAX_BESIDE:]
         elif facts.get("reason"):
-            blocks.append(Paragraph(f"Not explained: {facts['reason']}", "warning"))
+            yield Paragraph(f"Not explained: {facts['reason']}", "warning")
         if charts:
             titles = join_names((chart.title for chart in charts), 6)
-            blocks.append(Details(f"How the prediction depends on {titles}", tuple(charts)))
-    return Section("use", "What it uses", tuple(blocks)) if blocks else None
+            yield Details(f"How the prediction depends on {titles}", tuple(charts))
 
 
 def _in_unit_of_target(rows: Rows, facts: Mapping[str, Any]) -> Rows:
@@ -122,9 +119,8 @@ def _is_number(text: Any) -> bool:
         return False
 
 
-def build_worst(context: ReportContext) -> Section | None:
+def build_worst(context: ReportContext) -> Iterator[Block]:
     """Show the rows whose predictions are most wrong: their ids, truth, prediction and a few columns."""
-    blocks: list[Block] = []
     for evaluation in context.evaluations:
         if rows := context.rows(evaluation.record, "worst"):
             names = list(rows[0])
@@ -135,20 +131,16 @@ def build_worst(context: ReportContext) -> Section | None:
             few = f"{len(cells)} of {evaluation.scores.rows:,} rows; {len(shown)} of {len(names)} columns."
             text = f"{few} magical inspect {evaluation.record.node} shows more."
             text += " Surprise is the log loss of the row." if "surprise" in shown else ""
-            blocks += [Paragraph(text), Table(head, cells, "Worst predictions", evaluation.scores.part)]
-    return Section("worst", "Worst rows", tuple(blocks)) if blocks else None
+            yield Paragraph(text)
+            yield Table(head, cells, "Worst predictions", evaluation.scores.part)
 
 
 def _to_cell(value: object) -> Cell:
     return value if isinstance(value, float | None) else shorten(format_cell(value), 60)
 
 
-def build_drift(context: ReportContext) -> Section | None:
+def build_drift(context: ReportContext) -> Iterator[Block]:
     """Show what scoring will watch, where a registered model has such limits."""
-    blocks: list[Block] = []
-    for record in context.evidence.find("register"):
-        if rows := context.rows(record, "drift"):
-            names = tuple(rows[0])
-            cells = tuple(tuple(_to_cell(r[n]) for n in names) for r in rows[:30])
-            blocks.append(Table(names, cells, "What scoring will watch"))
-    return Section("drift", "Drift", tuple(blocks)) if blocks else None
+    for _, rows in context.tables("register", "drift"):
+        cells = tuple(tuple(map(_to_cell, row.values())) for row in rows[:30])
+        yield Table(tuple(rows[0]), cells, "What scoring will watch")
