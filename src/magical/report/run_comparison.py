@@ -171,7 +171,7 @@ class RunComparison:
             return
         head = ("metric", ">first", ">second", ">gain", ">low", ">high", ">smallest seen")
         gains = tuple(
-            (g.metric, *(format_number(x, 3) for x in (g.old, g.new, g.gain, g.low, g.high, g.smallest)))
+            (g.metric, *map(_number_text, (g.old, g.new, g.gain, g.low, g.high, g.smallest)))
             for g in self.paired.gains
         )
         yield Table(head, gains, "On the same rows: the gain with its 95 % interval", self.part)
@@ -284,6 +284,11 @@ def _read_schema(record: Record) -> Schema | None:
 
 def _join_origins(old: RunEvidence, new: RunEvidence) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*old.origin, *new.origin)))
+
+
+def _number_text(value: float) -> str:
+    """Format a number of the comparison; what the order of a sum leaves of zero is zero."""
+    return format_number(0.0 if abs(value) < 1e-12 else value, 3)
 
 
 def _score_text(scores: Scores | None, metric: str) -> str:
