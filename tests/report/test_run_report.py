@@ -63,10 +63,14 @@ def test_a_judged_run_has_all_sections_in_order_and_answers_from_numbers(tmp_pat
             "0.5 (0.5 to 0.5)",
         ],
         "decision": [
-            "The threshold 0.3, chosen on held-out rows, gives 2 here, 1 to 3.",
+            "The threshold 0.3, chosen without these rows, gives 2, 1 to 3. "
+            "Every row called positive gives 4 here, none 5.",
             "hold 45% of the positives",
         ],
-        "slices": ["The model is weakest at <b>region</b> = north (log_loss 0.9 on 9 rows)."],
+        "slices": [
+            "The model is weakest at <b>region</b> = north (log_loss 0.9 on 9 rows).",
+            "judged on rows",
+        ],
         "use": ["It uses most: income + spent.", "probability of True"],
         "worst": ["3 of 40 rows"],
         "service": ["magical score --project shop --model shop/3 --input NEW_ROWS.csv"],
@@ -80,6 +84,21 @@ def test_a_judged_run_has_all_sections_in_order_and_answers_from_numbers(tmp_pat
     assert "&lt;b&gt;region&lt;/b&gt;" in page
     assert "<b>region" not in page
     assert document_text(document, 100).startswith("shop\n")
+
+
+def test_candidates_that_were_not_compared_are_not_called_worse(tmp_path: Path) -> None:
+    row = {"metric": "log_loss", "score": 0.4, "chosen": False}
+    candidates = [row | {"candidate": "boosting", "chosen": True}, row | {"candidate": "linear"}]
+    scores = [
+        {"candidate": c, "metric": "log_loss", "value": 0.4, "within_noise": c == "boosting"}
+        for c in ("boosting", "linear")
+    ]
+    for number in (1, 2):
+        run = MadeRun(tmp_path / str(number))
+        kept = {"candidates": candidates, "candidate_scores": scores[:number]}
+        run.add("select", "magical.library.selecting:select", 0, kept)
+        text = text_of(build_report(run.end()), "choice")
+        assert ("No other candidate is within its noise." in text) == (number == 2)
 
 
 def _parts(blocks: tuple[Any, ...]) -> list[tuple[str, str]]:
