@@ -310,7 +310,7 @@ def test_the_source_of_a_contract_is_read_once_for_all_its_columns(monkeypatch: 
         read.append(definition)
         return [], 7
 
-    monkeypatch.setattr("magical.contracts.contract.read_definition", count)
+    monkeypatch.setattr("magical.contracts.contract_fields.read_definition", count)
     fields: dict[str, Any] = {f"x{i}": (float, ...) for i in range(50)}
     wide = create_model("Wide", __base__=Contract, __module__=__name__, **fields)
     assert schema_of(wide).source == "test_contract.py:7"

@@ -247,6 +247,18 @@ def test_a_misspelled_setting_and_a_bad_threshold_are_found_before_any_work(
     assert not list((fares.root / ".magical").glob("runs/*"))
 
 
+def test_a_failure_leaves_a_page(fares: Small) -> None:
+    fares.edit(
+        "workflow.py", 'return rides.filter(pl.col("miles") >= shortest)', 'raise ValueError("too short")'
+    )
+    assert fares.command("run").code == 1
+    assert fares.command("report").code == 0
+    (page,) = (fares.root / ".magical").rglob("report.html")
+    told = page.read_text(encoding="utf-8")
+    assert "long_enough" in told
+    assert "too short" in told
+
+
 @pytest.mark.slow
 def test_a_value_on_the_line_and_a_step_added_moved_and_removed_run_what_they_concern(fares: Small) -> None:
     fares.run("split")

@@ -151,9 +151,9 @@ def test_a_metric_that_is_not_computed_is_found_while_drawing(desk: Desk, how: s
 
 
 def test_scores_of_another_part_do_not_open_the_gate(desk: Desk) -> None:
-    text = REGISTERED.replace(
-        "evaluate(predictions, test)", "evaluate(predictions, test, how=EvaluateSettings(part='validation'))"
-    )
+    judged = "evaluate(predictions, test, how=EvaluateSettings(part='validation'))"
+    text = REGISTERED.replace("evaluate(predictions, test)", judged)
+    text = text.replace("import RegisterSettings", "import EvaluateSettings, RegisterSettings")
     receipt = desk.register(workflow=text, how="require={'roc_auc': 0.1}")
     assert "no alias: the scores are of the validation part, not of test" in receipt.text
 

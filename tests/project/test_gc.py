@@ -154,7 +154,7 @@ def test_runs_say_what_each_step_takes(lived: Small) -> None:
     assert lived.command("inspect", "split", "--json").json["bytes"] == oldest["bytes"]["split"]
     split = format_size(oldest["bytes"]["split"])
     assert re.search(rf"^split +ran +{split}$", lived.command("runs", oldest["run"]).out, re.M)
-    assert f", {split}, key" in lived.command("inspect", "split").out
+    assert f", {split} with what it kept" in lived.command("inspect", "split").out
     lived.load().gc(keep=0)
     gone = lived.command("runs", newest["run"], "--json").json["bytes"]
     assert (gone["raw"] > 0, gone["split"]) == (True, 0)

@@ -2,12 +2,15 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from magical.library import Metric, Score
 from magical.project import Project
+from magical.views.document import document_json
 from projects import NO_TRACKING, Small
 
 PAGE = (Path(__file__).parents[2] / "docs" / "compare.md").read_text(encoding="utf-8")
@@ -110,6 +113,22 @@ def test_what_differed_is_listed_and_what_follows_from_it_is_not(
         ("code", "workflow.guess was edited (in guess)"),
         ("data", "ingest: the file given as source has other content, 250 × 3 became 300 × 3"),
     ]
+
+
+def test_another_deciding_metric_is_said(project: Project, runs: dict[str, str]) -> None:
+    found = project.compare(runs["good"], runs["bad"])
+    assert found.caution == ""
+    old, new = found.scores
+    assert old is not None
+    assert new is not None
+    assert found.paired is not None
+    own = Metric("profit", function="workflow:profit")
+    lost = new.model_copy(
+        update={"project_metrics": (own,), "metrics": {"profit": Score(value=1, low=0, high=2)}}
+    )
+    said = replace(found, scores=(old, lost))
+    assert said.caution.startswith(f"profit decides in {found.new}, and cannot be computed of these rows: ")
+    assert said.caution in str(document_json(said.to_document())).replace("Profit", "profit")
 
 
 def test_the_command(small: Small, runs: dict[str, str]) -> None:

@@ -200,12 +200,13 @@ def test_who_spoke_is_shown(small: Small) -> None:
         ["max_id", "3", "command", "line"],
         ["unread", "2", "profiles/quick.toml"],
         ["tracking.enabled", "false", "settings.toml"],
+        ["tracking.report", "false", "settings.toml"],
     ]
 
 
 def test_a_profile_without_a_file_is_shown(small: Small) -> None:
     out = small.command("show", "--settings", "--profile", "prefect", "policy.workers=2").out
-    assert [line.split() for line in out.splitlines()][-3:] == [
+    assert [line.split() for line in out.splitlines()][-4:-1] == [
         ["policy.runner", '"prefect"', "built-in", "profile", "prefect"],
         ["policy.workers", "2", "command", "line"],
         ["tracking.enabled", "false", "settings.toml"],

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel
 
-from magical.contracts.contract import schema_of
+from magical.contracts.contract_fields import schema_of
 from magical.contracts.promises import Promise, attach_promise
 from magical.contracts.schema import Schema
 from magical.contracts.tables import coerce_table, convert_pandas, to_polars

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, get_args, get_origin
 from pydantic import BaseModel
 from typing_extensions import TypeAliasType, TypeVar
 
-from magical.contracts.contract import Contract, schema_of
+from magical.contracts.contract_fields import BaseContract, schema_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, ContractError, WiringError
 from magical.pandas import Frame as PandasFrame
@@ -279,7 +279,7 @@ def _value_mismatches(have: Promise, wanted: Promise) -> list[str]:
     hint, other = have.hint, wanted.hint
     if not (isinstance(hint, type) and isinstance(other, type)) or issubclass(hint, other):
         return []  # hints that are no classes, such as unions, are left to the type checker
-    if issubclass(hint, BaseModel) and issubclass(other, Contract):
+    if issubclass(hint, BaseModel) and issubclass(other, BaseContract):
         return schema_of(hint).find_mismatches(schema_of(other))
     return [] if (hint, other) == (int, float) else [f"it is {have}, and {wanted} is wanted"]
 
@@ -336,7 +336,7 @@ def contract_of(table: Any) -> Schema:
         Traceback (most recent call last):
         ...
         magical.errors.ContractError: This table promises nothing: no step with a contract made it.
-        Hint: Customer.validate(table), of a contract of yours; or model_data(table, Customer) if it is raw.
+        Hint: Customer.validate(table) of your contract, or model_data(table, Customer) if it is raw.
     """
     promise = attached_promise(table)
     if promise is None or promise.schema is None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import polars as pl
 from pydantic import BaseModel
 
-from magical.contracts.contract import schema_of
+from magical.contracts.contract_fields import schema_of
 from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Column, Rule, Schema
 from magical.contracts.tables import to_polars

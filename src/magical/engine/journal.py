@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from magical.brand import mark_not_real
+from magical.engine.artifacts import Record
 from magical.errors import StoreError, UsageError, join_names
 from magical.events import Event, RunStarted
 from magical.masking import mask
@@ -178,6 +179,29 @@ class Journal:
         with _wrap_unreadable(path, lambda: open_plain(path, self.folder)) as file:
             yield from filter(None, (parse_state(line, _build_event) for line in file))
 
+    def warnings(self, run: str, records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
+        """Yield the warnings of a run, and those of the runs that its fresh results are from, by node.
+
+        A journal that is gone, or on another machine, has none.
+
+        Args:
+            run: the run; an empty name for none.
+            records: the results of the run by node; they tell the run and the node that computed them.
+        """
+        nodes: dict[tuple[str, str], list[str]] = {}
+        for name, record in records.items():
+            nodes.setdefault((record.run, record.node), []).append(name)
+        for other in dict.fromkeys(filter(None, [run, *(computed for computed, _ in nodes)])):
+            try:
+                events = list(self.events(other))
+            except StoreError:
+                continue
+            for event in events:
+                if event["event"] == "LogLine" and event.get("level") in ("warning", "error"):
+                    step = str(event.get("step", ""))
+                    for name in nodes.get((other, step), [step] if other == run else []):
+                        yield name, str(event.get("text", ""))
+
     def read(self, run: str) -> RunSummary:
         """Read a run's summary."""
         summary = RunSummary(run)
@@ -211,6 +235,7 @@ class Journal:
 
 
 _FILE = "journal.jsonl"
+_FIRST = RunStarted(run="", workflow="", settings={}, nodes=[])
 _END = b'"event": "RunFinished"'
 _TIME_FORMAT = "%Y-%m-%d-%H%M%S"
 _RUN_NAME = re.compile(r"(\d{4}-\d\d-\d\d-\d{6})-([0-9a-f]{3})[0-9a-f]{2}")
@@ -257,7 +282,9 @@ def _apply_event(summary: RunSummary, event: Mapping[str, Any]) -> None:
             settings, started = _as_object(event["settings"]), _seconds(event["at"])
             summary.workflow, summary.settings, summary.started = _text(event["workflow"]), settings, started
             fields = {"event", "at", "run", "workflow", "settings"}
-            summary.facts = {k: v for k, v in event.items() if k not in fields}
+            # One of another type is damaged; what another release writes beside is kept.
+            facts = {k: v for k, v in event.items() if k not in fields}
+            summary.facts = {k: v for k, v in facts.items() if isinstance(v, type(getattr(_FIRST, k, v)))}
         case "StepStarted" if "key" in event:
             summary.begun[_text(event["step"])] = _text(event["key"])
         case "StepCached" | "StepFinished":

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-from pydantic import TypeAdapter, ValidationError
 
 from magical.contracts.model import format_number
 from magical.contracts.schema import Schema
@@ -27,7 +26,6 @@ from magical.library.scorer.champion_comparison import NotComparable
 from magical.masking import mask_values
 from magical.report.run_differences import DIFFERENCE_KINDS, RunDifference, find_run_differences
 from magical.report.run_evidence import RunEvidence
-from magical.system.atomic_files import wrap_disk_errors
 from magical.system.state_files import DAMAGE_ERRORS
 from magical.views.document import Block, Document, Facts, Paragraph, Section, Table
 
@@ -83,6 +81,19 @@ class RunComparison:
         """``better``, ``worse``, ``equal`` (the same predictions), ``cannot tell`` or ``not comparable``."""
         return self.paired.gains[0].verdict if self.paired else "not comparable"
 
+    @property
+    def caution(self) -> str:
+        """The reason to read the verdict with care: another metric decides than in a run; empty if none."""
+        if self.paired is None:
+            return ""
+        used = self.paired.gains[0].metric
+        deciding = [scores.primary if scores else "" for scores in self.scores]
+        if deciding[1] != used:
+            return (
+                f"{deciding[1]} decides in {self.new}, and cannot be computed of these rows: {used} decides"
+            )
+        return f"{deciding[0]} decides in {self.old}, and {used} here" if deciding[0] != used else ""
+
     def __str__(self) -> str:
         if self.paired is None:
             return f"{self.old} and {self.new} cannot be compared: {self.reason}"
@@ -104,6 +115,7 @@ class RunComparison:
             "text": str(self),
             "reason": self.reason,
             "hint": self.hint,
+            "caution": self.caution,
             "part": self.part,
             "origin": list(self.origin),
             "differences": [asdict(d) for d in self.differences],
@@ -115,6 +127,7 @@ class RunComparison:
         """Convert the comparison to a document: the verdict, what differed, the scores, the decisions."""
         verdict = [Paragraph(_sentence(str(self)), _TONES[self.verdict])]
         verdict += [Paragraph(f"Hint: {self.hint}")] if self.hint else []
+        verdict += [Paragraph(_sentence(self.caution), "warning")] if self.caution else []
         sections = [Section("verdict", "Verdict", tuple(verdict))]
         sections.append(Section("differences", "What differed", tuple(self._difference_blocks())))
         for name, title, blocks in (
@@ -131,13 +144,9 @@ class RunComparison:
         Raises:
             StoreError: the file cannot be written.
         """
-        from magical.views.document_page import render_document
+        from magical.views.document_page import write_document
 
-        file = Path(path).absolute()
-        with wrap_disk_errors(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(render_document(self.to_document()), encoding="utf-8")
-        return file
+        return write_document(self.to_document(), path)
 
     def _repr_html_(self) -> str:
         from magical.views.document_page import render_fragment
@@ -223,7 +232,7 @@ class _JudgedRun:
     def find(cls, run: RunEvidence) -> _JudgedRun:
         """Find the last evaluation of a run on test, or else its last one."""
         name = run.summary.name
-        found = [(record, scores) for record in run.find("evaluate") if (scores := _read_scores(run, record))]
+        found = list(run.find_scores())
         if not found:
             known = (
                 "its results are gone" if run.summary.keys and not run.records else "nothing was evaluated"
@@ -263,16 +272,6 @@ def _pair(old: _JudgedRun, new: _JudgedRun, common: bool) -> PairedRuns:
     deciding = new.scores.find_metric(new.scores.primary)
     metrics = list_paired_metrics(deciding, new.scores.task)
     return compare_judged((old.table, new.table), new.schema, metrics, common)
-
-
-def _read_scores(run: RunEvidence, record: Record) -> Scores | None:
-    value = run.result(record)
-    if isinstance(value, Scores):
-        return value
-    try:
-        return TypeAdapter(Scores).validate_python(value)
-    except (ValidationError, *DAMAGE_ERRORS):
-        return None
 
 
 def _read_schema(record: Record) -> Schema | None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.protocols import Store
 from magical.errors import StoreError
+
+if TYPE_CHECKING:
+    from magical.library.metrics.scores import Scores
 
 __all__ = ["RunEvidence"]
 
@@ -24,9 +28,11 @@ class RunEvidence:
         summary: the run, from the journal.
         journal: the journal that the run is in.
         store: the store of its results.
+        is_masked: False if a secret in its settings cannot be read now: where data has it, it would be shown.
 
     Attributes:
         summary: the run, from the journal.
+        folder: the folder of the run.
 
     Example:
         >>> from pathlib import Path
@@ -34,8 +40,11 @@ class RunEvidence:
         {}
     """
 
-    def __init__(self, summary: RunSummary, journal: Journal, store: Store) -> None:
+    def __init__(
+        self, summary: RunSummary, journal: Journal, store: Store, *, is_masked: bool = True
+    ) -> None:
         self.summary, self._journal, self._store = summary, journal, store
+        self.folder, self.is_masked = journal.folder / summary.name, is_masked
 
     @cached_property
     def records(self) -> dict[str, Record]:
@@ -43,10 +52,18 @@ class RunEvidence:
         found = ((node, self._find_record(key)) for node, key in self.summary.keys.items())
         return {node: record for node, record in found if record is not None}
 
+    @property
+    def lost(self) -> list[str]:
+        """The nodes whose result is no longer in the store."""
+        return [node for node in self.summary.keys if node not in self.records]
+
     @cached_property
     def events(self) -> list[Mapping[str, Any]]:
         """The events of the run; empty if its journal is on another machine."""
-        return self._read_events(self.summary.name)
+        try:
+            return list(self._journal.events(self.summary.name))
+        except StoreError:
+            return []
 
     @property
     def origin(self) -> tuple[str, ...]:
@@ -54,15 +71,8 @@ class RunEvidence:
         return tuple(dict.fromkeys(o for record in self.records.values() for o in record.origin))
 
     def warnings(self) -> Iterator[tuple[str, str]]:
-        """Yield the warnings of this run, and those of the runs that its fresh results are from, by step."""
-        ours = self.summary.name
-        others = {r.node: r.run for r in self.records.values() if r.run and r.run != ours}
-        for run in dict.fromkeys([ours, *others.values()]):
-            for event in self.events if run == ours else self._read_events(run):
-                step = str(event.get("step", ""))
-                is_told = event.get("event") == "LogLine" and event.get("level") in ("warning", "error")
-                if is_told and (run == ours or others.get(step) == run):
-                    yield step, str(event.get("text", ""))
+        """Yield the warnings of this run, and those of the runs that its fresh results are from, by node."""
+        return self._journal.warnings(self.summary.name, self.records)
 
     def find_earlier(self) -> RunEvidence | None:
         """Find the last run before this one that ended well, of the same workflow and equally real."""
@@ -81,6 +91,16 @@ class RunEvidence:
         ours = (r for r in self.records.values() if r.step.startswith("magical.library."))
         yield from (r for r in ours if r.step.endswith(f":{step}"))
 
+    def find_scores(self) -> Iterator[tuple[Record, Scores]]:
+        """Yield the records of ``evaluate`` with their scores; those that cannot be read are left out."""
+        for record in self.find("evaluate"):
+            # Imported here: a workflow without this step must not wait for scikit-learn.
+            from magical.library.metrics.scores import Scores
+
+            with suppress(ValueError):  # the scores of another release
+                value = self.result(record)
+                yield record, value if isinstance(value, Scores) else Scores.model_validate(value)
+
     def kept(self, record: Record, name: str) -> Any:
         """Load what a body kept by this name beside its result; None if it is not there."""
         artifact = record.kept.get(name)
@@ -94,16 +114,10 @@ class RunEvidence:
         """Load some rows of a table, evenly spaced among its first ``limit``; None if it is lost."""
         try:
             table = self._store.load(artifact, Promise("lazy")).head(limit)
-            height = int(artifact.summary.partition(" ")[0].replace(",", "") or 0)
-            return table.gather_every(max(1, -(-min(height, limit) // rows))).collect()
-        except (StoreError, ValueError):
-            return None
-
-    def _read_events(self, run: str) -> list[Mapping[str, Any]]:
-        try:
-            return list(self._journal.events(run))
+            every = max(1, -(-min(artifact.rows or 0, limit) // rows))
+            return table.gather_every(every).collect()
         except StoreError:
-            return []
+            return None
 
     def _load(self, artifact: Artifact) -> Any:
         try:

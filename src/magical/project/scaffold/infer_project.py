@@ -43,7 +43,7 @@ _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot
 )  # fmt: skip
 _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
     "auto", "best", "chosen", "clean", "cleaning", "contracts", "copy", "dict", "e", "evaluate",
-    "experiments", "explain", "featured", "features", "featurize", "ingest", "json", "metrics",
+    "experiments", "explain", "featured", "features", "featurize", "ingest", "json", "judging", "metrics",
     "model_data", "models", "policy", "predict", "predictions", "preprocessing", "refit", "register",
     "registry", "relate", "rows", "s", "schema", "scores", "select", "source", "split", "step", "test",
     "tracking", "train", "transform", "tune", "typed", "validation", "workflow",

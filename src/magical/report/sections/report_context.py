@@ -16,7 +16,7 @@ from magical.report.run_evidence import RunEvidence
 if TYPE_CHECKING:
     from magical.library.metrics.scores import Scores
 
-__all__ = ["Evaluation", "ReportContext", "Rows", "format_short", "read_rows"]
+__all__ = ["Evaluation", "ReportContext", "Rows", "format_short"]
 
 Rows = list[Mapping[str, Any]]
 """The rows of a kept table."""
@@ -47,13 +47,7 @@ class ReportContext:
     @cached_property
     def evaluations(self) -> list[Evaluation]:
         """The scores of the run, in its order."""
-        found = [(r, self.evidence.result(r)) for r in self.evidence.find("evaluate")]
-        if not found:
-            return []
-        # Imported here: a workflow without these steps must not wait for scikit-learn.
-        from magical.library.metrics.scores import Scores
-
-        return [Evaluation(r, Scores.model_validate(value)) for r, value in found if isinstance(value, dict)]
+        return [Evaluation(record, scores) for record, scores in self.evidence.find_scores()]
 
     @cached_property
     def receipts(self) -> list[tuple[Record, Mapping[str, Any]]]:
@@ -65,6 +59,11 @@ class ReportContext:
             if isinstance(details, Mapping) and details.get("version"):
                 found.append((record, details))
         return found
+
+    @property
+    def title(self) -> str:
+        """The question that the report answers first."""
+        return "May I use this model?" if self.evaluations or self.receipts else "Outcome"
 
     def rows(self, record: Record, name: str) -> Rows:
         """Load the rows of a kept table, with secrets masked; empty if it is not there."""
@@ -80,17 +79,6 @@ class ReportContext:
     def name_suffix(self, step: str, record: Record) -> str:
         """Return the name of a node in brackets if the run has several of its step; else an empty text."""
         return f" ({record.node})" if len(list(self.evidence.find(step))) > 1 else ""
-
-
-def read_rows(summary: str) -> int | None:
-    """Read the number of rows from the summary of a table, such as ``2,240 × 29``; None for another.
-
-    Example:
-        >>> read_rows("2,240 × 29"), read_rows("linear")
-        (2240, None)
-    """
-    rows = summary.partition(" ")[0].replace(",", "")
-    return int(rows) if rows.isdecimal() else None
 
 
 def format_short(value: Any) -> str:
