@@ -312,3 +312,8 @@ def test_steps_that_a_run_did_not_come_to_are_not_said_to_be_gone(tmp_path: Path
         "clean is no longer there",
         "size is no longer there",
     }
+    partial = MadeRun(tmp_path, nodes=["clean"], step="clean")
+    partial.add("clean", "shop:clean", 0)
+    assert [d.text for d in find_run_differences(done, partial.end())] == [
+        "the first run went to the end, the second up to clean"
+    ]
