@@ -10,11 +10,11 @@ import pytest
 
 from magical.errors import UsageError
 from magical.project import inspection, step_card
-from magical.project.inspection import Inspection
+from magical.project.step_card import StepCard
 from projects import Small, one
 
 
-def inspect(small: Small, step: str) -> Inspection:
+def inspect(small: Small, step: str) -> StepCard:
     return small.load().inspect(step)
 
 

@@ -41,6 +41,17 @@ class Artifact:
         members = "; ".join(f"{name} {item.summary}".rstrip() for name, item in self.items.items())
         return f"<{shorten(f'{self.kind} {self.summary or members}', 160)}>"
 
+    @property
+    def rows(self) -> int | None:
+        """The rows of a table, which are in its summary; None for anything else.
+
+        Example:
+            >>> Artifact("table", "", summary="2,240 × 29").rows
+            2240
+        """
+        rows = self.summary.partition(" ")[0].replace(",", "")
+        return int(rows) if self.kind == "table" and rows.isdecimal() else None
+
     def item(self, name: str) -> Artifact:
         """Return a member of a group, or the artifact itself for an empty name."""
         return self.items[name] if name else self

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from magical.brand import mark_not_real
+from magical.engine.artifacts import Record
 from magical.errors import StoreError, UsageError, join_names
 from magical.events import Event, RunStarted
 from magical.masking import mask
@@ -177,6 +178,29 @@ class Journal:
         path = self.folder / run / _FILE
         with _wrap_unreadable(path, lambda: open_plain(path, self.folder)) as file:
             yield from filter(None, (parse_state(line, _build_event) for line in file))
+
+    def warnings(self, run: str, records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
+        """Yield the warnings of a run, and those of the runs that its fresh results are from, by node.
+
+        A journal that is gone, or on another machine, has none.
+
+        Args:
+            run: the run; an empty name for none.
+            records: the results of the run by node; they tell the run and the node that computed them.
+        """
+        nodes: dict[tuple[str, str], list[str]] = {}
+        for name, record in records.items():
+            nodes.setdefault((record.run, record.node), []).append(name)
+        for other in dict.fromkeys(filter(None, [run, *(computed for computed, _ in nodes)])):
+            try:
+                events = list(self.events(other))
+            except StoreError:
+                continue
+            for event in events:
+                if event["event"] == "LogLine" and event.get("level") in ("warning", "error"):
+                    step = str(event.get("step", ""))
+                    for name in nodes.get((other, step), [step] if other == run else []):
+                        yield name, str(event.get("text", ""))
 
     def read(self, run: str) -> RunSummary:
         """Read a run's summary."""

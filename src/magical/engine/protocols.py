@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from magical.contracts.promises import Promise
+from magical.contracts.promises import PARTS, Promise
 from magical.contracts.schema import Schema
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.policy import NodePolicy
@@ -17,6 +17,7 @@ from magical.errors import RegistryError, join_names, shorten
 from magical.events import Event, current_sink
 from magical.figure_files import convert_figure
 from magical.graph import Graph, Node
+from magical.refs import find_links
 
 if TYPE_CHECKING:
     from magical.engine.execution.remote_task import RemoteTask
@@ -33,6 +34,7 @@ __all__ = [
     "SweepResult",
     "Version",
     "WorkItem",
+    "current_part",
     "current_step",
     "format_scoring",
 ]
@@ -428,3 +430,15 @@ def current_step() -> StepContext | None:
     """
     sink = current_sink.get()
     return sink if isinstance(sink, StepContext) else None
+
+
+def current_part(parameter: str, default: str) -> str:
+    """Return the part of a split that the running step takes as a parameter; ``default`` if it takes none.
+
+    Example:
+        >>> current_part("table", "test")
+        'test'
+    """
+    context = current_step()
+    links = [] if context is None else list(find_links(context.node.inputs.get(parameter)))
+    return links[0].item if links and links[0].item in PARTS else default

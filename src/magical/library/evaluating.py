@@ -7,20 +7,20 @@ import polars as pl
 
 from magical.contracts.contract import Contract
 from magical.contracts.model import format_number
-from magical.contracts.promises import PARTS, Frame, contract_of
+from magical.contracts.promises import Frame, contract_of
 from magical.contracts.schema import Schema
-from magical.engine.protocols import current_step
+from magical.engine.protocols import current_part
 from magical.errors import BrokenPromise, join_names
 from magical.events import current_sink, emit, keep
 from magical.library.decision import Decision
 from magical.library.judging.baselines import EvaluatedRows, judge_baselines, tabulate_baselines
-from magical.library.judging.diagnostics import make_diagnostics, number_units
+from magical.library.judging.diagnostics import make_diagnostics
+from magical.library.metrics.bootstrap import number_units
 from magical.library.metrics.metric_settings import Metric, check_metrics
 from magical.library.metrics.scores import Score, Scores
 from magical.library.metrics.table_metrics import ResampledMetrics
 from magical.library.prediction_task import PROBABILITY_PREFIX
 from magical.library.remarks import warn
-from magical.refs import find_links
 from magical.settings import Settings
 from magical.steps import step
 
@@ -129,7 +129,7 @@ def evaluate(
         rarest=0 if result.absent else result.rarest,
         absent=result.absent,
         target=target.name,
-        part=how.part or _find_part(),
+        part=how.part or current_part("table", "test"),
         rows=complete.height,
         baselines={name: judged.summarize() for name, judged in baselines.items()},
     )
@@ -191,13 +191,6 @@ def _warn_doubtful(scores: Scores, result: ResampledMetrics) -> None:
             f"Undefined on some resamples, so that the interval is of the others: "
             f"{join_names(f'{name} on {share:.0%}' for name, share in partial.items())}."
         )
-
-
-def _find_part() -> str:
-    """Return the name of the part that the step's table comes from; ``test`` if it is no part of a split."""
-    context = current_step()
-    links = [] if context is None else list(find_links(context.node.inputs.get("table")))
-    return links[0].item if links and links[0].item in PARTS else "test"
 
 
 def _join_predictions(predictions: pl.DataFrame, table: pl.DataFrame, schema: Schema) -> pl.DataFrame:

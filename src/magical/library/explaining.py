@@ -9,21 +9,22 @@ from pydantic import Field
 from magical.brand import mark_not_real
 from magical.contracts.contract import Contract
 from magical.contracts.model import Model, format_number
-from magical.contracts.promises import PARTS, Frame, contract_of
+from magical.contracts.promises import Frame, contract_of
 from magical.contracts.schema import Schema
-from magical.engine.protocols import StepContext, current_step
+from magical.engine.protocols import StepContext, current_part, current_step
 from magical.errors import BrokenPromise, MagicalError, join_names, shorten
 from magical.events import current_sink, emit, keep
 from magical.library.judging.importance import JudgedRows, choose_rows, measure_importance
 from magical.library.judging.partial_dependence import tabulate_dependence
 from magical.library.judging.replayed_rows import ReplayedRows
+from magical.library.metrics.bootstrap import number_units
 from magical.library.metrics.scores import Score
 from magical.library.prediction_task import encode_classes
 from magical.library.remarks import log_warnings, mute_events, warn
 from magical.library.scorer.held_out_rows import find_typed_rows
 from magical.library.scorer.scoring_steps import ScoringChain
 from magical.library.thread_limits import limit_threads
-from magical.refs import Link, find_links
+from magical.refs import Link
 from magical.scoring_path import derive_scoring_path
 from magical.settings import Settings
 from magical.steps import step
@@ -156,7 +157,7 @@ def explain(model: Model, table: Frame[C], how: ExplainSettings = ExplainSetting
         ['size']
     """
     context = current_step()
-    part = _find_part(context)
+    part = current_part("table", "validation")
     if is_stub(model):
         return Explanation(part=part, reason="the model is pretended")
     model.check_fitted()
@@ -221,14 +222,7 @@ def _read_judged(model: Model, rows: pl.DataFrame, schema: Schema) -> JudgedRows
     weights = np.ones(rows.height)
     for name in schema.names_with_role("weight"):
         weights = rows[name].cast(pl.Float64).fill_null(0).to_numpy()
-    groups = [g for g in schema.names_with_role("group") if g in rows.columns]
-    units = None
-    if groups:  # rows without a group are each one of its own
-        ids = pl.struct(
-            *groups, pl.when(pl.col(groups[0]).is_null()).then(pl.int_range(pl.len())).alias("_row")
-        )
-        units = rows.select(ids.rank("dense") - 1).to_series().to_numpy().astype(np.int64)
-    return JudgedRows(truth, weights, units)
+    return JudgedRows(truth, weights, number_units(rows, schema))
 
 
 def _replay_rows(context: StepContext | None, model: Model, rows: _ChosenRows) -> tuple[ReplayedRows, str]:
@@ -301,9 +295,3 @@ def _report(result: Explanation) -> None:
         warn(f"the importance of {names} cannot be measured: {why}")
     if result.unused:
         emit(f"does not reach the model: {join_names(result.unused, 6)}")
-
-
-def _find_part(context: StepContext | None) -> str:
-    """Return the name of the part that the table comes from; ``validation`` if it is no part of a split."""
-    links = [] if context is None else list(find_links(context.node.inputs.get("table")))
-    return links[0].item if links and links[0].item in PARTS else "validation"

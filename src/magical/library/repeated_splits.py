@@ -12,7 +12,7 @@ from magical.contracts.promises import Frame, contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, WiringError
 from magical.events import keep
-from magical.library.judging.diagnostics import number_units
+from magical.library.metrics.bootstrap import number_units
 from magical.library.metrics.metric_settings import Metric, check_metrics
 from magical.library.metrics.metrics import Array
 from magical.library.metrics.scores import Score, Scores

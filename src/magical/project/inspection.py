@@ -1,13 +1,11 @@
-"""Inspection of a step's result: the card of it, for a terminal, a notebook, a page and a program."""
+"""Finding what the store and the journal have of a step's result, for its card."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 from magical.engine.artifacts import Record
 from magical.engine.plan import LEFT_OUT, NodePlan
@@ -17,86 +15,11 @@ from magical.graph import Node
 from magical.project.loading.drawing import WorkflowDrawing
 from magical.project.project_context import ProjectContext
 from magical.project.step_card import StepCard
-from magical.report.terminal.document_text import document_text
-from magical.report.terminal.fitted_table import find_width
-from magical.system.atomic_files import wrap_disk_errors
-from magical.views.document import Document
 
-__all__ = ["Inspection", "inspect_step"]
+__all__ = ["inspect_step"]
 
 
-@dataclass(frozen=True)
-class Inspection:
-    """The stored result of a step: a text for a terminal, a small page for a notebook, JSON for a program.
-
-    Attributes:
-        card: its sections, and the figures in them.
-    """
-
-    card: StepCard
-
-    @property
-    def node(self) -> Node:
-        """The step."""
-        return self.card.node
-
-    @property
-    def state(self) -> str:
-        """``fresh``, or a remark that the result is from an earlier run."""
-        return self.card.state
-
-    @property
-    def record(self) -> Record:
-        """The entry of the store."""
-        return self.card.record
-
-    @property
-    def document(self) -> Document:
-        """The card as data, for a renderer."""
-        return self.card.document
-
-    def to_json(self) -> dict[str, Any]:
-        """Convert to JSON."""
-        card, record = self.card, {k: v for k, v in self.record.to_json().items() if k != "parts"}
-        record["kept"] = {k: v for k, v in record["kept"].items() if k in card.kept}
-        node = {"step": self.node.name, "state": self.state, "promise": dict(self.node.promise)}
-        more = {
-            "inputs": [
-                dict(zip(("parameter", "from", "summary"), row, strict=True)) for row in card.input_rows
-            ],
-            "arguments": card.arguments,
-            "memory": dict(card.memory),
-            "difference": card.difference,
-            "columns": {name: [s.to_json() for s in found] for name, found in card.columns.items()},
-            "where": self.node.where,
-            "code": card.code,
-        }
-        return {**record, **node, "bytes": card.size, "said": list(card.log_lines), **more}
-
-    def write_page(self, path: str | Path) -> Path:
-        """Write the card as one HTML page, and return its absolute path.
-
-        Raises:
-            StoreError: the file cannot be written.
-        """
-        from magical.views.document_page import render_document
-
-        file = Path(path).absolute()
-        with wrap_disk_errors(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(render_document(self.document), encoding="utf-8")
-        return file
-
-    def __str__(self) -> str:
-        return document_text(self.document, find_width())
-
-    def _repr_html_(self) -> str:
-        from magical.views.document_page import render_fragment
-
-        return render_fragment(self.document)
-
-
-def inspect_step(context: ProjectContext, step: str) -> Inspection:
+def inspect_step(context: ProjectContext, step: str) -> StepCard:
     """Load a step's fresh result, else its result from the newest run that still has one.
 
     Raises:
@@ -110,7 +33,7 @@ def inspect_step(context: ProjectContext, step: str) -> Inspection:
         hint = (plan.hint if plan else "") or f"{_command(context)} {node.name}"
         raise UsageError(f"{node.name} has not run yet.", hint=hint)
     memory, log = _read_journal(context, record)
-    card = StepCard(
+    return StepCard(
         node=_with_code(drawing, node),
         state=state,
         record=record,
@@ -120,7 +43,6 @@ def inspect_step(context: ProjectContext, step: str) -> Inspection:
         size=context.store.size(record.key),
         log_lines=log,
     )
-    return Inspection(card)
 
 
 def _find_record(context: ProjectContext, node: Node, plan: NodePlan | None) -> tuple[Record | None, str]:

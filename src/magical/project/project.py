@@ -28,10 +28,10 @@ from magical.settings.layers import to_overrides
 if TYPE_CHECKING:
     from prefect import Flow
 
-    from magical.project.inspection import Inspection
     from magical.project.reporting import Report
     from magical.project.reproduce.outcome import Reproduction
     from magical.project.scoring import ScoreOptions, Scoring
+    from magical.project.step_card import StepCard
     from magical.project.sync import SyncReport
     from magical.report.run_comparison import RunComparison
     from magical.views.picture import Picture
@@ -232,7 +232,7 @@ class Project:
         history = History(context.comparable_runs(), context.receipts, context.file_digests.list_group)
         return answer_why(name, plans, drawing.drawn, history)
 
-    def inspect(self, step: str, settings: NamedSettings = None, **named: Any) -> Inspection:
+    def inspect(self, step: str, settings: NamedSettings = None, **named: Any) -> StepCard:
         """Look at the result of a step: columns, rows, time, memory, code, and what it kept and said.
 
         Raises:

@@ -9,7 +9,7 @@ from typing import Any
 from magical.brand import mark_not_real
 from magical.engine.artifacts import Record
 from magical.engine.run import RunResult
-from magical.errors import Finding, MagicalError, StoreError, UsageError, join_names
+from magical.errors import Finding, MagicalError, UsageError, join_names
 from magical.html_tables import NotReal, render_table
 from magical.project.loading.drawing import WorkflowDrawing
 from magical.project.project_context import ProjectContext
@@ -88,15 +88,10 @@ class Run:
         that another machine computed, the warnings are not known here.
         """
         drawn = [f for f in self._drawing.drawn.graph.findings if f.severity == "warning"]
-        places = [("", self.name, "")]  # a node, the run that computed its result, and its name in that run
-        for node in self._graph.required_nodes:
-            record = self._result.records.get(node.name)
-            places.append(
-                (node.name, record.run if record else self.name, record.node if record else node.name)
-            )
-        logged = {run: self._read_warnings(run) for run in {run for _, run, _ in places}}
-        found = [Finding("", "warning", n, t) for n, run, name in places for s, t in logged[run] if s == name]
-        return list(dict.fromkeys([*drawn, *found]))
+        places = {node.name: i for i, node in enumerate(self._graph.nodes)}
+        logged = self._context.journal.warnings(self.name, self._result.records)
+        found = sorted(logged, key=lambda pair: places.get(pair[0], -1))
+        return list(dict.fromkeys([*drawn, *(Finding("", "warning", *pair) for pair in found)]))
 
     def kept(self, step: str) -> dict[str, Any]:
         """Load the artifacts that a step's body kept beside its result, by name."""
@@ -153,15 +148,6 @@ class Run:
             hint = "it failed, was left out, or was not asked for."
             raise UsageError(f"{name} gave nothing in this run.", hint=hint)
         return record
-
-    def _read_warnings(self, run: str) -> list[tuple[str, str]]:
-        """Read the warnings of a run, each with its step; none if its journal is gone or elsewhere."""
-        try:
-            events = list(self._context.journal.events(run)) if run else []
-        except StoreError:
-            return []
-        found = (e for e in events if e["event"] == "LogLine" and e.get("level") in ("warning", "error"))
-        return [(str(e.get("step", "")), str(e.get("text", ""))) for e in found]
 
     def _load_value(self, link: Link) -> Any:
         """Load the output to which a link leads, with its promise attached."""

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from magical.brand import strike_lines
@@ -21,6 +22,8 @@ from magical.keys.arguments import strip_type_marks
 from magical.masking import mask
 from magical.refs import Link, find_links
 from magical.report.column_summary import ColumnSummary, column_blocks, summarize_columns
+from magical.report.terminal.document_text import document_text
+from magical.report.terminal.fitted_table import find_width
 from magical.report.text import format_size
 from magical.report.value_blocks import table_block, value_blocks
 from magical.views.document import Block, Code, Document, Facts, Paragraph, Section, Table
@@ -38,7 +41,7 @@ _MAX_ROWS, _MAX_KEPT_ROWS, _MAX_MEMBERS, _MAX_CODE_LINES = 10, 20, 6, 200
 
 @dataclass(frozen=True)
 class StepCard:
-    """What the store and the journal have of a step's result, as sections of a document.
+    """The result of a step: a text for a terminal, a small page for a notebook, JSON for a program.
 
     Attributes:
         node: the step; with its code, if the project could be imported.
@@ -118,7 +121,7 @@ class StepCard:
         link = next(link for link in self.node.links if self._input_artifact(link) is source)
         return {
             "input": str(link),
-            "rows": count_rows(result) - count_rows(source),
+            "rows": (result.rows or 0) - (source.rows or 0),
             "added": [name for name in after if name not in before],
             "removed": [name for name in before if name not in after],
         }
@@ -127,6 +130,45 @@ class StepCard:
     def code(self) -> str:
         """The source of the step, as it is now; empty for one of the library."""
         return step_code(self.node)
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert to JSON."""
+        record = {k: v for k, v in self.record.to_json().items() if k != "parts"}
+        titles = ("parameter", "from", "summary")
+        return {
+            **record,
+            "kept": {k: v for k, v in record["kept"].items() if k in self.kept},
+            "step": self.node.name,
+            "state": self.state,
+            "promise": dict(self.node.promise),
+            "bytes": self.size,
+            "said": list(self.log_lines),
+            "inputs": [dict(zip(titles, row, strict=True)) for row in self.input_rows],
+            "arguments": self.arguments,
+            "memory": dict(self.memory),
+            "difference": self.difference,
+            "columns": {name: [s.to_json() for s in found] for name, found in self.columns.items()},
+            "where": self.node.where,
+            "code": self.code,
+        }
+
+    def write_page(self, path: str | Path) -> Path:
+        """Write the card as one HTML page, and return its absolute path.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        from magical.views.document_page import write_document
+
+        return write_document(self.document, path)
+
+    def __str__(self) -> str:
+        return document_text(self.document, find_width())
+
+    def _repr_html_(self) -> str:
+        from magical.views.document_page import render_fragment
+
+        return render_fragment(self.document)
 
     def _step_blocks(self) -> Iterator[Block]:
         record = self.record
@@ -160,7 +202,7 @@ class StepCard:
         match artifact.kind:
             case "table":
                 head = self._load_table(artifact).head(rows)
-                total = count_rows(artifact)
+                total = artifact.rows or 0
                 caption = f"the first {rows} of {total:,} rows" if total > rows else ""
                 yield table_block(head.lazy().collect(), caption)
             case "group":
@@ -240,7 +282,7 @@ class StepCard:
     def _load_table(self, artifact: Artifact) -> Any:
         """Load a table, lazily if it is large."""
         if artifact.blob not in self._loaded:
-            kind = "lazy" if count_rows(artifact) > MAX_FULL_ROWS else "any"
+            kind = "lazy" if (artifact.rows or 0) > MAX_FULL_ROWS else "any"
             self._loaded[artifact.blob] = self.store.load(artifact, Promise(kind))
         return self._loaded[artifact.blob]
 
@@ -269,17 +311,6 @@ def step_code(node: Node) -> str:
         return mask(textwrap.dedent(inspect.getsource(inspect.unwrap(node.call.step.function))).rstrip())
     except (OSError, TypeError, SyntaxError, IndentationError):  # it was made by a call, or its file has gone
         return ""
-
-
-def count_rows(artifact: Artifact) -> int:
-    """Return the rows of a stored table, which are in its summary; 0 for anything else.
-
-    Example:
-        >>> count_rows(Artifact("table", "", summary="2,240 × 29"))
-        2240
-    """
-    rows = artifact.summary.partition(" ")[0].replace(",", "")
-    return int(rows) if artifact.kind == "table" and rows.isdecimal() else 0
 
 
 def _describe(artifact: Artifact) -> str:

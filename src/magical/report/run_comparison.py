@@ -26,7 +26,6 @@ from magical.library.scorer.champion_comparison import NotComparable
 from magical.masking import mask_values
 from magical.report.run_differences import DIFFERENCE_KINDS, RunDifference, find_run_differences
 from magical.report.run_evidence import RunEvidence
-from magical.system.atomic_files import wrap_disk_errors
 from magical.system.state_files import DAMAGE_ERRORS
 from magical.views.document import Block, Document, Facts, Paragraph, Section, Table
 
@@ -145,13 +144,9 @@ class RunComparison:
         Raises:
             StoreError: the file cannot be written.
         """
-        from magical.views.document_page import render_document
+        from magical.views.document_page import write_document
 
-        file = Path(path).absolute()
-        with wrap_disk_errors(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(render_document(self.to_document()), encoding="utf-8")
-        return file
+        return write_document(self.to_document(), path)
 
     def _repr_html_(self) -> str:
         from magical.views.document_page import render_fragment

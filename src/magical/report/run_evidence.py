@@ -60,7 +60,10 @@ class RunEvidence:
     @cached_property
     def events(self) -> list[Mapping[str, Any]]:
         """The events of the run; empty if its journal is on another machine."""
-        return self._read_events(self.summary.name)
+        try:
+            return list(self._journal.events(self.summary.name))
+        except StoreError:
+            return []
 
     @property
     def origin(self) -> tuple[str, ...]:
@@ -68,15 +71,8 @@ class RunEvidence:
         return tuple(dict.fromkeys(o for record in self.records.values() for o in record.origin))
 
     def warnings(self) -> Iterator[tuple[str, str]]:
-        """Yield the warnings of this run, and those of the runs that its fresh results are from, by step."""
-        ours = self.summary.name
-        others = {r.node: r.run for r in self.records.values() if r.run and r.run != ours}
-        for run in dict.fromkeys([ours, *others.values()]):
-            for event in self.events if run == ours else self._read_events(run):
-                step = str(event.get("step", ""))
-                is_told = event.get("event") == "LogLine" and event.get("level") in ("warning", "error")
-                if is_told and (run == ours or others.get(step) == run):
-                    yield step, str(event.get("text", ""))
+        """Yield the warnings of this run, and those of the runs that its fresh results are from, by node."""
+        return self._journal.warnings(self.summary.name, self.records)
 
     def find_earlier(self) -> RunEvidence | None:
         """Find the last run before this one that ended well, of the same workflow and equally real."""
@@ -118,16 +114,10 @@ class RunEvidence:
         """Load some rows of a table, evenly spaced among its first ``limit``; None if it is lost."""
         try:
             table = self._store.load(artifact, Promise("lazy")).head(limit)
-            height = int(artifact.summary.partition(" ")[0].replace(",", "") or 0)
-            return table.gather_every(max(1, -(-min(height, limit) // rows))).collect()
-        except (StoreError, ValueError):
-            return None
-
-    def _read_events(self, run: str) -> list[Mapping[str, Any]]:
-        try:
-            return list(self._journal.events(run))
+            every = max(1, -(-min(artifact.rows or 0, limit) // rows))
+            return table.gather_every(every).collect()
         except StoreError:
-            return []
+            return None
 
     def _load(self, artifact: Artifact) -> Any:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from magical.errors import safe_text, shorten
 from magical.graph import Graph
@@ -15,12 +15,12 @@ from magical.report.sections.model_use import build_drift, build_use, build_wors
 from magical.report.sections.report_context import ReportContext
 from magical.report.sections.run_history import build_run, build_service, build_unknown
 from magical.report.sections.verdict import build_changes, build_to_do, build_verdict
-from magical.views.document import Document, Section
+from magical.views.document import Block, Document, Section
 
 __all__ = ["build_report"]
 
-_SECTIONS: dict[str, tuple[str, Callable[[ReportContext], Section | None]]] = {
-    "verdict": ("Outcome", build_verdict),
+_SECTIONS: dict[str, tuple[str, Callable[[ReportContext], Iterable[Block]]]] = {
+    "verdict": ("", build_verdict),
     "to-do": ("To be seen to", build_to_do),
     "changes": ("What changed", build_changes),
     "rows": ("Rows", build_rows),
@@ -60,9 +60,9 @@ def build_report(evidence: RunEvidence, graph: Graph | None = None, project_opti
     ran = set(map(str, summary.facts.get("nodes") or summary.keys))
     same = graph if graph is not None and ran <= {n.name for n in graph.nodes} else None
     context = ReportContext(evidence, same, project_option=project_option)
-    sections = [_build_section(context, *entry) for entry in _SECTIONS.items()]
+    sections = [_build_section(context, name, *entry) for name, entry in _SECTIONS.items()]
     subtitle = f"run {summary.name}, {summary.state}"
-    shown = tuple(s for s in sections if s is not None and (s.blocks or s.failure))
+    shown = tuple(s for s in sections if s.blocks or s.failure)
     return Document(summary.workflow or "A run", subtitle, shown, _list_origin(evidence))
 
 
@@ -72,11 +72,10 @@ def _list_origin(evidence: RunEvidence) -> tuple[str, ...]:
 
 
 def _build_section(
-    context: ReportContext, name: str, entry: tuple[str, Callable[[ReportContext], Section | None]]
-) -> Section | None:
-    title, build = entry
+    context: ReportContext, name: str, title: str, build: Callable[[ReportContext], Iterable[Block]]
+) -> Section:
     try:
-        return build(context)
+        return Section(name, title or context.title, tuple(build(context)))
     except Exception as error:  # a table of another release, or of a project's own step, may have any form
-        why = mask(shorten(safe_text(error) or repr(error), 240))
-        return Section(name, title, failure=f"This section could not be built: {type(error).__name__}: {why}")
+        why = f"{type(error).__name__}: {mask(shorten(safe_text(error) or repr(error), 240))}"
+        return Section(name, title or "Outcome", failure=f"This section could not be built: {why}")

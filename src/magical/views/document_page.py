@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import count, groupby
+from pathlib import Path
 
 from magical.errors import strip_control_characters
 from magical.masking import mask
+from magical.system.atomic_files import write_text
 from magical.views.charts import draw_chart
 from magical.views.document import (
     Block,
@@ -29,7 +31,7 @@ from magical.views.page_style import NOTEBOOK_THEME, render_html_page
 from magical.views.state_marks import NOT_REAL
 from magical.views.svg import STYLE
 
-__all__ = ["render_document", "render_fragment"]
+__all__ = ["render_document", "render_fragment", "write_document"]
 
 _MINUS, _DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 _TONES = {"good": ("✓", "Good: "), "warning": ("!", "Warning: "), "bad": ("✗", "Bad: "), "faint": ("", "")}
@@ -54,6 +56,17 @@ def render_document(document: Document) -> str:
     style = "\n".join([*writer.styles, LAYOUT_STYLE])
     classes = "magical m-document" + " m-origin" * bool(document.origin)
     return render_html_page(_clean(document.title), style, "\n".join(body), classes)
+
+
+def write_document(document: Document, path: str | Path) -> Path:
+    """Write a document as one HTML file, and return its absolute path.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    file = Path(path).absolute()
+    write_text(file, render_document(document))
+    return file
 
 
 def render_fragment(document: Document) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from magical import Contract, Group, Id, Target
 from magical.library import EvaluateSettings, Metric, evaluate, model_data
-from magical.library.judging.diagnostics import number_units
+from magical.library.metrics.bootstrap import number_units
 
 
 class Client(Contract):

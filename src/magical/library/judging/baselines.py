@@ -14,7 +14,7 @@ from magical.contracts.schema import Column
 from magical.errors import BrokenPromise, StepError, shorten
 from magical.library.column_plan import build_pipeline
 from magical.library.experiments import Linear
-from magical.library.judging.curves import middle_of
+from magical.library.metrics.bootstrap import middle_of
 from magical.library.metrics.metric_settings import PINBALL, Metric, find_deciding
 from magical.library.metrics.metrics import LOWER_IS_BETTER, Array
 from magical.library.metrics.table_metrics import ResampledMetrics, resample_metrics

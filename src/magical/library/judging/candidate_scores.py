@@ -9,11 +9,10 @@ import polars as pl
 
 from magical.contracts.model import Model
 from magical.errors import MagicalError
-from magical.library.judging.curves import middle_of
-from magical.library.metrics.bootstrap import Resamples
+from magical.library.metrics.bootstrap import Resamples, middle_of
 from magical.library.metrics.metric_settings import Metric
 from magical.library.metrics.metric_values import compute_metric, read_weights
-from magical.library.metrics.metrics import Array
+from magical.library.metrics.metrics import LOWER_IS_BETTER, Array
 from magical.library.metrics.predicted_rows import PredictedRows
 from magical.library.metrics.table_metrics import BOOTSTRAP_SEED, compute_intervals, resample_predicted
 from magical.library.model_ranking import Ranking
@@ -66,7 +65,7 @@ def score_candidates(ranking: Ranking, best: Model, listed: Sequence[Metric] = (
     if best.chosen is not None and best.chosen.name not in judged and best.held_out is not None:
         judged = {best.chosen.name: judge(_read(best), best.threshold)} | judged
     reference = judged[best.chosen.name if best.chosen else next(iter(judged))]
-    falls = deciding in ("log_loss", "rmse") if rows.metric is None else rows.metric.direction == "minimize"
+    falls = deciding in LOWER_IS_BETTER if rows.metric is None else rows.metric.direction == "minimize"
     lines: list[tuple[Any, ...]] = []
     for name, values in judged.items():
         for metric, score in compute_intervals(values).items():

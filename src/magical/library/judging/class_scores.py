@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from magical.library.judging.curves import middle_of
-from magical.library.metrics.bootstrap import Resamples
+from magical.library.metrics.bootstrap import Resamples, middle_of
 from magical.library.metrics.metrics import Array, compute_confusion_metrics
 
 __all__ = ["make_class_table"]

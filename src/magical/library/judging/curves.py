@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from magical.library.metrics.bootstrap import Resamples, bin_scores
+from magical.library.metrics.bootstrap import Resamples, bin_scores, middle_of
 from magical.library.metrics.metrics import Array
 
-__all__ = ["ThresholdCounts", "count_by_threshold", "make_curves", "middle_of"]
+__all__ = ["ThresholdCounts", "count_by_threshold", "make_curves"]
 
 MAX_POINTS = 100
 HISTOGRAM_BINS = 20
@@ -73,17 +73,6 @@ def count_by_threshold(scores: Array, positive: Array, resamples: Resamples) -> 
     np.minimum.at(lowest, bins, scores)
     above = [np.cumsum(resamples.counts(bins, size, c)[:, ::-1], axis=1) for c in (positive, ~positive)]
     return ThresholdCounts(lowest[::-1], *above)
-
-
-def middle_of(values: Array) -> tuple[Array, Array]:
-    """Return the middle 95 % of the resamples (entries 1 and more), NaN where none is defined."""
-    drawn = values[1:]
-    if not len(drawn):
-        nothing = np.full(values.shape[1:], np.nan)
-        return nothing, nothing
-    undefined = ~np.isfinite(drawn).any(axis=0)
-    low, high = np.nanpercentile(np.where(undefined, 0.0, drawn), [2.5, 97.5], axis=0)
-    return np.where(undefined, np.nan, low), np.where(undefined, np.nan, high)
 
 
 def make_curves(scores: Array, positive: Array, resamples: Resamples) -> dict[str, pl.DataFrame]:

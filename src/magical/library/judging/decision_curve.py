@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 
 from magical.library.decision import Decision, list_thresholds, value_counts, value_thresholds
-from magical.library.judging.curves import middle_of
-from magical.library.metrics.bootstrap import Resamples
+from magical.library.metrics.bootstrap import Resamples, middle_of
 from magical.library.metrics.metric_settings import Metric
 from magical.library.metrics.metric_values import choose_resamples, resample_metric
 from magical.library.metrics.metrics import Array

@@ -26,7 +26,7 @@ from magical.library.metrics.table_metrics import BOOTSTRAP_SEED
 from magical.library.prediction_task import PROBABILITY_PREFIX, encode_classes
 from magical.library.remarks import warn
 
-__all__ = ["JUDGED", "make_diagnostics", "number_units"]
+__all__ = ["JUDGED", "make_diagnostics"]
 
 JUDGED = "_judged"
 """The judged rows with their predictions, to compare runs; it stays in the store."""
@@ -51,26 +51,6 @@ class _Judged(NamedTuple):
         if not self.classes:
             return self.losses**2, "mean squared error"
         return self.losses, "log_loss" if self.probability is not None else "error rate"
-
-
-def number_units(table: pl.DataFrame, schema: Schema) -> Array | None:
-    """Number the groups of rows that a contract marks with the role ``Group``; None without one.
-
-    Rows of one group go wrong together, so a bootstrap draws them together. A row without a group is its own.
-
-    Example:
-        >>> from magical.contracts.schema import Column
-        >>> schema = Schema("Visit", (Column("patient", "str", role="group"),))
-        >>> number_units(pl.DataFrame({"patient": ["a", "b", "a"]}), schema).tolist()
-        [0, 1, 0]
-    """
-    groups = [n for n in schema.names_with_role("group") if n in table.columns]
-    if not groups:
-        return None
-    group = table.select(groups[0]).to_series()
-    alone = pl.int_range(table.height, eager=True) + table.height
-    numbers = group.rank("dense").cast(pl.Int64).fill_null(alone)
-    return np.unique(numbers.to_numpy(), return_inverse=True)[1]
 
 
 def make_diagnostics(

@@ -10,7 +10,7 @@ import polars as pl
 
 from magical.contracts.schema import Schema
 from magical.errors import MagicalError, join_names
-from magical.library.judging.diagnostics import number_units
+from magical.library.metrics.bootstrap import number_units
 from magical.library.metrics.metric_settings import Metric
 from magical.library.metrics.metrics import METRICS_BY_TASK, Array
 from magical.library.prediction_task import PROBABILITY_PREFIX

@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import polars as pl
 
+from magical.contracts.schema import Schema
 from magical.library.metrics.metrics import Array
 
-__all__ = ["Resamples", "bin_scores", "wilson_interval"]
+__all__ = ["Resamples", "bin_scores", "middle_of", "number_units", "wilson_interval"]
 
 RESAMPLES = 500
 MAX_BLOCKS = 1000
@@ -88,6 +90,37 @@ class Resamples:
         cells = np.bincount(blocks * size + codes, minlength=self._block_count * size)
         # The counts are whole, so the order in which BLAS adds them changes nothing here.
         return self._weights @ cells.reshape(self._block_count, size).astype(np.float64)
+
+
+def number_units(table: pl.DataFrame, schema: Schema) -> Array | None:
+    """Number the groups of rows that a contract marks with the role ``Group``; None without one.
+
+    Rows of one group go wrong together, so a bootstrap draws them together. A row without a group is its own.
+
+    Example:
+        >>> from magical.contracts.schema import Column
+        >>> schema = Schema("Visit", (Column("patient", "str", role="group"),))
+        >>> number_units(pl.DataFrame({"patient": ["a", "b", "a"]}), schema).tolist()
+        [0, 1, 0]
+    """
+    groups = [n for n in schema.names_with_role("group") if n in table.columns]
+    if not groups:
+        return None
+    group = table.select(groups[0]).to_series()
+    alone = pl.int_range(table.height, eager=True) + table.height
+    numbers = group.rank("dense").cast(pl.Int64).fill_null(alone)
+    return np.unique(numbers.to_numpy(), return_inverse=True)[1]
+
+
+def middle_of(values: Array) -> tuple[Array, Array]:
+    """Return the middle 95 % of the resamples (entries 1 and more), NaN where none is defined."""
+    drawn = values[1:]
+    if not len(drawn):
+        nothing = np.full(values.shape[1:], np.nan)
+        return nothing, nothing
+    undefined = ~np.isfinite(drawn).any(axis=0)
+    low, high = np.nanpercentile(np.where(undefined, 0.0, drawn), [2.5, 97.5], axis=0)
+    return np.where(undefined, np.nan, low), np.where(undefined, np.nan, high)
 
 
 def bin_scores(scores: Array) -> tuple[Array, int]:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 from magical.engine.artifacts import Record
 from magical.errors import join_names, shorten
-from magical.report.sections.report_context import ReportContext, read_rows
-from magical.views.document import Axis, Bars, Block, Cell, Chart, Details, Paragraph, Section, Table
+from magical.report.sections.report_context import ReportContext
+from magical.views.document import Axis, Bars, Block, Cell, Chart, Details, Paragraph, Table
 
 __all__ = ["build_data", "build_rows"]
 
 _MAX_ROWS, _MAX_READ = 20_000, 2_000_000
 """The rows of a table that are summarized, out of at most so many that are read."""
 
+_MAX_UNFOLDED = 60  # columns
 _LEFT_OUT = ("rejected", "orphans", "uncastable")
 
 
@@ -28,22 +29,21 @@ class _Stage:
     before: int | None
 
 
-def build_rows(context: ReportContext) -> Section | None:
+def build_rows(context: ReportContext) -> Iterator[Block]:
     """Show how many rows each step gave, why rows were rejected, and the parts."""
-    stages, blocks = _list_stages(context), list[Block]()
+    stages = _list_stages(context)
     if len(stages) > 1:
-        blocks += [_draw_stages(stages), _tabulate_stages(stages)]
+        yield from (_draw_stages(stages), _tabulate_stages(stages))
     elif stages:
-        blocks.append(Paragraph(f"{stages[0].record.node} gave {stages[0].rows:,} rows."))
+        yield Paragraph(f"{stages[0].record.node} gave {stages[0].rows:,} rows.")
     for stage in stages:
-        blocks += _reject_blocks(context, stage.record)
+        yield from _reject_blocks(context, stage.record)
     for record in _find_splits(context):
-        parts = [(n, read_rows(a.summary)) for n, a in record.result.items.items()]
-        known = [(n, rows) for n, rows in parts if rows is not None and n != "assignment"]
+        parts = record.result.items.items()
+        known = [(n, a.rows) for n, a in parts if a.rows is not None and n != "assignment"]
         total = sum(rows for _, rows in known)
         table = tuple((n, f"{rows:,}", f"{rows / max(total, 1):.1%}") for n, rows in known)
-        blocks.append(Table(("part", ">rows", ">share"), table, f"Parts by {record.node}"))
-    return Section("rows", "Rows", tuple(blocks)) if blocks else None
+        yield Table(("part", ">rows", ">share"), table, f"Parts by {record.node}")
 
 
 def _find_splits(context: ReportContext) -> list[Record]:
@@ -55,8 +55,7 @@ def _find_splits(context: ReportContext) -> list[Record]:
 def _list_stages(context: ReportContext) -> list[_Stage]:
     """List the tables that lead to the parts, in the order of the run; all tables if there are no parts."""
     evidence, graph = context.evidence, context.graph
-    tables = {n: r for n, r in evidence.records.items() if read_rows(r.result.summary) is not None}
-    tables = {n: r for n, r in tables.items() if r.result.kind == "table"}
+    tables = {n: r for n, r in evidence.records.items() if r.result.rows is not None}
     splits = [r.node for r in _find_splits(context)]
     if splits and graph is not None:
         before = graph.ancestors(n for n in splits if n in graph.by_name)
@@ -64,7 +63,7 @@ def _list_stages(context: ReportContext) -> list[_Stage]:
     elif splits:
         names = list(evidence.records)
         tables = {n: r for n, r in tables.items() if names.index(n) < names.index(splits[0])}
-    return [_Stage(r, read_rows(r.result.summary) or 0, _rows_before(context, n)) for n, r in tables.items()]
+    return [_Stage(r, r.result.rows or 0, _rows_before(context, n)) for n, r in tables.items()]
 
 
 def _rows_before(context: ReportContext, name: str) -> int | None:
@@ -74,7 +73,7 @@ def _rows_before(context: ReportContext, name: str) -> int | None:
     for link in context.graph.by_name[name].links:
         record = context.evidence.records.get(link.node)
         if record and record.result.kind == "table" and not link.item:
-            return read_rows(record.result.summary)
+            return record.result.rows
     return None
 
 
@@ -89,13 +88,8 @@ def _draw_stages(stages: list[_Stage]) -> Chart:
 
 def _tabulate_stages(stages: list[_Stage]) -> Table:
     def change(stage: _Stage) -> str:
-        return (
-            ""
-            if stage.before is None
-            else f"{stage.rows - stage.before:+,}"
-            if stage.rows != stage.before
-            else "0"
-        )
+        difference = None if stage.before is None else stage.rows - stage.before
+        return f"{difference:+,}" if difference else "" if difference is None else "0"
 
     rows = tuple((s.record.node, f"{s.rows:,}", change(s), s.record.result.summary) for s in stages)
     return Table(("step", ">rows", ">change", "rows × columns"), rows)
@@ -105,12 +99,12 @@ def _reject_blocks(context: ReportContext, record: Record) -> Iterator[Block]:
     """Yield the numbers of rows that a step left out, by the reason if it kept one."""
     for name in _LEFT_OUT:
         artifact = record.kept.get(name)
-        if artifact is None or not read_rows(artifact.summary):
+        if artifact is None or not artifact.rows:
             continue
         rows = context.rows(record, name)
         reasons = Counter(_name_reason(row) for row in rows)
         if set(reasons) == {""}:
-            yield Paragraph(f"{record.node} left out {read_rows(artifact.summary):,} rows, kept as {name}.")
+            yield Paragraph(f"{record.node} left out {artifact.rows:,} rows, kept as {name}.")
             continue
         table: tuple[tuple[Cell, ...], ...] = tuple((why, f"{n:,}") for why, n in reasons.most_common(20))
         yield Table(("reason", ">rows"), table, f"{name.capitalize()} by {record.node}")
@@ -129,30 +123,25 @@ def _name_reason(row: object) -> str:
     return shorten(f"{found.get('column', '')} {reason}".strip(), 120) if isinstance(reason, str) else ""
 
 
-def build_data(context: ReportContext) -> Section | None:
+def build_data(context: ReportContext) -> Iterator[Block]:
     """Summarize the columns of the last table before the parts, a line each."""
     stages = _list_stages(context)
     if not stages:
-        return None
+        return
     record = stages[-1].record
     table = context.evidence.sample(record.result, _MAX_ROWS, _MAX_READ)
     if table is None:
-        text = f"The rows of {record.node} are gone; magical run computes them again."
-        return Section("data", "Data", (Paragraph(text, "faint"),))
+        yield Paragraph(f"The rows of {record.node} are gone; magical run computes them again.", "faint")
+        return
     from magical.report.column_summary import column_blocks, summarize_columns
 
-    line, *others = _order(column_blocks(summarize_columns(table)))
+    # The table before its remarks and pictures.
+    blocks = sorted(column_blocks(summarize_columns(table)), key=lambda block: not isinstance(block, Table))
     text = f"{record.node}: {stages[-1].rows:,} rows of all parts, {table.width:,} columns"
     text += f"; summarized on {table.height:,} of them." if table.height < stages[-1].rows else "."
-    titles = join_names(table.columns, 8)
-    folded = Details(f"The {table.width:,} columns: {shorten(titles, 120)}", (line, *others))
-    return Section(
-        "data",
-        "Data",
-        (Paragraph(text), folded if table.width > 60 else line, *(others if table.width <= 60 else ())),
-    )
-
-
-def _order(blocks: tuple[Block, ...]) -> list[Block]:
-    """Put the table before its remarks and pictures."""
-    return sorted(blocks, key=lambda block: not isinstance(block, Table))
+    yield Paragraph(text)
+    if table.width > _MAX_UNFOLDED:
+        titles = shorten(join_names(table.columns, 8), 120)
+        yield Details(f"The {table.width:,} columns: {titles}", tuple(blocks))
+    else:
+        yield from blocks

@@ -17,7 +17,6 @@ from magical.views.document import (
     Dots,
     Line,
     Paragraph,
-    Section,
     Table,
 )
 
@@ -27,17 +26,15 @@ _MAX_TRIALS = 200
 _KNOWN = ("trial", "seconds", "state", "folds", "failure")
 
 
-def build_choice(context: ReportContext) -> Section | None:
+def build_choice(context: ReportContext) -> Iterator[Block]:
     """Show the candidates side by side, how far each is from the best, and the trials of each experiment."""
-    blocks: list[Block] = []
     for step in ("select", "choose", "automatic"):
         for record, rows in context.tables(step, "candidates"):
             scores = context.rows(record, "candidate_scores")
-            blocks += _candidate_blocks(rows, scores, record.node)
+            yield from _candidate_blocks(rows, scores, record.node)
     for record, rows in context.tables("tune", "trials"):
         best = next((c.get("score") for c in context.rows(record, "candidates")), None)
-        blocks += _trial_blocks(rows, record.node, best)
-    return Section("choice", "Choice of the model", tuple(blocks)) if blocks else None
+        yield from _trial_blocks(rows, record.node, best)
 
 
 def _candidate_blocks(rows: Rows, scores: Rows, node: str) -> Iterator[Block]:

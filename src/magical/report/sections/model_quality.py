@@ -20,7 +20,6 @@ from magical.views.document import (
     Mark,
     Paragraph,
     RuleLine,
-    Section,
     Table,
 )
 
@@ -29,10 +28,10 @@ __all__ = ["build_decision", "build_quality", "build_slices", "describe_slice"]
 _MAX_CLASSES, _MAX_SLICES = 30, 20
 
 
-def build_quality(context: ReportContext) -> Section | None:
+def build_quality(context: ReportContext) -> Iterator[Block]:
     """Show how good the predictions are, each picture with what it says."""
-    blocks = [b for e in context.evaluations for b in _quality_blocks(context, e)]
-    return Section("quality", "Quality", tuple(blocks)) if blocks else None
+    for evaluation in context.evaluations:
+        yield from _quality_blocks(context, evaluation)
 
 
 def _quality_blocks(context: ReportContext, evaluation: Evaluation) -> Iterator[Block]:
@@ -206,16 +205,14 @@ def _draw_residual_histogram(rows: Rows, part: str) -> Chart:
     return Chart("Errors", reading, Axis("truth minus prediction"), Axis("rows", low=0.0), marks, part)
 
 
-def build_decision(context: ReportContext) -> Section | None:
+def build_decision(context: ReportContext) -> Iterator[Block]:
     """Show what each threshold costs, and how much the first rows of a ranking gain."""
-    blocks: list[Block] = []
     for evaluation in context.evaluations:
         part = evaluation.scores.part
         if rows := context.rows(evaluation.record, "decision"):
-            blocks.append(_draw_decision(rows, part))
+            yield _draw_decision(rows, part)
         if rows := context.rows(evaluation.record, "gain"):
-            blocks.append(_draw_gain(rows, part))
-    return Section("decision", "Decision", tuple(blocks)) if blocks else None
+            yield _draw_gain(rows, part)
 
 
 def _draw_decision(rows: Rows, part: str) -> Chart:
@@ -261,13 +258,11 @@ def describe_slice(row: Mapping[str, Any]) -> str:
     return f"{text} ({metric} {format_short(value)} on {row['rows']:,} rows)"
 
 
-def build_slices(context: ReportContext) -> Section | None:
+def build_slices(context: ReportContext) -> Iterator[Block]:
     """List the groups of rows on which the model is weaker, those that were confirmed first."""
-    blocks: list[Block] = []
     for evaluation in context.evaluations:
         if rows := context.rows(evaluation.record, "slices"):
-            blocks += _slice_blocks(rows, evaluation.scores.part)
-    return Section("slices", "Weak slices", tuple(blocks)) if blocks else None
+            yield from _slice_blocks(rows, evaluation.scores.part)
 
 
 def _slice_blocks(rows: Rows, part: str) -> Iterator[Block]:

@@ -20,7 +20,6 @@ from magical.views.document import (
     Dots,
     Line,
     Paragraph,
-    Section,
     Table,
 )
 
@@ -29,21 +28,19 @@ __all__ = ["build_drift", "build_use", "build_worst"]
 _MAX_BARS, _MAX_WORST, _MAX_COLUMNS = 15, 10, 8
 
 
-def build_use(context: ReportContext) -> Section | None:
+def build_use(context: ReportContext) -> Iterator[Block]:
     """Show which columns a model uses, and how its predictions depend on them."""
-    blocks: list[Block] = []
     for record in context.evidence.find("explain"):
         told = context.evidence.result(record)
         facts = told if isinstance(told, Mapping) else {}
         part = str(facts.get("part", "validation"))
         if rows := _in_unit_of_target(context.rows(record, "importance"), facts):
-            blocks += _importance_blocks(rows, facts, part)
+            yield from _importance_blocks(rows, facts, part)
         elif facts.get("reason"):
-            blocks.append(Paragraph(f"Not explained: {facts['reason']}", "warning"))
+            yield Paragraph(f"Not explained: {facts['reason']}", "warning")
         if rows := context.rows(record, "dependence"):
             charts = _dependence_charts(rows, str(facts.get("outcome") or "prediction"), part)
-            blocks.append(Details("How the prediction depends on the first columns", tuple(charts)))
-    return Section("use", "What it uses", tuple(blocks)) if blocks else None
+            yield Details("How the prediction depends on the first columns", tuple(charts))
 
 
 def _in_unit_of_target(rows: Rows, facts: Mapping[str, Any]) -> Rows:
@@ -116,9 +113,8 @@ def _is_number(text: Any) -> bool:
         return False
 
 
-def build_worst(context: ReportContext) -> Section | None:
+def build_worst(context: ReportContext) -> Iterator[Block]:
     """Show the rows whose predictions are most wrong: their ids, truth, prediction and a few columns."""
-    blocks: list[Block] = []
     for evaluation in context.evaluations:
         if rows := context.rows(evaluation.record, "worst"):
             names = list(rows[0])
@@ -128,8 +124,8 @@ def build_worst(context: ReportContext) -> Section | None:
             head = tuple(f">{mask(n)}" if isinstance(rows[0][n], float) else mask(n) for n in shown)
             few = f"{len(cells)} of {evaluation.scores.rows:,} rows; {len(shown)} of {len(names)} columns."
             text = f"{few} magical inspect {evaluation.record.node} shows more."
-            blocks += [Paragraph(text), Table(head, cells, "Worst predictions", evaluation.scores.part)]
-    return Section("worst", "Worst rows", tuple(blocks)) if blocks else None
+            yield Paragraph(text)
+            yield Table(head, cells, "Worst predictions", evaluation.scores.part)
 
 
 def _to_cell(value: object) -> Cell:
@@ -137,12 +133,8 @@ def _to_cell(value: object) -> Cell:
     return value if isinstance(value, float | bool | None) else shorten(str(value), 60)
 
 
-def build_drift(context: ReportContext) -> Section | None:
+def build_drift(context: ReportContext) -> Iterator[Block]:
     """Show what scoring will watch, where a registered model has such limits."""
-    blocks: list[Block] = []
-    for record in context.evidence.find("register"):
-        if rows := context.rows(record, "drift"):
-            names = tuple(rows[0])
-            cells = tuple(tuple(_to_cell(r[n]) for n in names) for r in rows[:30])
-            blocks.append(Table(names, cells, "What scoring will watch"))
-    return Section("drift", "Drift", tuple(blocks)) if blocks else None
+    for _, rows in context.tables("register", "drift"):
+        cells = tuple(tuple(map(_to_cell, row.values())) for row in rows[:30])
+        yield Table(tuple(rows[0]), cells, "What scoring will watch")

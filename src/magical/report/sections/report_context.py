@@ -16,7 +16,7 @@ from magical.report.run_evidence import RunEvidence
 if TYPE_CHECKING:
     from magical.library.metrics.scores import Scores
 
-__all__ = ["Evaluation", "ReportContext", "Rows", "format_short", "read_rows"]
+__all__ = ["Evaluation", "ReportContext", "Rows", "format_short"]
 
 Rows = list[Mapping[str, Any]]
 """The rows of a kept table."""
@@ -60,6 +60,11 @@ class ReportContext:
                 found.append((record, details))
         return found
 
+    @property
+    def title(self) -> str:
+        """The question that the report answers first."""
+        return "May I use this model?" if self.evaluations or self.receipts else "Outcome"
+
     def rows(self, record: Record, name: str) -> Rows:
         """Load the rows of a kept table, with secrets masked; empty if it is not there."""
         table = self.evidence.kept(record, name)
@@ -74,17 +79,6 @@ class ReportContext:
     def name_suffix(self, step: str, record: Record) -> str:
         """Return the name of a node in brackets if the run has several of its step; else an empty text."""
         return f" ({record.node})" if len(list(self.evidence.find(step))) > 1 else ""
-
-
-def read_rows(summary: str) -> int | None:
-    """Read the number of rows from the summary of a table, such as ``2,240 × 29``; None for another.
-
-    Example:
-        >>> read_rows("2,240 × 29"), read_rows("linear")
-        (2240, None)
-    """
-    rows = summary.partition(" ")[0].replace(",", "")
-    return int(rows) if rows.isdecimal() else None
 
 
 def format_short(value: Any) -> str:

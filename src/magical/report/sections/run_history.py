@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
-from magical.engine.artifacts import Record
 from magical.errors import join_names, shorten
+from magical.graph import Graph
 from magical.masking import mask_values
 from magical.report.sections.report_context import ReportContext, format_short
+from magical.run_metrics import flatten_settings
 from magical.views.document import (
     Axis,
     Bars,
@@ -21,7 +21,6 @@ from magical.views.document import (
     Drawing,
     Facts,
     Paragraph,
-    Section,
     Table,
 )
 
@@ -30,35 +29,30 @@ __all__ = ["build_run", "build_service", "build_unknown"]
 _MAX_BARS, _MAX_SETTINGS = 40, 100
 
 
-def build_service(context: ReportContext) -> Section | None:
+def build_service(context: ReportContext) -> Iterator[Block]:
     """Show the line that scores new rows by the registered model."""
-    blocks: list[Block] = []
     for record, details in context.receipts:
         name = f"{details['name']}/{details['version']}"
         words = f"--model {shlex.quote(name)} --input NEW_ROWS.csv --output predictions.parquet"
-        blocks.append(
-            Paragraph(f"{record.node} registered it as {details['name']} version {details['version']}.")
-        )
-        blocks.append(Code(f"magical score{context.project_option} {words}"))
+        yield Paragraph(f"{record.node} registered it as {details['name']} version {details['version']}.")
+        yield Code(f"magical score{context.project_option} {words}")
         checks = ("as in the run", "one row at a time")
         parity = [g for g in details.get("gate") or [] if g["criterion"] in checks]
         rows = tuple(
             (str(g["criterion"]), str(g["value"]), "held" if g["held"] else "not held") for g in parity
         )
         if rows:
-            blocks.append(Table(("checked before registration", "found", ""), rows))
-    return Section("service", "Service", tuple(blocks)) if blocks else None
+            yield Table(("checked before registration", "found", ""), rows)
 
 
-def build_run(context: ReportContext) -> Section:
+def build_run(context: ReportContext) -> Iterator[Block]:
     """Show the steps on a time line, the drawing, and what is needed to repeat the run."""
-    blocks: list[Block] = [*_timeline(context)]
+    yield from _timeline(context)
     if context.graph is not None:
-        blocks += _draw_graph(context)
-    blocks += [_provenance(context), *_settings(context)]
-    run = context.evidence.summary.name
-    blocks.append(Code(f"magical reproduce{context.project_option} {run}"))
-    return Section("run", "Run", tuple(blocks))
+        yield _draw_graph(context.graph)
+    yield _provenance(context)
+    yield from _settings(context)
+    yield Code(f"magical reproduce{context.project_option} {context.evidence.summary.name}")
 
 
 def _timeline(context: ReportContext) -> Iterator[Block]:
@@ -88,13 +82,12 @@ def _timeline(context: ReportContext) -> Iterator[Block]:
         yield Details("Begin and end of the steps", (table,))
 
 
-def _draw_graph(context: ReportContext) -> Iterator[Block]:
+def _draw_graph(graph: Graph) -> Details:
     from magical.views.picture import build_picture
     from magical.views.svg import render_svg
 
-    assert context.graph is not None, "the caller has one"
-    picture = build_picture(context.graph)
-    yield Details("Drawing of the workflow", (Drawing(render_svg(picture), f"{len(picture.steps)} steps"),))
+    picture = build_picture(graph)
+    return Details("Drawing of the workflow", (Drawing(render_svg(picture), f"{len(picture.steps)} steps"),))
 
 
 def _provenance(context: ReportContext) -> Facts:
@@ -117,21 +110,12 @@ def _provenance(context: ReportContext) -> Facts:
 
 
 def _settings(context: ReportContext) -> Iterator[Block]:
-    pairs = list(_flatten(mask_values(context.evidence.summary.settings)))
-    if pairs:
-        rows = tuple((k, shorten(str(v), 200)) for k, v in pairs[:_MAX_SETTINGS])
-        yield Details(f"{len(pairs)} settings", (Table(("setting", "value"), rows),))
+    if settings := flatten_settings(mask_values(context.evidence.summary.settings)):
+        rows = tuple((k, shorten(v, 200)) for k, v in list(settings.items())[:_MAX_SETTINGS])
+        yield Details(f"{len(settings)} settings", (Table(("setting", "value"), rows),))
 
 
-def _flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
-        for name, inner in value.items():
-            yield from _flatten(inner, f"{path}.{name}" if path else str(name))
-    else:
-        yield path, value
-
-
-def build_unknown(context: ReportContext) -> Section:
+def build_unknown(context: ReportContext) -> Iterator[Block]:
     """Say what this page cannot tell."""
     texts = []
     if lost := context.evidence.lost:
@@ -156,15 +140,9 @@ def build_unknown(context: ReportContext) -> Section:
     ]
     if missing:
         texts.append(f"Rules of the audit that are not assessed: {join_names(dict.fromkeys(missing))}.")
-    texts += [_describe_reuse(r) for r in _reused(context)[:1]]
-    texts = [t for t in texts if t] or ["Nothing is known to be missing."]
-    return Section("unknown", "Not shown", tuple(Paragraph(t) for t in texts))
-
-
-def _reused(context: ReportContext) -> list[Record]:
-    return [r for r in context.evidence.records.values() if r.run and r.run != context.evidence.summary.name]
-
-
-def _describe_reuse(record: Record) -> str:
-    text = f"Fresh results, such as that of {record.node}, are of earlier runs"
-    return f"{text} ({record.run}): their times are not shown."
+    evidence = context.evidence
+    fresh = (r for r in evidence.records.values() if r.run and r.run != evidence.summary.name)
+    if reused := next(fresh, None):
+        text = f"Fresh results, such as that of {reused.node}, are of earlier runs"
+        texts.append(f"{text} ({reused.run}): their times are not shown.")
+    yield from map(Paragraph, texts or ["Nothing is known to be missing."])

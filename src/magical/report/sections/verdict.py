@@ -9,7 +9,7 @@ from magical.errors import join_names, shorten
 from magical.masking import mask_values
 from magical.report.sections.model_quality import describe_slice
 from magical.report.sections.report_context import Evaluation, ReportContext, format_short
-from magical.views.document import Block, Cell, Code, Paragraph, Section, Table, Tone
+from magical.views.document import Block, Cell, Code, Paragraph, Table, Tone
 
 __all__ = ["build_changes", "build_to_do", "build_verdict"]
 
@@ -17,16 +17,15 @@ _MAX_MESSAGES = 30
 _HEAD = ("", ">value", ">low", ">high", ">gain", ">gain, low", ">gain, high")
 
 
-def build_verdict(context: ReportContext) -> Section:
+def build_verdict(context: ReportContext) -> Iterator[Block]:
     """Answer whether the model may be used; show its scores beside those of baselines and champion."""
-    blocks: list[Block] = [Paragraph(text, tone) for text, tone in _judge(context)]
+    yield from (Paragraph(text, tone) for text, tone in _judge(context))
     for evaluation in context.evaluations:
-        blocks += _score_blocks(context, evaluation)
+        yield from _score_blocks(context, evaluation)
     for record, details in context.receipts:
-        blocks += _gate_blocks(details.get("gate") or [], context.name_suffix("register", record))
+        yield from _gate_blocks(details.get("gate") or [], context.name_suffix("register", record))
     if not context.evaluations:
-        blocks += _result_blocks(context)
-    return Section("verdict", "May I use this model?" if _has_model(context) else "Outcome", tuple(blocks))
+        yield from _result_blocks(context)
 
 
 def _gate_blocks(gate: Sequence[Mapping[str, Any]], suffix: str) -> Iterator[Block]:
@@ -39,10 +38,6 @@ def _gate_blocks(gate: Sequence[Mapping[str, Any]], suffix: str) -> Iterator[Blo
         yield Table(("criterion", "wanted", "found", ""), rows, f"Gate of the alias champion{suffix}")
     if missing := [str(g["criterion"]) for g in gate if g["held"] is None]:
         yield Paragraph(f"Not assessed by the gate: {join_names(missing)}.", "faint")
-
-
-def _has_model(context: ReportContext) -> bool:
-    return bool(context.evaluations or context.receipts)
 
 
 def _judge(context: ReportContext) -> Iterator[tuple[str, Tone]]:
@@ -158,46 +153,41 @@ def _result_blocks(context: ReportContext) -> Iterator[Block]:
         yield Table(("step", "kind", "result"), rows, "Results")
 
 
-def build_to_do(context: ReportContext) -> Section | None:
+def build_to_do(context: ReportContext) -> Iterator[Block]:
     """List errors, findings of the design with their codes, and warnings of the steps."""
     summary = context.evidence.summary
-    blocks: list[Block] = []
     for step, message in summary.failed.items():
-        blocks += [Paragraph(f"{step} failed.", "bad"), Code(message)]
+        yield from (Paragraph(f"{step} failed.", "bad"), Code(message))
     findings = [f for f in (context.graph.findings if context.graph else ()) if f.severity != "note"]
     for f in findings:
         tone: Tone = "bad" if f.severity == "error" else "warning"
-        blocks.append(Paragraph(f"{f.code} {f.step}: {f.what} {f.hint}".strip(), tone))
+        yield Paragraph(f"{f.code} {f.step}: {f.what} {f.hint}".strip(), tone)
     lines = list(dict.fromkeys(context.evidence.warnings()))
-    blocks += [Paragraph(f"{s}: {text}" if s else text, "warning") for s, text in lines[:_MAX_MESSAGES]]
+    yield from (Paragraph(f"{s}: {text}" if s else text, "warning") for s, text in lines[:_MAX_MESSAGES])
     if len(lines) > _MAX_MESSAGES:
-        blocks.append(Paragraph(f"{len(lines) - _MAX_MESSAGES:,} more warnings are in the journal.", "faint"))
+        yield Paragraph(f"{len(lines) - _MAX_MESSAGES:,} more warnings are in the journal.", "faint")
     out = [(n, f"left out: {why}") for n, why in summary.left_out.items()]
     out += [(n, "pending: magical sync sends it") for n in summary.pending]
-    blocks += [Paragraph(f"{n}: {text}.", "warning") for n, text in out]
-    return Section("to-do", "To be seen to", tuple(blocks)) if blocks else None
+    yield from (Paragraph(f"{n}: {text}.", "warning") for n, text in out)
 
 
-def build_changes(context: ReportContext) -> Section | None:
+def build_changes(context: ReportContext) -> Iterator[Block]:
     """Tell what has changed since the last run, and how the model stands beside the champion of its time."""
-    blocks: list[Block] = []
     if (earlier := context.evidence.find_earlier()) is not None:
         # Imported here: a workflow that judges nothing must not wait for scikit-learn.
         from magical.report.run_comparison import compare_runs
         from magical.report.run_differences import find_run_differences
 
-        blocks.append(Paragraph(f"Since the last run that ended well, {earlier.summary.name}:"))
+        yield Paragraph(f"Since the last run that ended well, {earlier.summary.name}:")
         if context.evaluations:
-            compared = compare_runs(earlier, context.evidence, common=True).to_document().sections
-            blocks += [block for section in compared for block in section.blocks]
+            for section in compare_runs(earlier, context.evidence, common=True).to_document().sections:
+                yield from section.blocks
         else:
             found = [str(mask_values(str(d))) for d in find_run_differences(earlier, context.evidence)]
-            blocks += [Paragraph(f"{text}.") for text in found[:_MAX_MESSAGES] or ["Nothing differed"]]
+            yield from (Paragraph(f"{text}.") for text in found[:_MAX_MESSAGES] or ["Nothing differed"])
     for _, details in context.receipts:
-        found_champion = details.get("comparison")
-        if isinstance(found_champion, Mapping):
-            blocks += _champion_blocks(found_champion)
-    return Section("changes", "What changed", tuple(blocks)) if blocks else None
+        if isinstance(champion := details.get("comparison"), Mapping):
+            yield from _champion_blocks(champion)
 
 
 def _champion_blocks(found: Mapping[str, Any]) -> Iterator[Block]:
