@@ -27,6 +27,7 @@ __all__ = [
     "BOOTSTRAP_SEED",
     "ResampledMetrics",
     "compute_intervals",
+    "read_predicted",
     "resample_metrics",
     "resample_predicted",
 ]
@@ -107,9 +108,7 @@ def resample_metrics(
     if units is None and predicted.task == "binary" and predicted.probability is not None:
         auc = delong_interval(predicted.probability[:, 1], predicted.truth == 1)
     if metrics:
-        # As tune and select see the rows: with the classes of the model, which the task follows from.
-        known = [n.removeprefix(PROBABILITY_PREFIX) for n in names] or classes
-        seen = replace(_read_rows(rows, target, names, known), weights=read_weights(rows, metrics))
+        seen = replace(read_predicted(rows, target, names)[1], weights=read_weights(rows, metrics))
         values = _resample_listed(seen, metrics, values, resamples)
     truth = rows.get_column(target.name)
     rarest = count_rarest(truth) if target.is_class else None
@@ -117,6 +116,24 @@ def resample_metrics(
     absent = tuple(c for c in classes if c not in seen_classes) if target.is_class else ()
     positive = classes[-1] if predicted.task == "binary" else ""
     return ResampledMetrics(predicted.task, values, positive, rarest, absent, auc)
+
+
+def read_predicted(
+    rows: pl.DataFrame, target: Column, names: Sequence[str] = ()
+) -> tuple[list[str], PredictedRows]:
+    """Read the rows as tune and select see them: with the classes of the model, which the task follows from.
+
+    Returns:
+        The classes (none for numbers), and the rows.
+
+    Example:
+        >>> rows = pl.DataFrame({"ill": ["no", "yes"], "prediction": ["no", "no"]})
+        >>> classes, seen = read_predicted(rows, Column("ill", "str", role="target"))
+        >>> classes, seen.truth.tolist(), seen.prediction.tolist()
+        (['no', 'yes'], [0, 1], [0, 0])
+    """
+    classes = [n.removeprefix(PROBABILITY_PREFIX) for n in names] or _list_classes(rows, target, names)
+    return classes, _read_rows(rows, target, names, classes)
 
 
 def resample_predicted(
