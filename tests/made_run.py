@@ -108,7 +108,9 @@ class MadeRun:
     def __init__(self, folder: Path, **facts: Any) -> None:
         self.store, self.journal = LocalStore(folder / "store", trust=True), Journal(folder / "runs")
         self.name = self.journal.create_run()
-        self.write(RunStarted(run=self.name, workflow="shop", settings={"max_age": 80}, nodes=[], **facts))
+        self.write(
+            RunStarted(run=self.name, workflow="shop", settings={"max_age": 80}, **{"nodes": [], **facts})
+        )
 
     def write(self, event: Event) -> None:
         """Append an event to the journal."""

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import magical
+import magical.masking
 import magical.report.run_report
 from magical.errors import StoreError, UsageError
-from projects import NO_TRACKING, Small
+from projects import NO_TRACKING, Small, one
 
 DOCS = Path(__file__).parents[2] / "docs"
 WITH_REPORT = NO_TRACKING.replace("report = false\n", "")
@@ -36,6 +37,7 @@ def test_a_run_of_plain_steps_ends_with_its_report_and_the_next_one_finds_it(rep
     copy = reporting.root / "out" / "copy.html"
     assert "copy.html" in reporting.command("report", "last", "--output", str(copy)).out
     assert copy.read_bytes() == page.read_bytes()
+    assert reporting.command("report", "last", "--output", str(page)).code == 0  # in its own place
     assert reporting.command("report", "2001").code == 2
 
 
@@ -113,3 +115,48 @@ def test_a_broken_workflow_still_has_the_report_of_its_last_run(reporting: Small
     reporting.write("workflow.py", "import nowhere_to_be_found\n")
     report = magical.load(reporting.root).report()
     assert "The workflow has changed since" in repr(report.document)
+
+
+SECRETIVE = """
+class FlowSettings(Settings):
+    token: Secret = Secret("env:USUAL_TOKEN")
+
+
+@step
+def told(token: Secret) -> Frame:
+    return pl.DataFrame({"told": [token.reveal(), "else"]})
+
+
+@workflow
+def flow(s: FlowSettings) -> Frame:
+    return told(s.token)
+"""
+
+
+def test_a_report_built_again_masks_the_secrets_of_its_run(
+    tmp_path: Path, nothing_hidden: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = one(tmp_path / "small", SECRETIVE, top="from magical import Secret\n")
+    monkeypatch.setenv("USUAL_TOKEN", "any other")
+    monkeypatch.setenv("OTHER_TOKEN", "open sesame")
+    small.run(token="env:OTHER_TOKEN")
+    small.write("workflow.py", "import nowhere_to_be_found\n")  # nor is the workflow drawn
+
+    def report() -> str:
+        monkeypatch.setattr(magical.masking, "_hidden", {})  # as a new process would
+        monkeypatch.setattr(magical.masking, "_pattern", None)
+        return small.load().report().path.read_text(encoding="utf-8")
+
+    page = report()
+    assert "***" in page
+    assert "sesame" not in page
+    monkeypatch.delenv("OTHER_TOKEN")
+    assert report() == page  # it could not be masked now
+
+
+def test_results_in_the_store_of_a_profile_are_found(reporting: Small, tmp_path: Path) -> None:
+    reporting.write("profiles/far.toml", f"[policy]\nstore = 'file://{tmp_path / 'far'}'\n")
+    reporting.load(profile="far").run()
+    document = reporting.load().report().document
+    assert "rows" in [s.name for s in document.sections]
+    assert "are gone" not in repr(document)

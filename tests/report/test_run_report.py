@@ -8,10 +8,12 @@ import polars as pl
 import pytest
 
 from made_run import KEPT, SCORES, MadeRun, make_judged_run
+from magical.engine.run import RunResult
 from magical.errors import Finding
 from magical.graph import Graph, Node
 from magical.masking import register_secret
-from magical.report.report_files import find_newest_report, list_report_files, write_report
+from magical.report.report_files import find_report, list_report_files, write_report
+from magical.report.run_differences import find_run_differences
 from magical.report.run_report import build_report
 from magical.report.terminal.document_text import document_text
 from magical.views.document import Chart, Details, Document, Table, document_json
@@ -210,6 +212,45 @@ def test_lost_results_are_said_to_be_gone(tmp_path: Path) -> None:
     assert not any(s.failure for s in document.sections)
 
 
+def test_a_run_with_nothing_to_do_finds_the_page_of_the_run_that_gave_its_results(tmp_path: Path) -> None:
+    pages = []
+    for x, state in ((1, "done"), (2, "done"), (1, "failed")):
+        run = MadeRun(tmp_path)
+        run.add(f"clean{x}", "shop:clean", x)
+        run.add("size", "shop:size", 0)
+        evidence = run.end(state)
+        pages.append(write_report(run.evidence)[0])
+    assert find_report(run.journal, RunResult(records=evidence.records)) == pages[0]
+    assert find_report(run.journal, RunResult(records={"size": evidence.records["size"]})) == pages[1]
+
+
+def test_a_page_stays_once_results_are_lost(tmp_path: Path) -> None:
+    run = make_judged_run(tmp_path)
+    record = next(iter(run.end().records.values()))
+    page, _ = write_report(run.evidence)
+    before = page.read_bytes()
+    run.store.drop_record(record.key, record)
+    again, document = write_report(run.evidence)
+    assert again == page
+    assert page.read_bytes() == before
+    assert f"The results of {record.node} are gone" in text_of(document, "unknown")
+
+
+def test_scores_of_another_form_are_said_to_be_missing(tmp_path: Path) -> None:
+    run = MadeRun(tmp_path)
+    run.add("evaluate", "magical.library.evaluating:evaluate", {"auc": 0.7}, KEPT)
+    document = build_report(run.end())
+    assert not any(s.failure for s in document.sections)
+    assert "The scores of evaluate have the form of another release" in text_of(document, "unknown")
+
+
+@pytest.mark.parametrize("name", ["nodes", "git", "versions", "origin", "explores", "locks", "profile"])
+def test_damaged_facts_of_a_journal_fail_no_section(tmp_path: Path, name: str) -> None:
+    for value in (7, True, "text", [7, [7]], {"a": {"b": 7}}, None):
+        document = build_report(make_judged_run(tmp_path, **{name: value}).end())
+        assert not any(s.failure for s in document.sections)
+
+
 def test_secrets_in_data_are_masked(tmp_path: Path, nothing_hidden: None) -> None:
     register_secret("open sesame")
     kept = {**KEPT, "worst": [{"id": 1, "note": "say open sesame", "response": True, "prediction": False}]}
@@ -221,9 +262,9 @@ def test_secrets_in_data_are_masked(tmp_path: Path, nothing_hidden: None) -> Non
 def test_files_of_a_report_are_found_by_run(tmp_path: Path) -> None:
     run = make_judged_run(tmp_path)
     run.end()
-    assert find_newest_report(run.journal) is None
-    page, document = write_report(run.journal, run.store, run.name)
-    assert find_newest_report(run.journal) == find_newest_report(run.journal, run.name) == page
+    assert find_report(run.journal, RunResult()) is None
+    page, document = write_report(run.evidence)
+    assert find_report(run.journal, RunResult()) == find_report(run.journal, RunResult(run.name)) == page
     assert json.loads((page.parent / "report.json").read_text(encoding="utf-8")) == document_json(document)
     assert [f.name for f in list_report_files(run.journal, run.name)] == ["report.html", "report.json"]
 
@@ -251,3 +292,23 @@ def test_importance_of_squared_error_is_in_the_unit_of_the_target(tmp_path: Path
     found = text_of(build_report(run.end()), "use")
     assert "rmse gained by shuffling" in found
     assert '"intervals": [[1.0, 14.0]]' in found
+
+
+def test_steps_that_a_run_did_not_come_to_are_not_said_to_be_gone(tmp_path: Path) -> None:
+    runs = []
+    for state, nodes in (
+        ("done", ["clean", "size"]),
+        ("failed", ["clean", "fit", "size"]),
+        ("done", ["fit"]),
+    ):
+        run = MadeRun(tmp_path, nodes=nodes)
+        for node in nodes[: 1 if state == "failed" else None]:
+            run.add(node, f"shop:{node}", 0)
+        runs.append(run.end(state))
+    done, failed, other = runs
+    assert find_run_differences(done, failed) == ()
+    assert {d.text for d in find_run_differences(done, other)} == {
+        "fit is new",
+        "clean is no longer there",
+        "size is no longer there",
+    }

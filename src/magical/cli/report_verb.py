@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def report_command(options: SharedOptions, run: str, file: str | None) -> None:
         path = Path(file).expanduser()
         with wrap_disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(report.path, path)
+            path.write_bytes(report.path.read_bytes())  # not copyfile, which refuses a pipe and itself
     if not options.as_json and not file and sys.stdout.isatty():
         import webbrowser
 

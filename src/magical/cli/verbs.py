@@ -68,7 +68,7 @@ def _run_workflow(
     context = options.open_context(overrides)
     from magical.integrations.prefect.reconcile import describe_open_flow_run
     from magical.project.run_setup import run_drawing
-    from magical.report.report_files import find_newest_report, format_report_line
+    from magical.report.report_files import find_report, format_report_line
     from magical.report.terminal.progress import Console
     from magical.report.text import design_text, run_json, run_text
 
@@ -86,7 +86,7 @@ def _run_workflow(
             graph = replace(graph, findings=findings)
     run_options = _format_run_options(options, words)
 
-    page = find_newest_report(context.journal, result.name)
+    page = find_report(context.journal, result)
 
     def format_text() -> str:
         shown = replace(graph, findings=()) if options.pretend else graph

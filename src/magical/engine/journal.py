@@ -235,6 +235,7 @@ class Journal:
 
 
 _FILE = "journal.jsonl"
+_FIRST = RunStarted(run="", workflow="", settings={}, nodes=[])
 _END = b'"event": "RunFinished"'
 _TIME_FORMAT = "%Y-%m-%d-%H%M%S"
 _RUN_NAME = re.compile(r"(\d{4}-\d\d-\d\d-\d{6})-([0-9a-f]{3})[0-9a-f]{2}")
@@ -281,7 +282,9 @@ def _apply_event(summary: RunSummary, event: Mapping[str, Any]) -> None:
             settings, started = _as_object(event["settings"]), _seconds(event["at"])
             summary.workflow, summary.settings, summary.started = _text(event["workflow"]), settings, started
             fields = {"event", "at", "run", "workflow", "settings"}
-            summary.facts = {k: v for k, v in event.items() if k not in fields}
+            # One of another type is damaged; what another release writes beside is kept.
+            facts = {k: v for k, v in event.items() if k not in fields}
+            summary.facts = {k: v for k, v in facts.items() if isinstance(v, type(getattr(_FIRST, k, v)))}
         case "StepStarted" if "key" in event:
             summary.begun[_text(event["step"])] = _text(event["key"])
         case "StepCached" | "StepFinished":

@@ -13,6 +13,7 @@ from magical.events import Event, RunFinished
 from magical.graph import Graph
 from magical.project.project_context import ProjectContext
 from magical.report.report_files import write_report
+from magical.report.run_evidence import RunEvidence
 
 if TYPE_CHECKING:
     from magical.views.document import Document
@@ -63,7 +64,9 @@ class ReportWriter:
     def on(self, event: Event) -> None:
         """Write the report after the last event of a run."""
         if isinstance(event, RunFinished):
-            _write(self._context, event.run, self._graph)
+            context = self._context
+            summary = context.journal.read(event.run)
+            _write(context, RunEvidence(summary, context.journal, context.store), self._graph)
 
 
 def make_report(context: ProjectContext, run: str = "last") -> Report:
@@ -71,22 +74,26 @@ def make_report(context: ProjectContext, run: str = "last") -> Report:
 
     Args:
         context: the context of the project.
-        run: the run's name, the beginning or end of it, or ``last``.
+        run: the run's name, the beginning or end of it, or ``last``; ``champion`` or ``NAME/VERSION``
+            for the run that registered that model.
 
     Raises:
-        UsageError: there is no such run.
+        UsageError: there is no such run or model.
         StoreError: the report cannot be written.
     """
-    name = context.journal.find(run)
+    # Imported here: this module is also imported by a run with nothing to do.
+    from magical.project.run_lookup import find_evidence
+
+    evidence = find_evidence(context, run)
     try:
         graph = context.draw().full_graph
     except MagicalError:  # the code is broken now; what the run left behind is not
         graph = None
-    return _write(context, name, graph)
+    return _write(context, evidence, graph)
 
 
-def _write(context: ProjectContext, run: str, graph: Graph | None) -> Report:
-    return Report(run, *write_report(context.journal, context.store, run, graph, _project_option(context)))
+def _write(context: ProjectContext, evidence: RunEvidence, graph: Graph | None) -> Report:
+    return Report(evidence.summary.name, *write_report(evidence, graph, _project_option(context)))
 
 
 def _project_option(context: ProjectContext) -> str:

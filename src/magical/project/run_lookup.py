@@ -5,13 +5,15 @@ from __future__ import annotations
 from magical.engine.protocols import Version
 from magical.errors import UsageError, join_names
 from magical.project.project_context import ProjectContext
+from magical.project.reproduce.record import with_run_profile
 from magical.report.run_evidence import RunEvidence
+from magical.settings.secrets import mask_referenced_secrets
 
 __all__ = ["find_evidence"]
 
 
 def find_evidence(context: ProjectContext, name: str) -> RunEvidence:
-    """Find what a run left behind.
+    """Find what a run left behind, in the store that its profile names, and mask its secrets.
 
     Args:
         context: the project.
@@ -29,7 +31,11 @@ def find_evidence(context: ProjectContext, name: str) -> RunEvidence:
             raise UsageError(text, hint="magical runs lists the runs that are.")
     else:
         run = context.journal.find(name)
-    return RunEvidence(context.journal.read(run), context.journal, context.store)
+    summary = context.journal.read(run)
+    # Not left to drawing, which masks the secrets of the present settings: those of the run may be others.
+    masked = mask_referenced_secrets(summary.settings, context.root)
+    store = with_run_profile(context, summary.facts.get("profile", "")).store
+    return RunEvidence(summary, context.journal, store, is_masked=masked)
 
 
 def _find_version(context: ProjectContext, name: str) -> Version:

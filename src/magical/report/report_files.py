@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from magical.engine.journal import Journal
+from magical.errors import StoreError
 from magical.system.atomic_files import write_text
 
 if TYPE_CHECKING:
-    from magical.engine.protocols import Store
+    from magical.engine.run import RunResult
     from magical.graph import Graph
+    from magical.report.run_evidence import RunEvidence
     from magical.views.document import Document
 
-__all__ = [
-    "find_newest_report",
-    "format_report_json",
-    "format_report_line",
-    "list_report_files",
-    "write_report",
-]
+__all__ = ["find_report", "format_report_json", "format_report_line", "list_report_files", "write_report"]
 
 MAX_SENT = 5_000_000
 """The bytes of a file of a report that a tracking server also gets, at most."""
@@ -31,14 +28,15 @@ _MAX_RUNS = 100  # so many runs are looked at for a report
 
 
 def write_report(
-    journal: Journal, store: Store, run: str, graph: Graph | None = None, project_option: str = ""
+    evidence: RunEvidence, graph: Graph | None = None, project_option: str = ""
 ) -> tuple[Path, Document]:
     """Build the report of a run, and write its page and its data into the folder of the run.
 
+    Files that are there stay as they are once results are lost, since they know more, and where a secret
+    cannot be read now, since it is masked in them.
+
     Args:
-        journal: the journal that the run is in.
-        store: the store of its results.
-        run: the full name of the run.
+        evidence: what the run left behind.
         graph: the workflow as it is now; it is used if it has the steps of the run.
         project_option: how the commands in the report find the project, such as `` --project shop``.
 
@@ -49,15 +47,15 @@ def write_report(
         StoreError: the journal cannot be read, or the disk is full or read-only.
     """
     # Imported here: to find a report, as a run with nothing to do does, none of it is needed.
-    from magical.report.run_evidence import RunEvidence
     from magical.report.run_report import build_report
     from magical.views.document_page import write_document
 
-    folder, evidence = journal.folder / run, RunEvidence(journal.read(run), journal, store)
+    page = evidence.folder / _PAGE
     document = build_report(evidence, graph, project_option)
-    write_text(folder / _DATA, format_report_json(document))
-    write_document(document, folder / _PAGE)
-    return folder / _PAGE, document
+    if not page.is_file() or (evidence.is_masked and not evidence.lost):
+        write_text(evidence.folder / _DATA, format_report_json(document))
+        write_document(document, page)
+    return page, document
 
 
 def format_report_json(document: Document) -> str:
@@ -75,15 +73,28 @@ def format_report_json(document: Document) -> str:
     return json.dumps(document_json(document), ensure_ascii=False, indent=1, default=str)
 
 
-def find_newest_report(journal: Journal, run: str = "") -> Path | None:
-    """Find the page of a run, or of the newest run that has one; None if there is none.
+def find_report(journal: Journal, result: RunResult) -> Path | None:
+    """Find the page of a run; where nothing had to run, of the newest run with its results; None without one.
 
     Example:
-        >>> print(find_newest_report(Journal(Path("nowhere"))))
+        >>> from magical.engine.run import RunResult
+        >>> print(find_report(Journal(Path("nowhere")), RunResult()))
         None
     """
-    names = [run] if run else journal.names()[:_MAX_RUNS]
-    return next((p for name in names if (p := journal.folder / name / _PAGE).is_file()), None)
+    names = [result.name] if result.name else journal.names()[:_MAX_RUNS]
+    pages = ((name, journal.folder / name / _PAGE) for name in names)
+    return next((p for n, p in pages if p.is_file() and _has_results(journal, n, result)), None)
+
+
+def _has_results(journal: Journal, run: str, result: RunResult) -> bool:
+    """Return True if a run is the one of a result, or ended well with all its records."""
+    if run == result.name:
+        return True
+    with suppress(StoreError):
+        summary = journal.read(run)
+        keys = {(name, record.key) for name, record in result.records.items()}
+        return summary.state == "done" and keys <= summary.keys.items()
+    return False
 
 
 def list_report_files(journal: Journal, run: str) -> list[Path]:

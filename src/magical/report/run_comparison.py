@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-from pydantic import TypeAdapter, ValidationError
 
 from magical.contracts.model import format_number
 from magical.contracts.schema import Schema
@@ -233,7 +232,7 @@ class _JudgedRun:
     def find(cls, run: RunEvidence) -> _JudgedRun:
         """Find the last evaluation of a run on test, or else its last one."""
         name = run.summary.name
-        found = [(record, scores) for record in run.find("evaluate") if (scores := _read_scores(run, record))]
+        found = list(run.find_scores())
         if not found:
             known = (
                 "its results are gone" if run.summary.keys and not run.records else "nothing was evaluated"
@@ -273,16 +272,6 @@ def _pair(old: _JudgedRun, new: _JudgedRun, common: bool) -> PairedRuns:
     deciding = new.scores.find_metric(new.scores.primary)
     metrics = list_paired_metrics(deciding, new.scores.task)
     return compare_judged((old.table, new.table), new.schema, metrics, common)
-
-
-def _read_scores(run: RunEvidence, record: Record) -> Scores | None:
-    value = run.result(record)
-    if isinstance(value, Scores):
-        return value
-    try:
-        return TypeAdapter(Scores).validate_python(value)
-    except (ValidationError, *DAMAGE_ERRORS):
-        return None
 
 
 def _read_schema(record: Record) -> Schema | None:

@@ -68,8 +68,12 @@ def find_run_differences(old: RunEvidence, new: RunEvidence) -> tuple[RunDiffere
 
 def _compare_nodes(old: RunEvidence, new: RunEvidence) -> Iterator[RunDifference]:
     before, after = old.summary.keys, new.summary.keys
-    yield from (RunDifference("steps", f"{name} is new") for name in after if name not in before)
-    yield from (RunDifference("steps", f"{name} is no longer there") for name in before if name not in after)
+    # A run that did not end well has not come to all its steps: they are there, and have no key.
+    nodes = [{*run.summary.keys, *map(str, run.summary.facts.get("nodes") or ())} for run in (old, new)]
+    yield from (RunDifference("steps", f"{name} is new") for name in after if name not in nodes[0])
+    yield from (
+        RunDifference("steps", f"{name} is no longer there") for name in before if name not in nodes[1]
+    )
     settings = pair_differences(old.summary.settings, new.summary.settings)
     changed = {(json.dumps(one), json.dumps(other)) for _, one, other in settings}
     users: dict[tuple[str, str], list[str]] = {}

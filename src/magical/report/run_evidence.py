@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.protocols import Store
 from magical.errors import StoreError
+
+if TYPE_CHECKING:
+    from magical.library.metrics.scores import Scores
 
 __all__ = ["RunEvidence"]
 
@@ -24,9 +28,11 @@ class RunEvidence:
         summary: the run, from the journal.
         journal: the journal that the run is in.
         store: the store of its results.
+        is_masked: False if a secret in its settings cannot be read now: where data has it, it would be shown.
 
     Attributes:
         summary: the run, from the journal.
+        folder: the folder of the run.
 
     Example:
         >>> from pathlib import Path
@@ -34,14 +40,22 @@ class RunEvidence:
         {}
     """
 
-    def __init__(self, summary: RunSummary, journal: Journal, store: Store) -> None:
+    def __init__(
+        self, summary: RunSummary, journal: Journal, store: Store, *, is_masked: bool = True
+    ) -> None:
         self.summary, self._journal, self._store = summary, journal, store
+        self.folder, self.is_masked = journal.folder / summary.name, is_masked
 
     @cached_property
     def records(self) -> dict[str, Record]:
         """The records of all nodes whose result is still there, by node, in the order of the run."""
         found = ((node, self._find_record(key)) for node, key in self.summary.keys.items())
         return {node: record for node, record in found if record is not None}
+
+    @property
+    def lost(self) -> list[str]:
+        """The nodes whose result is no longer in the store."""
+        return [node for node in self.summary.keys if node not in self.records]
 
     @cached_property
     def events(self) -> list[Mapping[str, Any]]:
@@ -76,6 +90,16 @@ class RunEvidence:
         """Yield the records of a step of the library, such as ``evaluate``, in the order of the run."""
         ours = (r for r in self.records.values() if r.step.startswith("magical.library."))
         yield from (r for r in ours if r.step.endswith(f":{step}"))
+
+    def find_scores(self) -> Iterator[tuple[Record, Scores]]:
+        """Yield the records of ``evaluate`` with their scores; those that cannot be read are left out."""
+        for record in self.find("evaluate"):
+            # Imported here: a workflow without this step must not wait for scikit-learn.
+            from magical.library.metrics.scores import Scores
+
+            with suppress(ValueError):  # the scores of another release
+                value = self.result(record)
+                yield record, value if isinstance(value, Scores) else Scores.model_validate(value)
 
     def kept(self, record: Record, name: str) -> Any:
         """Load what a body kept by this name beside its result; None if it is not there."""

@@ -57,7 +57,7 @@ def build_report(evidence: RunEvidence, graph: Graph | None = None, project_opti
         ['verdict', 'run', 'unknown']
     """
     summary = evidence.summary
-    ran = set(summary.facts.get("nodes") or summary.keys)
+    ran = set(map(str, summary.facts.get("nodes") or summary.keys))
     same = graph if graph is not None and ran <= {n.name for n in graph.nodes} else None
     context = ReportContext(evidence, same, project_option=project_option)
     sections = [_build_section(context, name, *entry) for name, entry in _SECTIONS.items()]
@@ -68,8 +68,7 @@ def build_report(evidence: RunEvidence, graph: Graph | None = None, project_opti
 
 def _list_origin(evidence: RunEvidence) -> tuple[str, ...]:
     """List the steps that are not real; such a run is marked even where its results are lost."""
-    told = evidence.summary.facts.get("origin")
-    return tuple(dict.fromkeys([*evidence.origin, *(map(str, told) if isinstance(told, list) else ())]))
+    return tuple(dict.fromkeys([*evidence.origin, *map(str, evidence.summary.facts.get("origin") or ())]))
 
 
 def _build_section(

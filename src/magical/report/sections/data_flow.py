@@ -82,7 +82,7 @@ def _draw_stages(stages: list[_Stage]) -> Chart:
     bars = Bars(tuple((float(i), i + 1.0, float(s.rows)) for i, s in enumerate(stages)), horizontal=True)
     lost = stages[0].rows - stages[-1].rows
     reading = f"{stages[-1].rows:,} rows reach the end of {stages[0].rows:,} that came in"
-    reading += f"; {lost:,} were left out on the way." if lost > 0 else "."
+    reading += f"; {lost:,} {'was' if lost == 1 else 'were'} left out on the way." if lost > 0 else "."
     return Chart("Rows from step to step", reading, Axis("rows", low=0.0), Axis("step", names), (bars,))
 
 

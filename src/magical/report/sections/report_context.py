@@ -47,13 +47,7 @@ class ReportContext:
     @cached_property
     def evaluations(self) -> list[Evaluation]:
         """The scores of the run, in its order."""
-        found = [(r, self.evidence.result(r)) for r in self.evidence.find("evaluate")]
-        if not found:
-            return []
-        # Imported here: a workflow without these steps must not wait for scikit-learn.
-        from magical.library.metrics.scores import Scores
-
-        return [Evaluation(r, Scores.model_validate(value)) for r, value in found if isinstance(value, dict)]
+        return [Evaluation(record, scores) for record, scores in self.evidence.find_scores()]
 
     @cached_property
     def receipts(self) -> list[tuple[Record, Mapping[str, Any]]]:

@@ -117,9 +117,8 @@ def _settings(context: ReportContext) -> Iterator[Block]:
 
 def build_unknown(context: ReportContext) -> Iterator[Block]:
     """Say what this page cannot tell."""
-    summary, records = context.evidence.summary, context.evidence.records
     texts = []
-    if lost := [n for n in summary.keys if n not in records]:
+    if lost := context.evidence.lost:
         texts.append(
             f"The results of {join_names(lost, 8)} are gone from the store; magical run computes them again."
         )
@@ -127,6 +126,9 @@ def build_unknown(context: ReportContext) -> Iterator[Block]:
         texts.append(
             "The workflow has changed since: its drawing and the findings of its design are not shown."
         )
+    read = [e.record.node for e in context.evaluations]
+    if odd := [r.node for r in context.evidence.find("evaluate") if r.node not in read]:
+        texts.append(f"The scores of {join_names(odd)} have the form of another release, and are not shown.")
     if context.evaluations:
         if not any(context.rows(e.record, "slices") for e in context.evaluations):
             texts.append("Weak slices were not looked for.")
@@ -138,7 +140,9 @@ def build_unknown(context: ReportContext) -> Iterator[Block]:
     ]
     if missing:
         texts.append(f"Rules of the audit that are not assessed: {join_names(dict.fromkeys(missing))}.")
-    if reused := next((r for r in records.values() if r.run and r.run != summary.name), None):
+    evidence = context.evidence
+    fresh = (r for r in evidence.records.values() if r.run and r.run != evidence.summary.name)
+    if reused := next(fresh, None):
         text = f"Fresh results, such as that of {reused.node}, are of earlier runs"
         texts.append(f"{text} ({reused.run}): their times are not shown.")
     yield from map(Paragraph, texts or ["Nothing is known to be missing."])
