@@ -12,7 +12,7 @@ import polars as pl
 from magical.contracts.schema import Column
 from magical.errors import BrokenPromise, join_names
 from magical.library.metrics.auc_interval import delong_interval
-from magical.library.metrics.bootstrap import Resamples, wilson_interval
+from magical.library.metrics.bootstrap import Resamples, percentile_interval, wilson_interval
 from magical.library.metrics.fast_metrics import resample_fast
 from magical.library.metrics.metric_settings import Metric
 from magical.library.metrics.metric_values import choose_resamples, read_weights, resample_metric
@@ -217,13 +217,12 @@ def compute_intervals(
     scores = {}
     for name, values in resampled.items():
         # A resample without a class has no such metric; a metric that none has is left out.
-        drawn = values[1:][np.isfinite(values[1:])]
-        if np.isfinite(values[0]) and len(drawn):
-            low, high = np.percentile(drawn, [2.5, 97.5])
+        low, high = map(float, percentile_interval(values))
+        if np.isfinite(values[0]) and np.isfinite(low):
             if name == "roc_auc" and auc is not None:
                 low, high = auc
             if rarest and rarest < FEW_ROWS and name in _METRICS_OF_CLASSES:
                 cautious = wilson_interval(float(values[0]), rarest)
                 low, high = min(low, cautious[0]), max(high, cautious[1])
-            scores[name] = Score(value=float(values[0]), low=float(low), high=float(high))
+            scores[name] = Score(value=float(values[0]), low=low, high=high)
     return scores
