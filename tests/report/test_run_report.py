@@ -50,7 +50,6 @@ def test_a_judged_run_has_all_sections_in_order_and_answers_from_numbers(tmp_pat
             "better than the constant baseline (gain 0.3, 0.2 to 0.4)",
             "within noise of the linear baseline",
             "roc_auc: 0.800 (0.700 to 0.900) on 40 test rows",
-            "Not assessed by the gate: LEAK002 overlap.",
         ],
         "to-do": ["evaluate: 12 rows are left out."],
         "rows": ["clean left out 10 rows, kept as rejected.", "190 rows reach the end of 200", "78.9%"],
@@ -62,17 +61,14 @@ def test_a_judged_run_has_all_sections_in_order_and_answers_from_numbers(tmp_pat
             "Where 10% of the negatives are flagged, 32% of the positives are found.",
             "1 of 2 groups of rows lie outside of chance; the largest gap: 0.8 predicted, 0.5 true.",
             "32 of 40 rows are right (80.0%); most often True is taken for False (5 rows).",
-            "0.5 (0.5 to 0.5)",
+            "0.500 (0.500 to 0.500)",
         ],
         "decision": [
-            "The threshold 0.3, chosen without these rows, gives 2, 1 to 3. "
-            "Every row called positive gives 4 here, none 5.",
+            "The threshold 0.3, chosen on held-out rows, gives 2 here (1 to 3). "
+            "Every row called positive gives 4, none 5.",
             "hold 45% of the positives",
         ],
-        "slices": [
-            "The model is weakest at <b>region</b> = north (log_loss 0.9 on 9 rows).",
-            "judged on rows",
-        ],
+        "slices": ["The model is weaker at <b>region</b> = north (log_loss 0.9 on 9 rows"],
         "use": ["It uses most: income + spent.", "probability of True"],
         "worst": ["3 of 40 rows"],
         "service": ["magical score --project shop --model shop/3 --input NEW_ROWS.csv"],
@@ -184,7 +180,7 @@ def test_two_evaluations_are_told_apart(tmp_path: Path) -> None:
 def test_a_run_that_did_not_end_well_has_a_report_of_what_there_is(
     tmp_path: Path, state: str, text: str
 ) -> None:
-    from magical.events import StepFailed, StepStarted
+    from magical.events import StepFailed, StepLeftOut, StepStarted
 
     run = MadeRun(tmp_path)
     run.add("clean", "shop:clean", pl.DataFrame({"x": [1, 2]}))
@@ -193,10 +189,14 @@ def test_a_run_that_did_not_end_well_has_a_report_of_what_there_is(
         run.write(
             StepFailed(step="fit", key="k", message="fit: the matrix is singular.\nHint: drop a column.")
         )
+        for name, why in {"score": "fit failed", "show": "score was left out", "send": "not asked"}.items():
+            run.write(StepLeftOut(step=name, reason=why))
     document = build_report(run.end(state) if state else run.evidence)
     assert text in text_of(document, "verdict")
     assert "clean gave 2 rows." in text_of(document, "rows")
-    assert ("the matrix is singular" in text_of(document, "to-do")) if state == "failed" else True
+    wanted = ["the matrix is singular", "Left out after that: score, show.", "send was left out: not asked."]
+    found = text_of(document, "to-do") if state == "failed" else "".join(wanted)
+    assert [words for words in wanted if words not in found] == []
 
 
 def test_what_is_not_real_is_marked_and_not_recommended(tmp_path: Path) -> None:
@@ -205,6 +205,7 @@ def test_what_is_not_real_is_marked_and_not_recommended(tmp_path: Path) -> None:
     document = build_report(run.end())
     assert document.origin == ("fit", "ingest (sample)")
     assert "No: nothing here is real; it stands on fit" in text_of(document, "verdict")
+    assert "better than" not in text_of(document, "verdict")
 
 
 def test_findings_have_their_codes_and_a_changed_workflow_is_not_drawn(tmp_path: Path) -> None:
@@ -310,8 +311,23 @@ def test_importance_of_squared_error_is_in_the_unit_of_the_target(tmp_path: Path
     told = {"part": "validation", "loss": "squared_error", "base": 100.0}
     run.add("explain", "magical.library.explaining:explain", told, {"importance": rows})
     found = text_of(build_report(run.end()), "use")
-    assert "rmse gained by shuffling" in found
+    assert "rmse added by shuffling" in found
     assert '"intervals": [[1.0, 14.0]]' in found
+
+
+def test_the_costs_of_errors_and_the_unit_of_a_slice_are_told(tmp_path: Path) -> None:
+    slices = [{"slice": "x < 1", "metric": "mean squared error", "value": 9.0, "difference": 5.0, "rows": 4}]
+    slices[0] |= {"low": -1.0, "high": 16.0, "confirmed": True}
+    evidence = make_judged_run(tmp_path, {**KEPT, "slices": slices}).end()
+    decision = {"false_positive": 3.0, "false_negative": 8.0, "metric": ""}
+    for record in evidence.find("evaluate"):
+        record.parts["argument:how"] = json.dumps({"decision": decision}) + "\nEvaluateSettings"
+    document = build_report(evidence)
+    assert "A row that is taken for true and is not costs 3; one that is" in text_of(document, "decision")
+    assert "gives a cost of 2 a row here" in text_of(document, "decision")
+    found = text_of(document, "slices")
+    assert "x < 1 (rmse 3 on 4 rows, 2 on all others)" in found
+    assert '["x < 1", null, 4, 3.0, 0.0, 4.0, 1.0, null, "yes"]' in found
 
 
 def test_steps_that_a_run_did_not_come_to_are_not_said_to_be_gone(tmp_path: Path) -> None:

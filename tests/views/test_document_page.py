@@ -133,16 +133,26 @@ def test_the_decimals_of_a_column_stand_below_each_other() -> None:
     page = render_document(Document("", "", (Section("a", "A", (Table((">x", ">y", ">z"), rows),)),)))
     cells = re.findall(r'<td class="m-right">([^<]*)', page)
     dash, minus = "\N{EN DASH}", "\N{MINUS SIGN}"
-    assert cells[0::3] == ["0.9339", "0.5000", "0.0696", f"{minus}0.2500"]
+    assert cells[0::3] == ["0.934", "0.500", "0.070", f"{minus}0.250"]
     assert cells[1::3] == ["12.5", "1235", dash, dash]
     assert cells[2::3] == [f"1e{minus}07", "20", f"{minus}3", "0"]
+
+
+def test_a_date_and_the_name_of_a_run_are_not_broken_at_their_hyphens() -> None:
+    texts = (
+        Paragraph("run 2026-12-01-032744-31b9f"),
+        Table(("a", "b"), (("x", "2014-01-01 · 2014-06-30 · 2015"),)),
+    )
+    page = render_document(Document("", "", (Section("a", "A", texts),)))
+    assert '<span class="m-date">2026-12-01-032744-31b9f</span>' in page
+    assert '<span class="m-date">2014-01-01</span> · <span class="m-date">2014-06-30</span>' in page
 
 
 def test_what_is_not_real_is_marked_throughout() -> None:
     document = Document("shop", "", (Section("a", "A", (Paragraph("text"),)),), ("clean",))
     for text in (render_document(document), render_fragment(document)):
         assert "Not real." in text
-        assert "It stands on clean" in text
+        assert "pretended or sampled: clean." in text
         assert " m-origin" in text
     assert "Not real" not in render_document(Document("shop"))
 

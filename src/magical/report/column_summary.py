@@ -144,7 +144,15 @@ def column_blocks(summaries: Sequence[ColumnSummary]) -> tuple[Block, ...]:
 
 
 def _make_table(summaries: Sequence[ColumnSummary]) -> Table:
-    head = ("column", "type", ">nulls", ">distinct", "histogram", "quartiles or commonest", "remark")
+    head = (
+        "column",
+        "type",
+        ">nulls",
+        ">distinct",
+        "histogram",
+        "range, quartiles or commonest",
+        "remark",
+    )
     rows = [
         (
             s.name,

@@ -165,7 +165,7 @@ class RunComparison:
         rows = [(name, *(_score_text(scores, name) for scores in (old, new))) for name in names]
         if rows:
             yield Table(
-                ("metric", f">{self.old}", f">{self.new}"), tuple(rows), "each run on its own rows", self.part
+                ("metric", f">{self.old}", f">{self.new}"), tuple(rows), "Each run on its own rows", self.part
             )
         if not self.paired:
             return
@@ -174,7 +174,7 @@ class RunComparison:
             (g.metric, *(format_number(x, 3) for x in (g.old, g.new, g.gain, g.low, g.high, g.smallest)))
             for g in self.paired.gains
         )
-        yield Table(head, gains, "on the same rows: the gain with its 95 % interval", self.part)
+        yield Table(head, gains, "On the same rows: the gain with its 95 % interval", self.part)
         if self.paired.gains[0].smallest:
             yield Paragraph(_describe_power(self.paired, self.part))
         if left := _describe_left_out(self.paired):
@@ -185,7 +185,7 @@ class RunComparison:
             return
         head = ("from", "to", ">rows", ">now right", ">now wrong", "such as")
         flips = [(f.old, f.new, f.rows, f.right, f.wrong, ", ".join(f.ids)) for f in self.paired.flips]
-        yield Table(head, tuple(mask_values(flips)), "", self.part)
+        yield Table(head, tuple(mask_values(flips)), "Decisions that flipped", self.part)
         if self.paired.p is not None:
             text = f"Exact test of McNemar: p = {format_number(self.paired.p, 2)}"
             yield Paragraph(f"{text}, that both decide equally many rows right.")

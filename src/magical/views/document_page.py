@@ -36,6 +36,9 @@ __all__ = ["render_document", "render_fragment", "write_document"]
 _MINUS, _DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 _TONES = {"good": ("✓", "Good: "), "warning": ("!", "Warning: "), "bad": ("✗", "Bad: "), "faint": ("", "")}
 _MIN_CONTENTS, _LONG_TABLE, _SCROLLED_TABLE, _WIDE_TABLE, _SHORT_CELL = 3, 15, 4, 8, 20
+_TALL_CHART = 10
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:-\d{6}-[0-9a-f]{5})?")
+"""A date, or the name of a run: a line is not broken at its hyphens."""
 
 
 def render_document(document: Document) -> str:
@@ -103,6 +106,10 @@ def _escape_lines(text: str) -> str:
     return "\n".join(_escape(line) for line in mask(text).split("\n"))
 
 
+def _join_dates(text: str) -> str:
+    return _DATE.sub(r'<span class="m-date">\g<0></span>', text)
+
+
 def _render_header(document: Document) -> Iterator[str]:
     yield f"<header><h1>{_escape(document.title)}</h1>"
     if document.subtitle:
@@ -121,7 +128,7 @@ def _render_title(document: Document) -> Iterator[str]:
 def _render_banner(document: Document) -> Iterator[str]:
     if document.origin:
         names = _escape(", ".join(document.origin))
-        text = f"It stands on {names}, which was pretended or sampled. No number here is a result."
+        text = f"It stands on what was pretended or sampled: {names}. No number here is a result."
         yield f'<p class="m-banner" role="note"><b>{NOT_REAL} Not real.</b> {text}</p>'
         yield '<p class="m-watermark" aria-hidden="true">not real</p>'
 
@@ -192,7 +199,7 @@ class _Writer:
                 yield "</details>"
 
     def _render_paragraph(self, paragraph: Paragraph) -> Iterator[str]:
-        text = _escape_lines(paragraph.text)
+        text = _join_dates(_escape_lines(paragraph.text))
         if not paragraph.tone:
             yield f"<p>{text}</p>"
             return
@@ -211,7 +218,8 @@ class _Writer:
         self._has_chart = True
         reading = f'<span class="m-reading">{_escape(chart.reading)}</span>' if chart.reading else ""
         caption = f"<b>{_escape(chart.title)}</b>{_render_part(chart.part)}{reading}"
-        yield f"<figure><figcaption>{caption}</figcaption>{drawn}</figure>"
+        tall = ' class="m-tall"' * (len(chart.y.categories) >= _TALL_CHART)
+        yield f"<figure{tall}><figcaption>{caption}</figcaption>{drawn}</figure>"
 
     def _render_table(self, table: Table, title: str) -> Iterator[str]:
         columns = list(zip(*table.rows, strict=False)) if table.rows else [()] * len(table.columns)
@@ -254,9 +262,8 @@ def _render_cells(
         if i == 0 and not is_right:
             yield f'<th scope="row">{text}</th>'
         else:
-            # A date would be broken at its hyphens.
             kind = _RIGHT if is_right else ' class="m-short"' if len(text) <= _SHORT_CELL else ""
-            yield f"<td{kind}>{text}</td>"
+            yield f"<td{kind}>{text if kind else _join_dates(text)}</td>"
 
 
 def _are_numbers(cells: Sequence[Cell]) -> bool:
@@ -273,8 +280,10 @@ def _common_decimals(cells: Sequence[Cell]) -> int | None:
     sizes = [abs(c) for c in cells if isinstance(c, float) and math.isfinite(c) and c]
     if not sizes or max(sizes) >= 1000:
         return None
-    decimals = 3 - math.floor(math.log10(max(sizes)))
-    return decimals if decimals <= 6 and min(sizes) * 10**decimals >= 10 else None
+    fewest = 2 - math.floor(math.log10(max(sizes)))
+    # One more decimal where a small number would lose its digits.
+    found = fewest if min(sizes) * 10.0 ** min(fewest, 6) >= 10 else fewest + 1
+    return found if found <= 6 and min(sizes) * 10**found >= 1 else None
 
 
 def _cell_text(cell: Cell, decimals: int | None = None) -> str:

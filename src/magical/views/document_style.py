@@ -58,6 +58,8 @@ max-width:min(44rem,calc(100vw - 2.5rem))}
 .m-document tbody tr:hover>*{background:var(--band)}
 .m-document .m-charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(320px,100%),1fr));
 gap:1.6rem 2.4rem;margin:1rem 0}
+.m-document .m-tall{grid-row:span 2}
+.m-document .m-date{white-space:nowrap}
 .m-document .m-whole{grid-column:1/-1;min-width:0}
 .m-document figure{margin:0;min-width:0;max-width:460px}
 .m-document figcaption{margin:0 0 .5rem;font-size:.875rem;line-height:1.4;overflow-wrap:anywhere}

@@ -33,17 +33,28 @@ def build_rows(context: ReportContext) -> Iterator[Block]:
     """Show how many rows each step gave, why rows were rejected, and the parts."""
     stages = _list_stages(context)
     if len(stages) > 1:
-        yield from (_draw_stages(stages), _tabulate_stages(stages))
+        yield _draw_stages(stages)
+        yield from _draw_parts(context)
+        yield _tabulate_stages(stages)
     elif stages:
         yield Paragraph(f"{stages[0].record.node} gave {stages[0].rows:,} rows.")
     for stage in stages:
         yield from _reject_blocks(context, stage.record)
+    if len(stages) < 2:
+        yield from _draw_parts(context)
+
+
+def _draw_parts(context: ReportContext) -> Iterator[Chart]:
     for record in _find_splits(context):
-        parts = record.result.items.items()
-        known = [(n, a.rows) for n, a in parts if a.rows is not None and n != "assignment"]
-        total = sum(rows for _, rows in known)
-        table = tuple((n, f"{rows:,}", f"{rows / max(total, 1):.1%}") for n, rows in known)
-        yield Table(("part", ">rows", ">share"), table, f"Parts by {record.node}")
+        found = record.result.items.items()
+        parts = [(n, a.rows) for n, a in found if a.rows is not None and n != "assignment"]
+        total = max(sum(rows for _, rows in parts), 1)
+        reading = join_names((f"{rows / total:.1%} in {n}" for n, rows in parts), 5)
+        bars = Bars(
+            tuple((float(i), i + 1.0, float(rows)) for i, (_, rows) in enumerate(parts)), horizontal=True
+        )
+        axes = Axis("rows", low=0.0), Axis("part", tuple(n for n, _ in parts))
+        yield Chart(f"Parts by {record.node}", f"{reading}.", *axes, (bars,))
 
 
 def _find_splits(context: ReportContext) -> list[Record]:
@@ -88,11 +99,15 @@ def _draw_stages(stages: list[_Stage]) -> Chart:
 
 def _tabulate_stages(stages: list[_Stage]) -> Table:
     def change(stage: _Stage) -> str:
-        difference = None if stage.before is None else stage.rows - stage.before
-        return f"{difference:+,}" if difference else "" if difference is None else "0"
+        if stage.before is None or stage.rows == stage.before:
+            return ""
+        return f"{stage.rows - stage.before:+,}".replace("-", "\N{MINUS SIGN}")
 
-    rows = tuple((s.record.node, f"{s.rows:,}", change(s), s.record.result.summary) for s in stages)
-    return Table(("step", ">rows", ">change", "rows × columns"), rows)
+    columns = (s.record.result.summary.partition(" × ")[2] for s in stages)
+    rows = tuple((s.record.node, change(s), count) for s, count in zip(stages, columns, strict=True))
+    if not any(change for _, change, _ in rows):
+        return Table(("step", ">columns"), tuple((n, count) for n, _, count in rows), "Columns by step")
+    return Table(("step", ">change of rows", ">columns"), rows, "Changes from step to step")
 
 
 def _reject_blocks(context: ReportContext, record: Record) -> Iterator[Block]:

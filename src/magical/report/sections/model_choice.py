@@ -32,9 +32,13 @@ def build_choice(context: ReportContext) -> Iterator[Block]:
         for record, rows in context.tables(step, "candidates"):
             scores = context.rows(record, "candidate_scores")
             yield from _candidate_blocks(rows, scores, record.node)
+    folded: list[Block] = []
     for record, rows in context.tables("tune", "trials"):
         best = next((c.get("score") for c in context.rows(record, "candidates")), None)
-        yield from _trial_blocks(rows, record.node, best)
+        yield from _draw_trials(rows, record.node, best)
+        folded.append(_tabulate_trials(rows, record.node))
+    if folded:
+        yield Details("All trials", tuple(folded))
 
 
 def _candidate_blocks(rows: Rows, scores: Rows, node: str) -> Iterator[Block]:
@@ -81,8 +85,8 @@ def _describe_params(row: Mapping[str, Any]) -> str:
     return join_names((f"{k} {format_short(v) if isinstance(v, float) else v}" for k, v in params.items()), 8)
 
 
-def _trial_blocks(rows: Rows, node: str, best: Any) -> Iterator[Block]:
-    """Yield a chart of the trials with the best so far, and a folded table; ``best`` is what won."""
+def _draw_trials(rows: Rows, node: str, best: Any) -> Iterator[Chart]:
+    """Yield a chart of several trials with the best so far; ``best`` is what won."""
     metric = next((n for n in rows[0] if n not in _KNOWN), "")
     done = [(float(r["trial"]) + 1, float(r[metric])) for r in rows if _is_number(r.get(metric))]
     if len(done) > 1:
@@ -94,12 +98,14 @@ def _trial_blocks(rows: Rows, node: str, best: Any) -> Iterator[Block]:
         reading = f"The best {metric} of {len(rows):,} trials is {format_short(best)}, at trial {since:.0f}."
         marks = (Dots(tuple(done), "trial"), Line(tuple(points), "best so far", step=True))
         yield Chart(f"Trials of {node}", reading, Axis("trial"), Axis(metric), marks, "held out")
+
+
+def _tabulate_trials(rows: Rows, node: str) -> Table:
     names = [n for n in rows[0] if n != "failure" or any(r["failure"] for r in rows)]
     cells = tuple(tuple(_to_cell(r[n]) for n in names) for r in rows[:_MAX_TRIALS])
     more = f"; the first {_MAX_TRIALS}" if len(rows) > _MAX_TRIALS else ""
     head = tuple(f">{n}" if _is_number(rows[0][n]) else n for n in names)
-    many = "1 trial" if len(rows) == 1 else f"{len(rows):,} trials"
-    yield Details(f"{many} of {node}{more}", (Table(head, cells, part="held out"),))
+    return Table(head, cells, f"Trials of {node}{more}", "held out")
 
 
 def _is_lower_better(metric: str, best: Any, values: list[float]) -> bool:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from magical.errors import join_names, shorten
-from magical.report.sections.report_context import Evaluation, ReportContext, Rows, format_short
+from magical.report.sections.report_context import (
+    Evaluation,
+    ReportContext,
+    Rows,
+    format_cell,
+    format_short,
+)
 from magical.views.document import (
     Axis,
     Band,
@@ -151,16 +158,20 @@ def _draw_confusion(rows: Rows, part: str) -> Block:
     )
 
 
+def _share(value: Any) -> str:
+    return "?" if value is None else f"{value:.3f}"
+
+
 def _tabulate_classes(rows: Rows, part: str) -> Table:
     head = ("class", ">rows", ">predicted", *(f">{n}" for n in ("precision", "recall", "f1")))
 
     def cell(row: Any, name: str) -> str:
-        span = f" ({format_short(row[f'{name}_low'])} to {format_short(row[f'{name}_high'])})"
-        return format_short(row[name]) + (span if row.get(f"{name}_low") is not None else "")
+        span = f" ({_share(row.get(f'{name}_low'))} to {_share(row.get(f'{name}_high'))})"
+        return _share(row[name]) + (span if row.get(f"{name}_low") is not None else "")
 
     cells = tuple(
         (
-            shorten(str(r["class"]), 60),
+            shorten(format_cell(r["class"]), 60),
             r["rows"],
             r.get("predicted"),
             *(cell(r, n) for n in ("precision", "recall", "f1")),
@@ -210,24 +221,44 @@ def build_decision(context: ReportContext) -> Iterator[Block]:
     for evaluation in context.evaluations:
         part = evaluation.scores.part
         if rows := context.rows(evaluation.record, "decision"):
-            yield _draw_decision(rows, part)
+            yield from _describe_costs(evaluation)
+            yield _draw_decision(rows, _read_decision(evaluation), part)
         if rows := context.rows(evaluation.record, "gain"):
             yield _draw_gain(rows, part)
 
 
-def _draw_decision(rows: Rows, part: str) -> Chart:
+def _read_decision(evaluation: Evaluation) -> Mapping[str, Any]:
+    """Read the costs or the metric that the step was given; empty where they are not known."""
+    try:
+        found = json.loads(evaluation.record.parts["argument:how"].partition("\n")[0])["decision"]
+    except (KeyError, TypeError, ValueError):
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _describe_costs(evaluation: Evaluation) -> Iterator[Block]:
+    decision, positive = _read_decision(evaluation), shorten(format_cell(evaluation.scores.positive), 40)
+    costs = [decision.get(n) for n in ("false_positive", "false_negative")]
+    if None not in costs:
+        text = f"A row that is taken for {positive} and is not costs {format_short(costs[0])}"
+        yield Paragraph(f"{text}; one that is {positive} and is missed costs {format_short(costs[1])}.")
+
+
+def _draw_decision(rows: Rows, decision: Mapping[str, Any], part: str) -> Chart:
+    has_costs, metric = decision.get("false_positive") is not None, str(decision.get("metric") or "")
     chosen = [r for r in rows if r.get("chosen")]
-    reading = f"Every row called positive gives {format_short(rows[0]['value'])} here"
-    reading += f", none {format_short(rows[-1]['value'])}"
+    reading = "The threshold of the model is not known"
     if chosen:
         one, span = chosen[0], [format_short(chosen[0].get(n)) for n in ("low", "high")]
-        reading = (
-            f"The threshold {format_short(one['threshold'])}, chosen without these rows, gives "
-            f"{format_short(one['value'])}, {' to '.join(span)}. {reading}"
-        )
+        reading = f"The threshold {format_short(one['threshold'])}, chosen on held-out rows, gives "
+        value = format_short(one["value"])
+        reading += f"a cost of {value} a row here" if has_costs else f"{metric} {value} here".lstrip()
+        reading += f" ({' to '.join(span)})" if "?" not in span else ""
+    every, none = (format_short(r["value"]) for r in (rows[0], rows[-1]))
+    reading += f". Every row called positive gives {every}, none {none}"
     marks: list[Mark] = [*_band(rows, "threshold"), Line(_points(rows, "threshold", "value"), "model")]
     marks += [RuleLine(r["threshold"], "x", "chosen") for r in chosen[:1]]
-    axes = Axis("threshold"), Axis("cost a row, or the metric")
+    axes = Axis("threshold"), Axis("cost a row" if has_costs else metric or "cost a row, or the metric")
     return Chart("Value of each threshold", f"{reading}.", *axes, tuple(marks), part)
 
 
@@ -250,10 +281,25 @@ def describe_slice(row: Mapping[str, Any]) -> str:
         >>> describe_slice({"slice": "age < 30", "metric": "log_loss", "value": 0.9, "rows": 25})
         'age < 30 (log_loss 0.9 on 25 rows)'
     """
-    text, metric, value = shorten(str(row["slice"]), 120), row["metric"], row["value"]
-    if metric == "mean squared error":  # in the unit of the target
-        metric, value = "rmse", value**0.5
-    return f"{text} ({metric} {format_short(value)} on {row['rows']:,} rows)"
+    row = _in_unit_of_target(row)
+    text = shorten(str(row["slice"]), 120)
+    beside = ""
+    if isinstance(row.get("difference"), int | float):
+        beside = f", {format_short(row['value'] - row['difference'])} on all others"
+    return f"{text} ({row['metric']} {format_short(row['value'])} on {row['rows']:,} rows{beside})"
+
+
+def _in_unit_of_target(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Convert a mean squared error to its root, which has the unit of the target."""
+    if row["metric"] != "mean squared error":
+        return row
+    found = dict(row, metric="rmse")
+    for name in ("value", "low", "high"):
+        if row.get(name) is not None:
+            found[name] = max(row[name], 0.0) ** 0.5
+    if row.get("difference") is not None:
+        found["difference"] = found["value"] - max(row["value"] - row["difference"], 0.0) ** 0.5
+    return found
 
 
 def build_slices(context: ReportContext) -> Iterator[Block]:
@@ -267,17 +313,21 @@ def _slice_blocks(rows: Rows, part: str) -> Iterator[Block]:
     confirmed = [r for r in rows if r.get("confirmed")]
     ordered = [*confirmed, *(r for r in rows if not r.get("confirmed"))]
     if confirmed:
-        yield Paragraph(f"The model is weakest at {describe_slice(confirmed[0])}.", "warning")
+        more = f", and at {len(confirmed) - 1} more" if len(confirmed) > 1 else ""
+        text = f"The model is weaker at {describe_slice(confirmed[0])}{more}"
+        yield Paragraph(f"{text}: confirmed on rows that had no part in the search.", "warning")
     else:
-        yield Paragraph("No slice is weaker than chance explains.", "good")
-    yield Paragraph("Found slices are judged on rows that they were not found on.", "faint")
-    head = ("slice", "kind", ">rows", "metric", ">value", ">low", ">high", ">difference", ">p", "confirmed")
-    names = [title.removeprefix(">") for title in head]
+        text = "No group of rows is confirmed to be weaker than the others."
+        yield Paragraph(text, "good")
+    names = ("slice", "kind", "rows", "value", "low", "high", "difference", "p", "confirmed")
+    metric = _in_unit_of_target(rows[0])["metric"]
+    head = ("slice", "", ">rows", f">{metric}", ">low", ">high", ">beyond others", ">p", "confirmed")
 
     def cell(value: Any) -> Cell:
         if isinstance(value, bool):
             return "yes" if value else "no"
         return shorten(value, 120) if isinstance(value, str) else value
 
-    cells = tuple(tuple(cell(r.get(n)) for n in names) for r in ordered[:_MAX_SLICES])
+    shown = map(_in_unit_of_target, ordered[:_MAX_SLICES])
+    cells = tuple(tuple(cell(r.get(n)) for n in names) for r in shown)
     yield Table(head, cells, "Slices", part)

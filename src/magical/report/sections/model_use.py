@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from magical.errors import join_names, shorten
 from magical.masking import mask
-from magical.report.sections.report_context import ReportContext, Rows, format_short
+from magical.report.sections.report_context import ReportContext, Rows, format_cell, format_short
 from magical.views.document import (
     Axis,
     Band,
@@ -25,7 +25,7 @@ from magical.views.document import (
 
 __all__ = ["build_drift", "build_use", "build_worst"]
 
-_MAX_BARS, _MAX_WORST, _MAX_COLUMNS = 15, 10, 8
+_MAX_BARS, _MAX_WORST, _MAX_COLUMNS, _MAX_BESIDE = 15, 10, 8, 2
 
 
 def build_use(context: ReportContext) -> Iterator[Block]:
@@ -34,13 +34,16 @@ def build_use(context: ReportContext) -> Iterator[Block]:
         told = context.evidence.result(record)
         facts = told if isinstance(told, Mapping) else {}
         part = str(facts.get("part", "validation"))
+        outcome = str(facts.get("outcome") or "prediction")
+        charts = list(_dependence_charts(context.rows(record, "dependence"), outcome, part))
         if rows := _in_unit_of_target(context.rows(record, "importance"), facts):
-            yield from _importance_blocks(rows, facts, part)
+            yield from _importance_blocks(rows, facts, part, charts[:_MAX_BESIDE])
+            charts = charts[_MAX_BESIDE:]
         elif facts.get("reason"):
             yield Paragraph(f"Not explained: {facts['reason']}", "warning")
-        if rows := context.rows(record, "dependence"):
-            charts = _dependence_charts(rows, str(facts.get("outcome") or "prediction"), part)
-            yield Details("How the prediction depends on the first columns", tuple(charts))
+        if charts:
+            titles = join_names((chart.title for chart in charts), 6)
+            yield Details(f"How the prediction depends on {titles}", tuple(charts))
 
 
 def _in_unit_of_target(rows: Rows, facts: Mapping[str, Any]) -> Rows:
@@ -52,7 +55,10 @@ def _in_unit_of_target(rows: Rows, facts: Mapping[str, Any]) -> Rows:
     return [{**r, **{n: max(base + (r[n] or 0.0), 0.0) ** 0.5 - base**0.5 for n in names}} for r in rows]
 
 
-def _importance_blocks(rows: Rows, facts: Mapping[str, Any], part: str) -> Iterator[Block]:
+def _importance_blocks(
+    rows: Rows, facts: Mapping[str, Any], part: str, beside: Sequence[Chart]
+) -> Iterator[Block]:
+    """Yield the chart of the importance with those that stand beside it, and what else is known."""
     used = [r for r in rows if (r["low"] or 0) > 0]
     level = "raw columns" if rows[0].get("level") == "raw" else "its own features"
     loss = (
@@ -61,7 +67,6 @@ def _importance_blocks(rows: Rows, facts: Mapping[str, Any], part: str) -> Itera
     names = join_names((shorten(r["columns"], 60) for r in used[:3]), 3)
     reading = f"It uses most: {names}." if used else "No column matters more than chance."
     reading += f" {len(used)} of {len(rows)} {level} matter more than chance."
-    yield Paragraph(reading)
     if reason := facts.get("reason"):
         yield Paragraph(f"{str(reason)[:1].upper()}{str(reason)[1:]}", "faint")
     first = rows[:_MAX_BARS]
@@ -71,14 +76,16 @@ def _importance_blocks(rows: Rows, facts: Mapping[str, Any], part: str) -> Itera
         horizontal=True,
     )
     axes = (
-        Axis(f"{loss} gained by shuffling"),
+        Axis(f"{loss} added by shuffling"),
         Axis("column", tuple(shorten(r["columns"], 60) for r in first)),
     )
     yield Chart("Importance", reading, *axes, (bars,), part)
+    yield from beside
     if rest := rows[_MAX_BARS:]:
         cells = tuple((shorten(r["columns"], 100), r["value"], r["low"], r["high"]) for r in rest)
         yield Details(
-            f"{len(rest)} more columns", (Table(("column", ">value", ">low", ">high"), cells, part=part),)
+            "1 more column" if len(rest) == 1 else f"{len(rest)} more columns",
+            (Table(("column", ">value", ">low", ">high"), cells, part=part),),
         )
     if unused := facts.get("unused"):
         yield Paragraph(f"Columns that do not reach the model: {join_names(map(str, unused), 20)}.", "faint")
@@ -124,13 +131,13 @@ def build_worst(context: ReportContext) -> Iterator[Block]:
             head = tuple(f">{mask(n)}" if isinstance(rows[0][n], float) else mask(n) for n in shown)
             few = f"{len(cells)} of {evaluation.scores.rows:,} rows; {len(shown)} of {len(names)} columns."
             text = f"{few} magical inspect {evaluation.record.node} shows more."
+            text += " Surprise is the log loss of the row." if "surprise" in shown else ""
             yield Paragraph(text)
             yield Table(head, cells, "Worst predictions", evaluation.scores.part)
 
 
 def _to_cell(value: object) -> Cell:
-    # A whole number as text: an id has no comma.
-    return value if isinstance(value, float | bool | None) else shorten(str(value), 60)
+    return value if isinstance(value, float | None) else shorten(format_cell(value), 60)
 
 
 def build_drift(context: ReportContext) -> Iterator[Block]:

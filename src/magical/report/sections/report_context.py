@@ -16,7 +16,7 @@ from magical.report.run_evidence import RunEvidence
 if TYPE_CHECKING:
     from magical.library.metrics.scores import Scores
 
-__all__ = ["Evaluation", "ReportContext", "Rows", "format_short"]
+__all__ = ["Evaluation", "ReportContext", "Rows", "format_cell", "format_short"]
 
 Rows = list[Mapping[str, Any]]
 """The rows of a kept table."""
@@ -82,12 +82,23 @@ class ReportContext:
 
 
 def format_short(value: Any) -> str:
-    """Format a number of a sentence with four significant digits.
+    """Format a number of a sentence with three significant digits, or as a whole one.
 
     Example:
         >>> format_short(0.81234), format_short(12345.6), format_short(None)
-        ('0.8123', '12,346', '?')
+        ('0.812', '12,346', '?')
     """
     if not isinstance(value, int | float) or math.isnan(value):
         return "?"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def format_cell(value: Any) -> str:
+    """Format a value of data as its column has it in a file; a whole number, such as an id, has no comma.
+
+    Example:
+        >>> format_cell(True), format_cell("PhD"), format_cell(12345)
+        ('true', 'PhD', '12345')
+    """
+    text = str(value)
+    return text.lower() if text in ("True", "False") else text

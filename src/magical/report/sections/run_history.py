@@ -36,13 +36,9 @@ def build_service(context: ReportContext) -> Iterator[Block]:
         words = f"--model {shlex.quote(name)} --input NEW_ROWS.csv --output predictions.parquet"
         yield Paragraph(f"{record.node} registered it as {details['name']} version {details['version']}.")
         yield Code(f"magical score{context.project_option} {words}")
-        checks = ("as in the run", "one row at a time")
-        parity = [g for g in details.get("gate") or [] if g["criterion"] in checks]
-        rows = tuple(
-            (str(g["criterion"]), str(g["value"]), "held" if g["held"] else "not held") for g in parity
-        )
-        if rows:
-            yield Table(("checked before registration", "found", ""), rows)
+        if details.get("alias") != "champion":
+            text = f"It is not the champion; {details['name']}@champion names the version that is."
+            yield Paragraph(text, "faint")
 
 
 def build_run(context: ReportContext) -> Iterator[Block]:
@@ -64,7 +60,9 @@ def _timeline(context: ReportContext) -> Iterator[Block]:
         elif event.get("event") in ("StepFinished", "StepFailed", "StepPending") and step in begun:
             spans.append((step, begun.pop(step), max(at, 0.0)))
     fresh = [n for n in summary.keys if n not in summary.executed]
-    counts = f"{len(summary.executed)} steps ran, {len(fresh)} were fresh"
+    steps = "1 step" if len(summary.executed) == 1 else f"{len(summary.executed)} steps"
+    counts = f"{steps} ran, {len(fresh)} were fresh"
+    counts += f", {len(summary.failed)} failed" if summary.failed else ""
     yield Paragraph(f"{counts}; {format_short(summary.seconds)} s in all.")
     spans = sorted(spans, key=lambda s: s[2] - s[1], reverse=True)[:_MAX_BARS]
     if spans:
@@ -139,7 +137,8 @@ def build_unknown(context: ReportContext) -> Iterator[Block]:
         str(g["criterion"]) for _, d in context.receipts for g in d.get("gate") or [] if g["held"] is None
     ]
     if missing:
-        texts.append(f"Rules of the audit that are not assessed: {join_names(dict.fromkeys(missing))}.")
+        names = join_names(dict.fromkeys(missing))
+        texts.append(f"Rules of the audit that are not assessed: {names}. magical audit checks them.")
     evidence = context.evidence
     fresh = (r for r in evidence.records.values() if r.run and r.run != evidence.summary.name)
     if reused := next(fresh, None):

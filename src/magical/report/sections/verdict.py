@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from magical.engine.journal import RunSummary
 from magical.errors import join_names, shorten
 from magical.masking import mask_values
 from magical.report.sections.model_quality import describe_slice
-from magical.report.sections.report_context import Evaluation, ReportContext, format_short
-from magical.views.document import Block, Cell, Code, Paragraph, Table, Tone
+from magical.report.sections.report_context import Evaluation, ReportContext, Rows, format_short
+from magical.views.document import Block, Code, Paragraph, Table, Tone
 
 __all__ = ["build_changes", "build_to_do", "build_verdict"]
 
 _MAX_MESSAGES = 30
-_HEAD = ("", ">value", ">low", ">high", ">gain", ">gain, low", ">gain, high")
 
 
 def build_verdict(context: ReportContext) -> Iterator[Block]:
@@ -32,12 +32,14 @@ def _gate_blocks(gate: Sequence[Mapping[str, Any]], suffix: str) -> Iterator[Blo
     words = {True: "held", False: "not held"}
     assessed = [g for g in gate if g["held"] in words]
     rows = tuple(
-        (*(str(g[n]) for n in ("criterion", "threshold", "value")), words[g["held"]]) for g in assessed
+        (*(_plain(g[n]) for n in ("criterion", "threshold", "value")), words[g["held"]]) for g in assessed
     )
     if rows:
         yield Table(("criterion", "wanted", "found", ""), rows, f"Gate of the alias champion{suffix}")
-    if missing := [str(g["criterion"]) for g in gate if g["held"] is None]:
-        yield Paragraph(f"Not assessed by the gate: {join_names(missing)}.", "faint")
+
+
+def _plain(text: object) -> str:
+    return str(text).replace(">=", "≥").replace("<=", "≤")
 
 
 def _judge(context: ReportContext) -> Iterator[tuple[str, Tone]]:
@@ -62,17 +64,23 @@ def _judge(context: ReportContext) -> Iterator[tuple[str, Tone]]:
 def _judge_version(details: Mapping[str, Any]) -> tuple[str, Tone]:
     name = f"{details.get('name')} version {details['version']}"
     missed = [g for g in details.get("gate") or [] if g["held"] is False]
-    reasons = join_names(
-        [f"{g['criterion']} must be {g['threshold']}, got {g['value'] or 'nothing'}" for g in missed], 4
-    )
+    reasons = "; ".join(map(_describe_missed, missed))
+    reasons = f"{reasons[:1].upper()}{reasons[1:]}"
     if details.get("alias") == "champion" and not missed:
         return f"Yes: {name} passed its gate and is the champion.", "good"
     if details.get("alias") == "champion":
         return (
-            f"With care: {name} is still the champion, but does not pass its gate now: {reasons}.",
+            f"With care: {name} is still the champion, but does not pass its gate now. {reasons}.",
             "warning",
         )
-    return f"Not yet: {name} is registered without the alias champion: {reasons}.", "warning"
+    return f"Not yet: {name} is registered, but is not the champion. {reasons}.", "warning"
+
+
+def _describe_missed(criterion: Mapping[str, Any]) -> str:
+    name, found = str(criterion["criterion"]), str(criterion["value"] or "nothing")
+    if name.startswith("better than"):
+        return f"not {name}: {found}"
+    return f"{name}: wanted {_plain(criterion['threshold'])}, found {found}"
 
 
 def _judge_unregistered(context: ReportContext) -> Iterator[tuple[str, Tone]]:
@@ -94,52 +102,68 @@ def _score_blocks(context: ReportContext, evaluation: Evaluation) -> Iterator[Bl
     if not scores.metrics:
         return
     suffix = context.name_suffix("evaluate", record)
-    better = "lower is better" if scores.is_lower_better(scores.primary) else "higher is better"
-    yield Paragraph(
-        f"{scores.primary}{suffix}: {scores.metrics[scores.primary]} on {scores.rows:,} {scores.part} rows, "
-        f"with its 95 % interval; {better}."
-    )
-    yield from (Paragraph(f"{text[0].upper()}{text[1:]}.", "warning") for text in scores.cautions)
-    baselines = context.rows(record, "baselines")
-    told = [describe_gain(row) for row in baselines if row.get("metric") == scores.primary]
-    if told := [text for text in told if text]:
-        yield Paragraph(f"By {scores.primary} it is {join_names(told, 4)}.")
-    if weak := [row for row in context.rows(record, "slices") if row.get("confirmed")]:
-        yield Paragraph(f"It is weakest at {describe_slice(weak[0])}.", "warning")
-    rows: list[tuple[Cell, ...]] = []
-    for metric, score in scores.metrics.items():
-        rows.append((metric, score.value, score.low, score.high, None, None, None))
-        numbers = ("value", "low", "high", "gain", "gain_low", "gain_high")
-        rows += [
-            (f"  {metric}, {row['baseline']} baseline", *(row.get(n) for n in numbers))
-            for row in baselines
-            if row.get("metric") == metric and metric == scores.primary
-        ]
-    rows += _champion_rows(context)
-    shown = [i for i, _ in enumerate(_HEAD) if i < 4 or any(row[i] is not None for row in rows)]
-    yield Table(
-        tuple(_HEAD[i] for i in shown),
-        tuple(tuple(row[i] for i in shown) for row in rows),
-        f"Scores{suffix}; a gain above zero says that the model is better"
-        if baselines
-        else f"Scores{suffix}",
-        scores.part,
-    )
+    score = scores.metrics[scores.primary]
+    baselines = [r for r in context.rows(record, "baselines") if r.get("metric") == scores.primary]
+    if not context.evidence.origin:  # a sentence is not struck through
+        yield from _describe_scores(context, evaluation, baselines)
+    others = [
+        (
+            f"{row['baseline']} baseline",
+            _span(row, "value", "low", "high"),
+            _span(row, "gain", "gain_low", "gain_high"),
+        )
+        for row in baselines
+    ]
+    others += _champion_rows(context)
+    if others:
+        own = ("this model", str(score), "")
+        caption = f"{scores.primary}{suffix} beside others"
+        yield Table(("", ">value", ">gain of this model"), (own, *others), caption, scores.part)
+    rest = {n: s for n, s in scores.metrics.items() if not others or n != scores.primary}
+    if rest:
+        rows = tuple((name, str(s)) for name, s in rest.items())
+        yield Table(
+            ("metric", ">value"), rows, f"{'Other scores' if others else 'Scores'}{suffix}", scores.part
+        )
     if not baselines:
         yield Paragraph(
             "No baseline stands beside these scores: evaluate(predictions, test, train) adds them.", "faint"
         )
 
 
-def _champion_rows(context: ReportContext) -> Iterator[tuple[Cell, ...]]:
+def _describe_scores(context: ReportContext, evaluation: Evaluation, baselines: Rows) -> Iterator[Block]:
+    """Yield sentences about the deciding metric, how far it is to be trusted, and where it is worst."""
+    record, scores = evaluation.record, evaluation.scores
+    suffix = context.name_suffix("evaluate", record)
+    better = "lower is better" if scores.is_lower_better(scores.primary) else "higher is better"
+    yield Paragraph(
+        f"{scores.primary}{suffix}: {scores.metrics[scores.primary]} on {scores.rows:,} {scores.part} rows, "
+        f"with its 95 % interval; {better}."
+    )
+    yield from (Paragraph(f"{text[0].upper()}{text[1:]}.", "warning") for text in scores.cautions)
+    if told := [text for row in baselines if (text := describe_gain(row))]:
+        yield Paragraph(f"By {scores.primary} it is {' and '.join(told)}.")
+    if weak := [row for row in context.rows(record, "slices") if row.get("confirmed")]:
+        yield Paragraph(f"It is weaker at {describe_slice(weak[0])}.", "warning")
+
+
+def _span(row: Mapping[str, Any], *names: str) -> str:
+    """Format a number with its interval, all with the decimals that the interval's width allows."""
+    value, low, high = (row.get(name) for name in names)
+    if value is None or low is None or high is None:
+        return "" if value is None else format_short(value)
+    from magical.library.metrics.scores import Score
+
+    return str(Score(value=value, low=low, high=high))
+
+
+def _champion_rows(context: ReportContext) -> Iterator[tuple[str, str, str]]:
     """Yield the score of the champion that a registered model was compared with."""
     for _, details in context.receipts:
         found = details.get("comparison")
         if isinstance(found, Mapping) and isinstance(found.get("other"), int | float):
-            name = (
-                f"  {found['metric']}, champion version {found['version']}, {found.get('units', 0):,} units"
-            )
-            yield name, found["other"], None, None, found.get("gain"), found.get("low"), found.get("high")
+            name = f"champion version {found['version']}, on {found.get('units', 0):,} units"
+            yield name, format_short(found["other"]), _span(found, "gain", "low", "high")
 
 
 def _result_blocks(context: ReportContext) -> Iterator[Block]:
@@ -166,9 +190,22 @@ def build_to_do(context: ReportContext) -> Iterator[Block]:
     yield from (Paragraph(f"{s}: {text}" if s else text, "warning") for s, text in lines[:_MAX_MESSAGES])
     if len(lines) > _MAX_MESSAGES:
         yield Paragraph(f"{len(lines) - _MAX_MESSAGES:,} more warnings are in the journal.", "faint")
-    out = [(n, f"left out: {why}") for n, why in summary.left_out.items()]
-    out += [(n, "pending: magical sync sends it") for n in summary.pending]
-    yield from (Paragraph(f"{n}: {text}.", "warning") for n, text in out)
+    yield from (Paragraph(text, "warning") for text in _describe_missing(summary))
+
+
+def _describe_missing(summary: RunSummary) -> Iterator[str]:
+    """Say which steps did not run, and why; those that wait for others of them stand in one sentence."""
+    lost = {*summary.failed, *summary.left_out}
+    waits = {f"{n} {what}" for n in lost for what in ("failed", "was left out", "is left out")}
+    after = [n for n, why in summary.left_out.items() if why in waits]
+    for name, why in summary.left_out.items():
+        if name not in after:
+            hint = " magical run --register includes it." if why.startswith("this run explores") else ""
+            yield f"{name} was left out: {why}.{hint}"
+    if after:
+        yield f"Left out after that: {join_names(after, 20)}."
+    for name in summary.pending:
+        yield f"{name} is pending: magical sync sends it."
 
 
 def build_changes(context: ReportContext) -> Iterator[Block]:
@@ -178,7 +215,8 @@ def build_changes(context: ReportContext) -> Iterator[Block]:
         from magical.report.run_comparison import compare_runs
         from magical.report.run_differences import find_run_differences
 
-        yield Paragraph(f"Since the last run that ended well, {earlier.summary.name}:")
+        text = f"From the last run that ended well, {earlier.summary.name} (the first)"
+        yield Paragraph(f"{text}, to this run (the second):")
         if context.evaluations:
             for section in compare_runs(earlier, context.evidence, common=True).to_document().sections:
                 yield from section.blocks
