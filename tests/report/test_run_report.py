@@ -272,7 +272,8 @@ def test_damaged_facts_of_a_journal_fail_no_section(tmp_path: Path, name: str) -
 
 def test_secrets_in_data_are_masked(tmp_path: Path, nothing_hidden: None) -> None:
     register_secret("open sesame")
-    kept = {**KEPT, "worst": [{"id": 1, "note": "say open sesame", "response": True, "prediction": False}]}
+    worst = {"id": 1, "note": "say open sesame", "open sesame": 1, "response": True, "prediction": False}
+    kept = {**KEPT, "worst": [worst]}
     document = build_report(make_judged_run(tmp_path, kept).end())
     assert "say ***" in text_of(document, "worst")
     assert "sesame" not in render_document(document)
@@ -331,3 +332,8 @@ def test_steps_that_a_run_did_not_come_to_are_not_said_to_be_gone(tmp_path: Path
         "clean is no longer there",
         "size is no longer there",
     }
+    partial = MadeRun(tmp_path, nodes=["clean"], step="clean")
+    partial.add("clean", "shop:clean", 0)
+    assert [d.text for d in find_run_differences(done, partial.end())] == [
+        "the first run went to the end, the second up to clean"
+    ]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from magical.cli.verb import (
+    PAGE_OPTIONS,
     PDB_OPTION,
     PRETEND_OPTION,
     REGISTER_OPTION,
@@ -27,6 +28,7 @@ from magical.cli.verb import (
     TRUST_OPTION,
     SharedOptions,
     cli,
+    open_page,
     parse_words,
     verb,
 )
@@ -141,8 +143,7 @@ def why_command(options: SharedOptions, step: str, words: tuple[str, ...]) -> No
 @verb(
     *_STEP_OPTIONS,
     TRUST_OPTION,
-    click.option("--output", "file", metavar="FILE", help="Write the card as one HTML page."),
-    click.option("--open", "opens", is_flag=True, help="Open the page in the browser."),
+    *PAGE_OPTIONS,
 )
 def inspect_command(
     options: SharedOptions, step: str, words: tuple[str, ...], file: str | None, opens: bool
@@ -160,9 +161,7 @@ def inspect_command(
         return options.print_answer(answer, lambda: str(inspected))
     path = inspected.write_page(file or context.home / "inspect.html")
     if opens:
-        import webbrowser
-
-        webbrowser.open(path.as_uri())
+        open_page(path)
     options.print_answer({"file": str(path)}, lambda: f"{inspected.node.name} is shown in {path}.")
 
 
@@ -190,8 +189,7 @@ def runs_command(options: SharedOptions, name: str) -> None:
     click.argument("runs", nargs=2, metavar="RUN RUN"),
     click.option("--common", is_flag=True, help="Compare the rows that both judged, if test rows differ."),
     TRUST_OPTION,
-    click.option("--output", "file", metavar="FILE", help="Write the comparison as one HTML page."),
-    click.option("--open", "opens", is_flag=True, help="Open the page in the browser."),
+    *PAGE_OPTIONS,
 )
 def compare_command(
     options: SharedOptions, runs: tuple[str, str], common: bool, file: str | None, opens: bool
@@ -208,9 +206,7 @@ def compare_command(
         return options.print_answer(answer, lambda: document_text(compared.to_document(), find_width()))
     path = compared.write_page(file or project.home / "compare.html")
     if opens:
-        import webbrowser
-
-        webbrowser.open(path.as_uri())
+        open_page(path)
     options.print_answer({"file": str(path)}, lambda: f"{compared}.\nThe comparison is in {path}.")
 
 

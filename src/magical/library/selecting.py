@@ -15,7 +15,7 @@ from magical.errors import BrokenPromise, WiringError, join_names
 from magical.events import current_sink, emit, keep
 from magical.library.candidate_table import keep_candidates
 from magical.library.common_rows import name_model
-from magical.library.decision import Decision, choose_threshold, value_thresholds
+from magical.library.decision import Decision, choose_threshold, score_thresholds
 from magical.library.ensembling import combine_ranked
 from magical.library.judging.candidate_scores import score_candidates
 from magical.library.metrics.metric_settings import Metric, check_metrics, find_deciding
@@ -124,7 +124,7 @@ def _decide(model: Model, decision: Decision, metrics: Sequence[Metric]) -> Mode
     probability = held_out[f"{PROBABILITY_PREFIX}{model.classes[1]}"].to_numpy()
     positive = encode_classes(held_out[model.target], [str(c) for c in model.classes]) == 1
     threshold = choose_threshold(decision, probability, positive, metrics)
-    value = float(value_thresholds(decision, probability, positive, np.array([threshold]), metrics)[0])
+    value = float(score_thresholds(decision, probability, positive, np.array([threshold]), metrics)[0])
     what = (
         f"a cost of {format_number(value)} a row"
         if decision.by_costs
