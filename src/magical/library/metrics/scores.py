@@ -140,12 +140,17 @@ class Scores(Contract):
 
     @property
     def cautions(self) -> list[str]:
-        """The reasons to doubt the scores, with the numbers: few or no rows of a class.
+        """The reasons to doubt the scores, with the numbers: few rows, or few or no rows of a class.
 
         Example:
             >>> Scores(task="binary", target="y", part="test", rows=300, rarest=12, metrics={}).cautions
             ['the intervals are wide: 12 of 300 test rows are of the rarest class']
+            >>> Scores(task="regression", target="y", part="test", rows=12, metrics={}).cautions
+            ['the intervals are too narrow, being of 12 test rows only']
         """
+        # A bootstrap knows no errors but those that it saw.
+        if self.task == "regression" and self.rows < FEW_ROWS:
+            return [f"the intervals are too narrow, being of {self.rows:,} {self.part} rows only"]
         if self.rarest is None:
             return []
         rows = f"{self.rarest:,} of {self.rows:,} {self.part} rows"
