@@ -53,7 +53,7 @@ class Decision(Settings):
             raise ValueError("a decision by costs needs both, false_positive and false_negative")
         if costs[0] is not None and costs[1] is not None:
             if self.metric:
-                raise ValueError("a decision is by costs or by a metric, not by both")
+                raise ValueError("a decision is by costs or by a metric, not by both; null takes a cost back")
             if not costs[0] + costs[1]:
                 raise ValueError("one of the two costs is above 0")
         if self.metric in _WITHOUT_THRESHOLD:

@@ -54,7 +54,7 @@ def _check_evaluation(
     metrics: Sequence[Metric],
     how: EvaluateSettings,
 ) -> None:
-    """Check metrics, decision and slices while the workflow is drawn."""
+    """Check metrics and decision while the workflow is drawn."""
     check_metrics(metrics, table)
     how.decision.check(table, metrics)
 

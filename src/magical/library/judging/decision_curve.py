@@ -33,6 +33,7 @@ def make_decision_table(
 
     Returns:
         ``threshold``, ``value``, ``low``, ``high``, and ``chosen`` at the threshold of the model.
+        At the first threshold all rows are called positive, at the last none.
 
     Example:
         >>> costs = Decision(false_positive=1, false_negative=4)
@@ -45,7 +46,8 @@ def make_decision_table(
     assert rows.probability is not None, "a threshold is one of probabilities"
     probability, positive, chosen = rows.probability[:, 1], rows.truth == 1, rows.prediction == 1
     own = _find_own_threshold(probability, chosen, decision)
-    thresholds = np.unique([*list_thresholds(probability), own])
+    none = np.nextafter(probability.max(), 2.0)  # calls no row positive, as the lowest one calls all
+    thresholds = np.unique([*list_thresholds(probability), own, none])
     values = score_thresholds(decision, probability, positive, thresholds, listed)
     low, high = np.full(len(thresholds), np.nan), np.full(len(thresholds), np.nan)
     drawn = _resample_values(decision, probability, positive, thresholds, resamples)

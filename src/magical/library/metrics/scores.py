@@ -9,7 +9,7 @@ from pydantic import Field
 
 from magical.brand import mark_not_real
 from magical.contracts.contract import Contract
-from magical.errors import join_names, shorten
+from magical.errors import did_you_mean, join_names, shorten
 from magical.html_tables import NotReal, render_table
 from magical.library.metrics.metric_settings import Metric, find_deciding
 from magical.library.metrics.metrics import LOWER_IS_BETTER, METRICS_BY_TASK, PRIMARY
@@ -121,6 +121,8 @@ class Scores(Contract):
         return render_table(title, rows, ("metric", "value (95 % interval)"), self.cautions)
 
     def __getitem__(self, metric: str) -> float:
+        if metric not in self.metrics:
+            raise KeyError(f"there is no metric {metric!r}: {did_you_mean(metric, list(self.metrics))}")
         return self.metrics[metric].value
 
     @property

@@ -217,15 +217,13 @@ def build_decision(context: ReportContext) -> Iterator[Block]:
 
 def _draw_decision(rows: Rows, part: str) -> Chart:
     chosen = [r for r in rows if r.get("chosen")]
-    least = min(rows, key=lambda r: r["value"])
-    reading = (
-        f"The least on these rows is {format_short(least['value'])} at {format_short(least['threshold'])}"
-    )
+    reading = f"Every row called positive gives {format_short(rows[0]['value'])} here"
+    reading += f", none {format_short(rows[-1]['value'])}"
     if chosen:
         one, span = chosen[0], [format_short(chosen[0].get(n)) for n in ("low", "high")]
         reading = (
-            f"The threshold {format_short(one['threshold'])}, chosen on held-out rows, gives "
-            f"{format_short(one['value'])} here, {' to '.join(span)}"
+            f"The threshold {format_short(one['threshold'])}, chosen without these rows, gives "
+            f"{format_short(one['value'])}, {' to '.join(span)}. {reading}"
         )
     marks: list[Mark] = [*_band(rows, "threshold"), Line(_points(rows, "threshold", "value"), "model")]
     marks += [RuleLine(r["threshold"], "x", "chosen") for r in chosen[:1]]
@@ -270,10 +268,9 @@ def _slice_blocks(rows: Rows, part: str) -> Iterator[Block]:
     ordered = [*confirmed, *(r for r in rows if not r.get("confirmed"))]
     if confirmed:
         yield Paragraph(f"The model is weakest at {describe_slice(confirmed[0])}.", "warning")
-        many = "1 weak slice is" if len(confirmed) == 1 else f"{len(confirmed)} weak slices are"
-        yield Paragraph(f"{many} confirmed on rows they were not found on.")
     else:
-        yield Paragraph("No weak slice is confirmed on rows it was not found on.", "good")
+        yield Paragraph("No slice is weaker than chance explains.", "good")
+    yield Paragraph("Found slices are judged on rows that they were not found on.", "faint")
     head = ("slice", "kind", ">rows", "metric", ">value", ">low", ">high", ">difference", ">p", "confirmed")
     names = [title.removeprefix(">") for title in head]
 
