@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shlex
 import sys
@@ -92,7 +91,7 @@ def _run_workflow(
 
     def format_text() -> str:
         shown = replace(graph, findings=()) if options.pretend else graph
-        text = run_text(shown, result, _project_options(context), options.format_trace, run_options)
+        text = run_text(shown, result, context.command_options, options.format_trace, run_options)
         text = "\n".join(filter(None, [text, format_report_line(page) if page else ""]))
         # After a failure, "The design holds together." would be read as success.
         hides_design = not options.pretend or (result.errors and not graph.findings)
@@ -375,13 +374,6 @@ def _warn_orphan(context: ProjectContext) -> None:
     """Print on stderr which step the last run was at, if its process died without a word."""
     if note := context.journal.describe_orphan():
         click.echo(note, err=True)
-
-
-def _project_options(context: ProjectContext) -> str:
-    """Return the options with which a command finds the project from here, with its profile."""
-    path, profile = os.path.relpath(context.root), context.options.profile
-    option = "" if path == "." else f" --project {shlex.quote(path)}"
-    return f"{option} --profile {shlex.quote(profile)}" if profile else option
 
 
 def _choose_debugger(wanted: bool) -> Callable[[BaseException], None] | None:

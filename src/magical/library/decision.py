@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field, model_validator
 
+from magical.contracts.model import format_number
 from magical.contracts.schema import Schema
 from magical.errors import MagicalError, WiringError, did_you_mean
 from magical.library.metrics.metric_settings import Metric, list_tasks
@@ -69,10 +70,15 @@ class Decision(Settings):
         """True if the costs of errors decide."""
         return self.false_positive is not None
 
-    @property
-    def label(self) -> str:
-        """The name of what the threshold makes best: ``cost`` of a row, or the metric."""
-        return "cost" if self.by_costs else self.metric
+    def describe(self, positive: str, threshold: float, value: str) -> str:
+        """Describe a threshold with what it is worth, as a text with its number.
+
+        Example:
+            >>> Decision(metric="f1").describe("yes", 0.25, "0.71")
+            'yes from a probability of 0.25 on: f1 0.71'
+        """
+        what = f"a cost of {value} a row" if self.by_costs else f"{self.metric} {value}"
+        return f"{positive} from a probability of {format_number(threshold)} on: {what}"
 
     @property
     def ideal_threshold(self) -> float:

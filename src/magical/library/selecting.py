@@ -125,14 +125,8 @@ def _decide(model: Model, decision: Decision, metrics: Sequence[Metric]) -> Mode
     positive = encode_classes(held_out[model.target], [str(c) for c in model.classes]) == 1
     threshold = choose_threshold(decision, probability, positive, metrics)
     value = float(score_thresholds(decision, probability, positive, np.array([threshold]), metrics)[0])
-    what = (
-        f"a cost of {format_number(value)} a row"
-        if decision.by_costs
-        else f"{decision.metric} {format_number(value)}"
-    )
-    emit(
-        f"{model.classes[1]} from a probability of {format_number(threshold)} on: {what} on the held-out rows"
-    )
+    told = decision.describe(str(model.classes[1]), threshold, format_number(value))
+    emit(f"{told} on the held-out rows")
     places = pl.Series((probability >= threshold).astype(int), dtype=pl.UInt32)
     prediction = pl.Series("prediction", list(model.classes)).gather(places)
     return replace(model, threshold=threshold, held_out=held_out.with_columns(prediction))
