@@ -16,11 +16,13 @@ from magical import (
     contract_of,
     partition,
     step,
+    workflow,
 )
 from magical.contracts.contract import schema_of
 from magical.contracts.promises import promise_of
 from magical.contracts.schema import Column, Schema
 from magical.errors import UnwrittenStep, WiringError
+from magical.settings import Settings
 from magical.steps import Step
 
 C = TypeVar("C")
@@ -81,6 +83,43 @@ def test_a_plain_call_marks_what_it_can() -> None:
     assert [contract_of(p).name for p in split(one)] == ["Row"] * 3
     assert contract_of(pair(one)[0]).name == "Row"
     assert contract_of(widened(one, "y")).names == ["id", "x", "y"]
+
+
+class Sizes(Settings):
+    seed: int = 0
+
+
+@step
+def sized(table: int, how: Sizes = Sizes(), more: tuple[Sizes, ...] = ()) -> int:  # noqa: B008
+    return table + how.seed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"how": {"seed": 1}}, "how must be Sizes, got {'seed': 1}.\nHint: such as how=Sizes(...)."),
+        ({"more": "a"}, "more must be a tuple of Sizes, got 'a'.\nHint: such as more=(Sizes(...),)."),
+        ({"more": (Sizes(), "a")}, "more must be a tuple of Sizes, got 'a'."),
+        ({"seed": 1}, "takes no argument 'seed'.\nHint: there are: table, how, more."),
+    ],
+)
+def test_a_plain_call_refuses_what_is_no_settings(arguments: dict[str, Any], text: str) -> None:
+    assert sized(1, Sizes(seed=2), (Sizes(),)) == 3
+    with pytest.raises(WiringError) as caught:
+        sized(1, **arguments)
+    assert text in str(caught.value)
+
+
+def test_the_result_of_a_step_is_taken_for_settings_in_a_drawing() -> None:
+    @step
+    def choose_size() -> Sizes:
+        return Sizes(seed=2)
+
+    @workflow
+    def flow() -> int:
+        return sized(1, choose_size(), (choose_size(),))
+
+    assert len(flow.draw().nodes) == 3
 
 
 def test_a_plain_call_of_a_plain_table_is_not_marked() -> None:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
+from pydantic import BaseModel
+
 from magical.contracts.contract import schema_of, source_location
 from magical.contracts.promises import (
     Promise,
@@ -111,7 +113,8 @@ class Step(Generic[P, R]):
             text = f"{self.name} writes to the world: called outside a run it writes nothing."
             print(text, file=sys.stderr)
             return typing.cast(R, Receipt(False, text))
-        return self._tag_result(self.function(*args, **kwargs), args, kwargs)
+        arguments = self.bind(args, kwargs)
+        return self._tag_result(self.function(*args, **kwargs), arguments)
 
     @functools.cached_property
     def where(self) -> str:
@@ -151,7 +154,8 @@ class Step(Generic[P, R]):
         """Match arguments to parameters, defaults included.
 
         Raises:
-            WiringError: an argument is missing, unknown or given twice.
+            WiringError: an argument is missing, unknown or given twice, or is a text, a number or a mapping
+                where the type hint is a class of settings.
         """
         try:
             bound = self.signature.bind(*args, **kwargs)
@@ -164,7 +168,25 @@ class Step(Generic[P, R]):
                 hint=did_you_mean(unknown, names) if unknown else f"its parameters are: {', '.join(names)}.",
             ) from None
         bound.apply_defaults()
+        for name, value in bound.arguments.items():
+            self._check_settings(name, value)
         return dict(bound.arguments)
+
+    def _check_settings(self, name: str, value: Any) -> None:
+        """Refuse a plain value in the place of settings: the body would fail at their first attribute."""
+        hint = self.signature.parameters[name].annotation
+        members = typing.get_args(hint) if typing.get_origin(hint) is tuple else ()
+        wanted = members[0] if members else hint
+        if not (isinstance(wanted, type) and issubclass(wanted, BaseModel)):
+            return
+        # Of the type, since the result of a step in a drawing refuses isinstance.
+        for given in value if members and issubclass(type(value), (list, tuple)) else (value,):
+            if issubclass(type(given), (str, int, float, dict, list, tuple)):
+                many = f"a tuple of {wanted.__name__}" if members else wanted.__name__
+                raise WiringError(
+                    f"{self.name} ({self.where}): {name} must be {many}, got {shorten(repr(given), 60)}.",
+                    hint=f"such as {name}={'(' * bool(members)}{wanted.__name__}(...){',)' * bool(members)}.",
+                )
 
     def compute_promise(
         self, arguments: Mapping[str, Any], promises: Mapping[str, Promise | None]
@@ -193,9 +215,8 @@ class Step(Generic[P, R]):
             return promise
         return Promise(promise.kind, promise.hint, as_schema(schema, self.name))
 
-    def _tag_result(self, result: R, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
+    def _tag_result(self, result: R, arguments: Mapping[str, Any]) -> R:
         """Attach the promise to the result of a plain call: later steps compute theirs from it."""
-        arguments = self.bind(args, kwargs)
         marks = {name: attached_promise(value) for name, value in arguments.items()}
         try:
             promise = self.compute_promise(arguments, {n: m for n, m in marks.items() if m is not None})

@@ -98,5 +98,6 @@ def test_an_edit_behind_an_import_inside_a_function_moves_the_keys_of_its_users_
         ("tune[linear]", chained),
         ("tune[boosting]", chained),
         ("refit", chained),
+        ("evaluate", chained),
         ("tune[boosting]", "code:magical.library.boosters.make_booster"),
     }

@@ -86,6 +86,7 @@ def test_raw_columns_are_judged_through_the_steps_of_the_project(small: Small) -
     run = small.run()
     found: Explanation = run["explain"]
     assert found.level == "raw", found.reason
+    assert repr(found).startswith("<explanation: ")
     assert set(found.used) == {"id", "day", "visits", "spent"}
     assert found.unused == ("note",)
     assert set(found.failed) == {"low", "high"}

@@ -76,3 +76,14 @@ def test_contexts_of_a_project_share_its_store(small: Small) -> None:
     assert first.store is second.store is project.store
     assert isinstance(second.reopen(), ProjectContext)
     assert second.reopen().configuration.overrides == {}
+
+
+def test_commands_find_the_project_by_its_path_and_its_profile(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.write("profiles/quick.toml", "")
+    monkeypatch.chdir(small.root.parent)
+    options = small.load(profile="quick").context().command_options
+    assert options == f" --project {small.root.name} --profile quick"
+    monkeypatch.chdir(small.root)
+    assert small.load().context().command_options == ""

@@ -19,7 +19,8 @@ def test_a_run_is_found_by_its_name_or_by_its_model(tmp_path: Path) -> None:
     names = [journal.create_run() for _ in range(2)]
     for name in names:
         journal.write(name, RunStarted(run=name, workflow="flow", settings={}, nodes=[]))
-    context: Any = SimpleNamespace(journal=journal, store=None, registry=lambda: registry)
+    context: Any = SimpleNamespace(journal=journal, store=None, root=tmp_path, registry=lambda: registry)
+    context.reopen = lambda **_: context
 
     def find(name: str) -> str:
         return find_evidence(context, name).summary.name

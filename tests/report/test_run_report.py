@@ -64,7 +64,8 @@ def test_a_judged_run_has_all_sections_in_order_and_answers_from_numbers(tmp_pat
             "0.500 (0.500 to 0.500)",
         ],
         "decision": [
-            "The threshold 0.3, chosen on held-out rows, gives 2 here (1 to 3).",
+            "The threshold 0.3, chosen on held-out rows, gives 2 here (1 to 3). "
+            "Every row called positive gives 4, none 5.",
             "hold 45% of the positives",
         ],
         "slices": ["The model is weaker at <b>region</b> = north (log_loss 0.9 on 9 rows"],
@@ -81,6 +82,21 @@ def test_a_judged_run_has_all_sections_in_order_and_answers_from_numbers(tmp_pat
     assert "&lt;b&gt;region&lt;/b&gt;" in page
     assert "<b>region" not in page
     assert document_text(document, 100).startswith("shop\n")
+
+
+def test_candidates_that_were_not_compared_are_not_called_worse(tmp_path: Path) -> None:
+    row = {"metric": "log_loss", "score": 0.4, "chosen": False}
+    candidates = [row | {"candidate": "boosting", "chosen": True}, row | {"candidate": "linear"}]
+    scores = [
+        {"candidate": c, "metric": "log_loss", "value": 0.4, "within_noise": c == "boosting"}
+        for c in ("boosting", "linear")
+    ]
+    for number in (1, 2):
+        run = MadeRun(tmp_path / str(number))
+        kept = {"candidates": candidates, "candidate_scores": scores[:number]}
+        run.add("select", "magical.library.selecting:select", 0, kept)
+        text = text_of(build_report(run.end()), "choice")
+        assert ("No other candidate is within its noise." in text) == (number == 2)
 
 
 def _parts(blocks: tuple[Any, ...]) -> list[tuple[str, str]]:
@@ -257,7 +273,8 @@ def test_damaged_facts_of_a_journal_fail_no_section(tmp_path: Path, name: str) -
 
 def test_secrets_in_data_are_masked(tmp_path: Path, nothing_hidden: None) -> None:
     register_secret("open sesame")
-    kept = {**KEPT, "worst": [{"id": 1, "note": "say open sesame", "response": True, "prediction": False}]}
+    worst = {"id": 1, "note": "say open sesame", "open sesame": 1, "response": True, "prediction": False}
+    kept = {**KEPT, "worst": [worst]}
     document = build_report(make_judged_run(tmp_path, kept).end())
     assert "say ***" in text_of(document, "worst")
     assert "sesame" not in render_document(document)
@@ -331,3 +348,8 @@ def test_steps_that_a_run_did_not_come_to_are_not_said_to_be_gone(tmp_path: Path
         "clean is no longer there",
         "size is no longer there",
     }
+    partial = MadeRun(tmp_path, nodes=["clean"], step="clean")
+    partial.add("clean", "shop:clean", 0)
+    assert [d.text for d in find_run_differences(done, partial.end())] == [
+        "the first run went to the end, the second up to clean"
+    ]

@@ -8,7 +8,7 @@ from pydantic import ValidationError, field_validator
 from layered_settings import FILE, PROFILE, Budget, line, load
 from magical import Field, Secret, Settings
 from magical.errors import SettingsError
-from magical.library import Cleaning
+from magical.library import Cleaning, Decision
 from magical.library.search_space import SearchSpace
 from magical.settings.layers import COMMAND_LINE, Layer, load_settings
 from magical.settings.messages import build_settings_error
@@ -100,6 +100,17 @@ def test_the_layer_of_a_member_of_a_list_is_named_with_its_path_as_written() -> 
     whole = {"experiments": [{"kind": "boosting", "depth": 0}]}
     with pytest.raises(SettingsError, match=rf"experiments\.0\.depth \(in {FILE}\)"):
         load((FILE, whole))
+
+
+def test_a_rule_for_a_group_is_broken_by_the_line_that_spoke_last() -> None:
+    class Judged(Settings):
+        decision: Decision = Decision()
+
+    costs = {"decision": {"false_positive": 2, "false_negative": 9}}
+    with pytest.raises(SettingsError, match=r"The setting decision \(on the command line\): .* null takes"):
+        load_settings(
+            Judged, [Layer(FILE, costs), Layer(COMMAND_LINE, {"decision": {"metric": "f1"}}), Layer("x", {})]
+        )
 
 
 def test_what_is_missing_is_named() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from pathlib import Path
 
 from hypothesis import example, given
 
@@ -20,7 +21,7 @@ from magical.views.document import (
     Section,
     Table,
 )
-from magical.views.document_page import render_document, render_fragment
+from magical.views.document_page import render_document, render_fragment, write_document
 from views.documents import NASTY_TEXTS, documents
 from views.test_page import Reader
 
@@ -171,3 +172,12 @@ def test_secrets_are_masked() -> None:
     page = render_document(everything("postgresql://me:tiger@db/sales"))
     assert "tiger" not in page
     assert "me:***@db" in page
+
+
+def test_a_page_is_written_in_place(tmp_path: Path) -> None:
+    """A pipe, a device or a link that a user names stays what it is."""
+    link = tmp_path / "link.html"
+    link.symlink_to(tmp_path / "page.html")
+    write_document(Document("shop"), link)
+    assert link.is_symlink()
+    assert "shop" in (tmp_path / "page.html").read_text(encoding="utf-8")

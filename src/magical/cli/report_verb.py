@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from magical.cli.verb import TRUST_OPTION, SharedOptions, verb
+from magical.cli.verb import TRUST_OPTION, SharedOptions, open_page, verb
 
 __all__ = ["report_command"]
 
@@ -33,7 +33,5 @@ def report_command(options: SharedOptions, run: str, file: str | None) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(report.path.read_bytes())  # not copyfile, which refuses a pipe and itself
     if not options.as_json and not file and sys.stdout.isatty():
-        import webbrowser
-
-        webbrowser.open(path.absolute().as_uri())
+        open_page(path)
     options.print_answer(report.to_json() if options.as_json else {}, lambda: format_report_line(path))

@@ -15,10 +15,13 @@ import click
 from magical.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from magical.project import Project
     from magical.project.project_context import ProjectContext
 
 __all__ = [
+    "PAGE_OPTIONS",
     "PDB_OPTION",
     "PRETEND_OPTION",
     "REGISTER_OPTION",
@@ -27,6 +30,7 @@ __all__ = [
     "TRUST_OPTION",
     "SharedOptions",
     "cli",
+    "open_page",
     "parse_overrides",
     "parse_words",
     "verb",
@@ -157,6 +161,10 @@ TRUST_OPTION = click.option("--trust", is_flag=True, help="Take results of anoth
 REGISTER_OPTION = click.option(
     "--register", is_flag=True, help="Register, also with other settings than those of the files."
 )
+PAGE_OPTIONS = (
+    click.option("--output", "file", metavar="FILE", help="Write the answer as one HTML page."),
+    click.option("--open", "opens", is_flag=True, help="Open the page in the browser."),
+)
 PDB_OPTION = click.option("--pdb", "debug", is_flag=True, help="Open the debugger where a step raises.")
 
 
@@ -186,6 +194,13 @@ def verb(
         return command
 
     return wrap
+
+
+def open_page(path: Path) -> None:
+    """Open a page in the browser."""
+    import webbrowser
+
+    webbrowser.open(path.absolute().as_uri())
 
 
 def parse_words(words: tuple[str, ...]) -> tuple[str, dict[str, Any]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shlex
 import sys
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from magical.cli.verb import (
+    PAGE_OPTIONS,
     PDB_OPTION,
     PRETEND_OPTION,
     REGISTER_OPTION,
@@ -27,6 +27,7 @@ from magical.cli.verb import (
     TRUST_OPTION,
     SharedOptions,
     cli,
+    open_page,
     parse_words,
     verb,
 )
@@ -90,7 +91,7 @@ def _run_workflow(
 
     def format_text() -> str:
         shown = replace(graph, findings=()) if options.pretend else graph
-        text = run_text(shown, result, _project_options(context), options.format_trace, run_options)
+        text = run_text(shown, result, context.command_options, options.format_trace, run_options)
         text = "\n".join(filter(None, [text, format_report_line(page) if page else ""]))
         # After a failure, "The design holds together." would be read as success.
         hides_design = not options.pretend or (result.errors and not graph.findings)
@@ -141,8 +142,7 @@ def why_command(options: SharedOptions, step: str, words: tuple[str, ...]) -> No
 @verb(
     *_STEP_OPTIONS,
     TRUST_OPTION,
-    click.option("--output", "file", metavar="FILE", help="Write the card as one HTML page."),
-    click.option("--open", "opens", is_flag=True, help="Open the page in the browser."),
+    *PAGE_OPTIONS,
 )
 def inspect_command(
     options: SharedOptions, step: str, words: tuple[str, ...], file: str | None, opens: bool
@@ -160,9 +160,7 @@ def inspect_command(
         return options.print_answer(answer, lambda: str(inspected))
     path = inspected.write_page(file or context.home / "inspect.html")
     if opens:
-        import webbrowser
-
-        webbrowser.open(path.as_uri())
+        open_page(path)
     options.print_answer({"file": str(path)}, lambda: f"{inspected.node.name} is shown in {path}.")
 
 
@@ -190,8 +188,7 @@ def runs_command(options: SharedOptions, name: str) -> None:
     click.argument("runs", nargs=2, metavar="RUN RUN"),
     click.option("--common", is_flag=True, help="Compare the rows that both judged, if test rows differ."),
     TRUST_OPTION,
-    click.option("--output", "file", metavar="FILE", help="Write the comparison as one HTML page."),
-    click.option("--open", "opens", is_flag=True, help="Open the page in the browser."),
+    *PAGE_OPTIONS,
 )
 def compare_command(
     options: SharedOptions, runs: tuple[str, str], common: bool, file: str | None, opens: bool
@@ -208,9 +205,7 @@ def compare_command(
         return options.print_answer(answer, lambda: document_text(compared.to_document(), find_width()))
     path = compared.write_page(file or project.home / "compare.html")
     if opens:
-        import webbrowser
-
-        webbrowser.open(path.as_uri())
+        open_page(path)
     options.print_answer({"file": str(path)}, lambda: f"{compared}.\nThe comparison is in {path}.")
 
 
@@ -379,13 +374,6 @@ def _warn_orphan(context: ProjectContext) -> None:
     """Print on stderr which step the last run was at, if its process died without a word."""
     if note := context.journal.describe_orphan():
         click.echo(note, err=True)
-
-
-def _project_options(context: ProjectContext) -> str:
-    """Return the options with which a command finds the project from here, with its profile."""
-    path, profile = os.path.relpath(context.root), context.options.profile
-    option = "" if path == "." else f" --project {shlex.quote(path)}"
-    return f"{option} --profile {shlex.quote(profile)}" if profile else option
 
 
 def _choose_debugger(wanted: bool) -> Callable[[BaseException], None] | None:

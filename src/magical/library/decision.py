@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field, model_validator
 
+from magical.contracts.model import format_number
 from magical.contracts.schema import Schema
 from magical.errors import MagicalError, WiringError, did_you_mean
 from magical.library.metrics.metric_settings import Metric, list_tasks
@@ -16,7 +17,7 @@ from magical.library.metrics.metrics import METRICS_BY_TASK, Array
 from magical.library.metrics.predicted_rows import PredictedRows
 from magical.settings import Settings
 
-__all__ = ["Decision", "choose_threshold", "list_thresholds", "value_counts", "value_thresholds"]
+__all__ = ["Decision", "choose_threshold", "list_thresholds", "score_counts", "score_thresholds"]
 
 MAX_THRESHOLDS = 100
 # They compare probabilities or ranks, so no threshold changes them.
@@ -52,7 +53,7 @@ class Decision(Settings):
             raise ValueError("a decision by costs needs both, false_positive and false_negative")
         if costs[0] is not None and costs[1] is not None:
             if self.metric:
-                raise ValueError("a decision is by costs or by a metric, not by both")
+                raise ValueError("a decision is by costs or by a metric, not by both; null takes a cost back")
             if not costs[0] + costs[1]:
                 raise ValueError("one of the two costs is above 0")
         if self.metric in _WITHOUT_THRESHOLD:
@@ -69,10 +70,15 @@ class Decision(Settings):
         """True if the costs of errors decide."""
         return self.false_positive is not None
 
-    @property
-    def label(self) -> str:
-        """The name of what the threshold makes best: ``cost`` of a row, or the metric."""
-        return "cost" if self.by_costs else self.metric
+    def describe(self, positive: str, threshold: float, value: str) -> str:
+        """Describe a threshold with what it is worth, as a text with its number.
+
+        Example:
+            >>> Decision(metric="f1").describe("yes", 0.25, "0.71")
+            'yes from a probability of 0.25 on: f1 0.71'
+        """
+        what = f"a cost of {value} a row" if self.by_costs else f"{self.metric} {value}"
+        return f"{positive} from a probability of {format_number(threshold)} on: {what}"
 
     @property
     def ideal_threshold(self) -> float:
@@ -155,7 +161,7 @@ def choose_threshold(
     if decision.by_costs and _is_calibrated(probability, positive):
         return decision.ideal_threshold
     tried = list_thresholds(probability, 4 * MAX_THRESHOLDS)
-    values = value_thresholds(decision, probability, positive, tried, listed)
+    values = score_thresholds(decision, probability, positive, tried, listed)
     if decision.by_costs or decision.find_metric(listed).direction == "minimize":
         values = -values
     if not np.isfinite(values).any():
@@ -179,7 +185,7 @@ def list_thresholds(probability: Array, most: int = MAX_THRESHOLDS) -> Array:
     return quantiles
 
 
-def value_thresholds(
+def score_thresholds(
     decision: Decision,
     probability: Array,
     positive: Array,
@@ -191,11 +197,11 @@ def value_thresholds(
     Example:
         >>> costs = Decision(false_positive=1, false_negative=4)
         >>> probability, positive = np.array([0.1, 0.3]), np.array([False, True])
-        >>> value_thresholds(costs, probability, positive, np.array([0.1, 0.3, 0.5])).tolist()
+        >>> score_thresholds(costs, probability, positive, np.array([0.1, 0.3, 0.5])).tolist()
         [0.5, 0.0, 2.0]
     """
     hits, false = (_count_above(probability[p], thresholds) for p in (positive, ~positive))
-    counted = value_counts(decision, hits, false, positive.sum(), (~positive).sum())
+    counted = score_counts(decision, hits, false, positive.sum(), (~positive).sum())
     if counted is not None:
         return counted
     metric = decision.find_metric(listed)
@@ -210,7 +216,7 @@ def value_thresholds(
     return np.array([compute(t) for t in thresholds])
 
 
-def value_counts(
+def score_counts(
     decision: Decision, hits: Array, false: Array, positives: Array, negatives: Array
 ) -> Array | None:
     """Compute the cost of a row, or the metric, from counts; None for a metric that is not one of counts.
@@ -224,7 +230,7 @@ def value_counts(
 
     Example:
         >>> ones = np.array([1.0])
-        >>> value_counts(Decision(metric="f1"), ones, ones, 2 * ones, ones).tolist()
+        >>> score_counts(Decision(metric="f1"), ones, ones, 2 * ones, ones).tolist()
         [0.5]
     """
     missed, rows = positives - hits, positives + negatives

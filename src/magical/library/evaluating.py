@@ -54,7 +54,7 @@ def _check_evaluation(
     metrics: Sequence[Metric],
     how: EvaluateSettings,
 ) -> None:
-    """Check metrics, decision and slices while the workflow is drawn."""
+    """Check metrics and decision while the workflow is drawn."""
     check_metrics(metrics, table)
     how.decision.check(table, metrics)
 
@@ -156,12 +156,7 @@ def _tell_decision(table: pl.DataFrame | None, decision: Decision, scores: Score
     chosen = table.filter(pl.col("chosen"))
     for threshold, value, low, high, _ in chosen.rows():
         text = str(Score(value=value, low=low, high=high)) if low is not None else format_number(value)
-        what = "a cost of" if decision.by_costs else decision.metric
-        each = " a row" if decision.by_costs else ""
-        emit(
-            f"{scores.positive} from a probability of {format_number(threshold)} on: "
-            f"{what} {text}{each} on {scores.part}"
-        )
+        emit(f"{decision.describe(scores.positive, threshold, text)} on {scores.part}")
 
 
 def _take_complete(rows: pl.DataFrame, target: str, probabilities: Sequence[str]) -> pl.DataFrame:

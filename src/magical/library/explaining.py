@@ -97,6 +97,9 @@ class Explanation(Contract):
     def __str__(self) -> str:
         return self.summary()
 
+    def __repr__(self) -> str:
+        return f"<explanation: {shorten(self.summary(), 400)}>"
+
     @property
     def used(self) -> list[str]:
         """The columns, or groups of them, whose importance is more than chance, the largest first."""

@@ -15,7 +15,7 @@ from magical.errors import BrokenPromise, WiringError, join_names
 from magical.events import current_sink, emit, keep
 from magical.library.candidate_table import keep_candidates
 from magical.library.common_rows import name_model
-from magical.library.decision import Decision, choose_threshold, value_thresholds
+from magical.library.decision import Decision, choose_threshold, score_thresholds
 from magical.library.ensembling import combine_ranked
 from magical.library.judging.candidate_scores import score_candidates
 from magical.library.metrics.metric_settings import Metric, check_metrics, find_deciding
@@ -124,15 +124,9 @@ def _decide(model: Model, decision: Decision, metrics: Sequence[Metric]) -> Mode
     probability = held_out[f"{PROBABILITY_PREFIX}{model.classes[1]}"].to_numpy()
     positive = encode_classes(held_out[model.target], [str(c) for c in model.classes]) == 1
     threshold = choose_threshold(decision, probability, positive, metrics)
-    value = float(value_thresholds(decision, probability, positive, np.array([threshold]), metrics)[0])
-    what = (
-        f"a cost of {format_number(value)} a row"
-        if decision.by_costs
-        else f"{decision.metric} {format_number(value)}"
-    )
-    emit(
-        f"{model.classes[1]} from a probability of {format_number(threshold)} on: {what} on the held-out rows"
-    )
+    value = float(score_thresholds(decision, probability, positive, np.array([threshold]), metrics)[0])
+    told = decision.describe(str(model.classes[1]), threshold, format_number(value))
+    emit(f"{told} on the held-out rows")
     places = pl.Series((probability >= threshold).astype(int), dtype=pl.UInt32)
     prediction = pl.Series("prediction", list(model.classes)).gather(places)
     return replace(model, threshold=threshold, held_out=held_out.with_columns(prediction))

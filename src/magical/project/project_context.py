@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -145,6 +147,13 @@ class ProjectContext:
         from magical.project.step_states import draw_states
 
         return draw_states(self.draw().full_graph, self.plan, self.comparable_runs())
+
+    @property
+    def command_options(self) -> str:
+        """The options by which a command finds the project from the working directory, with its profile."""
+        path, profile = os.path.relpath(self.root), self.options.profile
+        option = "" if path == "." else f" --project {shlex.quote(path)}"
+        return f"{option} --profile {shlex.quote(profile)}" if profile else option
 
     def comparable_runs(self) -> Iterator[RunSummary]:
         """Find the runs of this kind, newest first: sampled alike, with the same mode of pretending."""

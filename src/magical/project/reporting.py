@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,10 +91,4 @@ def make_report(context: ProjectContext, run: str = "last") -> Report:
 
 
 def _write(context: ProjectContext, evidence: RunEvidence, graph: Graph | None) -> Report:
-    return Report(evidence.summary.name, *write_report(evidence, graph, _project_option(context)))
-
-
-def _project_option(context: ProjectContext) -> str:
-    """Return the option with which a command finds the project from here."""
-    path = os.path.relpath(context.root)
-    return "" if path == "." else f" --project {shlex.quote(path)}"
+    return Report(evidence.summary.name, *write_report(evidence, graph, context.command_options))

@@ -210,7 +210,8 @@ class StepCard:
             case "value":
                 yield from value_blocks(self.store.load(artifact, Promise("any")))
             case "figure":
-                yield Paragraph(f"{artifact.summary}: {self.store.file(artifact)}")
+                yield Paragraph(artifact.summary)
+                yield Code(str(self.store.file(artifact)))  # on a line of its own, to be copied
             case "none":
                 yield Paragraph("nothing")
             case _:

@@ -48,13 +48,13 @@ def write_report(
     """
     # Imported here: to find a report, as a run with nothing to do does, none of it is needed.
     from magical.report.run_report import build_report
-    from magical.views.document_page import write_document
+    from magical.views.document_page import render_document
 
     page = evidence.folder / _PAGE
     document = build_report(evidence, graph, project_option)
     if not page.is_file() or (evidence.is_masked and not evidence.lost):
         write_text(evidence.folder / _DATA, format_report_json(document))
-        write_document(document, page)
+        write_text(page, render_document(document))
     return page, document
 
 

@@ -234,9 +234,9 @@ class _JudgedRun:
         name = run.summary.name
         found = list(run.find_scores())
         if not found:
-            known = (
-                "its results are gone" if run.summary.keys and not run.records else "nothing was evaluated"
-            )
+            # After gc a run may keep the results that it shares with newer ones.
+            lost = join_names(run.lost, 4)
+            known = f"the results of {lost} are gone" if lost else "nothing was evaluated"
             return cls(reason=f"{name} has no scores: {known}")
         record, scores = next((f for f in reversed(found) if f[1].part == "test"), found[-1])
         if record.origin:

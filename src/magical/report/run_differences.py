@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from magical.engine.artifacts import Record
+from magical.engine.journal import RunSummary
 from magical.errors import join_names
 from magical.keys.arguments import split_file_marks, strip_type_marks
 from magical.keys.key_diff import Cause, diff_settings, find_causes, has_other_content, pair_differences
@@ -68,12 +69,7 @@ def find_run_differences(old: RunEvidence, new: RunEvidence) -> tuple[RunDiffere
 
 def _compare_nodes(old: RunEvidence, new: RunEvidence) -> Iterator[RunDifference]:
     before, after = old.summary.keys, new.summary.keys
-    # A run that did not end well has not come to all its steps: they are there, and have no key.
-    nodes = [{*run.summary.keys, *map(str, run.summary.facts.get("nodes") or ())} for run in (old, new)]
-    yield from (RunDifference("steps", f"{name} is new") for name in after if name not in nodes[0])
-    yield from (
-        RunDifference("steps", f"{name} is no longer there") for name in before if name not in nodes[1]
-    )
+    yield from _compare_steps(old.summary, new.summary)
     settings = pair_differences(old.summary.settings, new.summary.settings)
     changed = {(json.dumps(one), json.dumps(other)) for _, one, other in settings}
     users: dict[tuple[str, str], list[str]] = {}
@@ -92,6 +88,20 @@ def _compare_nodes(old: RunEvidence, new: RunEvidence) -> Iterator[RunDifference
     if gone:
         text = f"the results of {join_names(gone, 4)} are gone, and so is what differs in them"
         yield RunDifference("code", text)
+
+
+def _compare_steps(old: RunSummary, new: RunSummary) -> Iterator[RunDifference]:
+    ends = [str(run.facts.get("step", "")) for run in (old, new)]
+    if ends[0] != ends[1]:  # what a run leaves out after its last step is not gone
+        texts = [f"up to {end}" if end else "to the end" for end in ends]
+        yield RunDifference("steps", f"the first run went {texts[0]}, the second {texts[1]}")
+        return
+    # A run that did not end well has not come to all its steps: they are there, and have no key.
+    before, after = ({*run.keys, *map(str, run.facts.get("nodes") or ())} for run in (old, new))
+    yield from (RunDifference("steps", f"{name} is new") for name in new.keys if name not in before)
+    yield from (
+        RunDifference("steps", f"{name} is no longer there") for name in old.keys if name not in after
+    )
 
 
 def _find_kind(

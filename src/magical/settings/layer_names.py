@@ -46,9 +46,11 @@ def locate_setting(
 
 
 def _find_nearest(path: str, setting_layers: Mapping[str, str]) -> str:
-    """Find the path that a layer set: the value itself, the group around it, or a value inside."""
-    near = (p for p in setting_layers if path == p or path.startswith(f"{p}.") or p.startswith(f"{path}."))
-    return max(near, key=len, default="")
+    """Find the path that a layer set: of the value or inside of it the last one, else the group around it."""
+    # A rule for a whole group is broken by what was set last in it.
+    if inside := [p for p in setting_layers if path == p or p.startswith(f"{path}.")]:
+        return next((p for p in inside if setting_layers[p] == COMMAND_LINE), inside[-1])
+    return max((p for p in setting_layers if path.startswith(f"{p}.")), key=len, default="")
 
 
 def _use_names(location: Sequence[str | int], values: Any) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from magical.errors import strip_control_characters
 from magical.masking import mask
-from magical.system.atomic_files import write_text
+from magical.system.atomic_files import wrap_disk_errors
 from magical.views.charts import draw_chart
 from magical.views.document import (
     Block,
@@ -62,13 +62,20 @@ def render_document(document: Document) -> str:
 
 
 def write_document(document: Document, path: str | Path) -> Path:
-    """Write a document as one HTML file, and return its absolute path.
+    """Write a document as one HTML file where a user asked for it, and return its absolute path.
 
     Raises:
         StoreError: the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> write_document(Document("shop"), f"{tempfile.mkdtemp()}/pages/shop.html").name
+        'shop.html'
     """
-    file = Path(path).absolute()
-    write_text(file, render_document(document))
+    file = Path(path).expanduser().absolute()
+    with wrap_disk_errors(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(render_document(document), encoding="utf-8")  # in place: it may be a pipe
     return file
 
 

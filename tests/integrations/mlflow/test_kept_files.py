@@ -74,7 +74,7 @@ def test_what_is_for_programs_stays_in_the_store(keep: Keep, tmp_path: Path) -> 
 
 def test_secrets_are_masked(keep: Keep, tmp_path: Path) -> None:
     register_secret("tiger-in-table")
-    kept = keep(t=pl.DataFrame({"a": ["x tiger-in-table"]}), v={"uri": "s3://me:tiger@store"})
+    kept = keep(t=pl.DataFrame({"tiger-in-table": ["x tiger-in-table"]}), v={"uri": "s3://me:tiger@store"})
     assert b"tiger" not in b"".join(written(kept, tmp_path / "out")[1].values())
 
 

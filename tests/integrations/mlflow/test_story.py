@@ -114,7 +114,7 @@ def test_each_candidate_has_its_score_on_held_out_rows(moved: Small, run: Any) -
 
 def test_trials_and_kept_tables_are_tables_of_mlflow(moved: Small, client: Any, run: Any) -> None:
     shown = {entry["path"] for entry in json.loads(run.data.tags["mlflow.loggedArtifacts"])}
-    names = ("confusion", "curve", "calibration", "worst")
+    names = ("confusion", "roc", "calibration", "worst")
     assert {f"kept/evaluate/{name}.json" for name in names} <= shown
     assert {"kept/clean/rejected.json", "kept/register/gate.json", "kept/select/candidates.json"} <= shown
     trials = json.loads(artifact(client, run, "kept/tune.linear/trials.json"))
@@ -128,8 +128,9 @@ def test_a_figure_is_as_it_was_when_it_was_kept(moved: Small, client: Any, run: 
     figure = moved.load().run().kept("clean")["my plot"]
     assert sent == figure.data
     shown = moved.process("inspect", "clean").stdout
-    line = next(x for x in shown.splitlines() if x.startswith("figure (png, "))
-    path = Path(line.partition(": ")[2])
+    lines = iter(shown.splitlines())
+    assert next(line for line in lines if line.startswith("figure (png, "))
+    path = Path(next(lines).strip())
     assert (path.suffix, path.read_bytes()) == (".png", sent)
     import matplotlib.image
 
@@ -186,7 +187,7 @@ def page(moved: Small, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 
 def test_mlflows_page_has_the_files_of_the_moved_project(page: str, run: Any, tmp_path: Path) -> None:
-    query = f"run_uuid={run.info.run_id}&path=kept/evaluate/curve.json"
+    query = f"run_uuid={run.info.run_id}&path=kept/evaluate/roc.json"
     with urllib.request.urlopen(f"{page}/get-artifact?{query}") as answer:
         assert json.load(answer)["columns"][0] == "threshold"
     done = python("-c", LOAD, cwd=str(tmp_path), MLFLOW_TRACKING_URI=page)

@@ -109,12 +109,12 @@ def test_bands_hold_the_curve_and_are_wider_for_fewer_rows() -> None:
 def test_a_decision_by_costs_has_its_cost_at_each_threshold_and_marks_the_own_one() -> None:
     rows = answers([False, False, True, True], [0.1, 0.6, 0.4, 0.9])
     table = made(rows, decision=Decision(false_positive=1, false_negative=10))["decision"]
-    assert table["threshold"].to_list() == [0.1, 0.4, 0.5, 0.6, 0.9]
-    assert table["value"].to_list() == [0.5, 0.25, 2.75, 2.75, 2.5]
+    assert table["threshold"].round(6).to_list() == [0.1, 0.4, 0.5, 0.6, 0.9, 0.9]
+    assert table["value"].to_list() == [0.5, 0.25, 2.75, 2.75, 2.5, 5.0]  # the last calls no row positive
     assert table.filter("chosen")["threshold"].to_list() == [0.5]  # from 0.6 on, rows are called yes
     assert (table["low"] <= table["value"]).all()
     by_metric = made(rows, decision=Decision(metric="accuracy"))["decision"]
-    assert by_metric["value"].to_list() == [0.5, 0.75, 0.5, 0.5, 0.75]
+    assert by_metric["value"].to_list() == [0.5, 0.75, 0.5, 0.5, 0.75, 0.5]
     assert (by_metric["low"] <= by_metric["value"]).all()
     assert (by_metric["value"] <= by_metric["high"]).all()
     other = made(rows, decision=Decision(metric="balanced_accuracy"))["decision"].filter("chosen")

@@ -92,6 +92,8 @@ def test_each_value_of_a_declared_column_has_a_line_with_its_interval() -> None:
     losses = make_losses(2) + 2.0 * (table["country"] == "IT").to_numpy()
     found = find_slices(table, losses, "log_loss", ["country", "age", "constant"])
     declared = found.filter(kind="declared")
+    assert found.filter(slice="country = 'IT'").height == 1  # not found once more
+    assert declared["low"].min() >= 0  # type: ignore[operator]  # as no loss is below
     assert declared["slice"].head(3).sort().to_list() == [f"country = '{c}'" for c in ("DE", "FR", "IT")]
     assert declared["slice"].str.contains("age").sum() == 5  # fifths
     assert declared["rows"].sum() == 2 * ROWS  # every row is in one line of each column

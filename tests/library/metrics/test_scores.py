@@ -27,6 +27,11 @@ def test_one_line_says_it() -> None:
     assert SCORES["log_loss"] == 0.3
 
 
+def test_an_unknown_metric_is_answered_with_those_that_there_are() -> None:
+    with pytest.raises(KeyError, match=r"there is no metric 'auc'.*roc_auc, log_loss"):
+        SCORES["auc"]
+
+
 def test_they_survive_json() -> None:
     assert Scores.model_validate_json(SCORES.model_dump_json()) == SCORES
 

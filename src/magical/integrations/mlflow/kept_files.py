@@ -109,7 +109,7 @@ def _write_table(table: Any, path: Path) -> Path:
     limit = min(MAX_ROWS, max(1, MAX_CELLS // max(1, len(names))))
     rows = table.head(limit).collect().rows()
     suffix = f".first-{limit}-of-{height}.json" if height > limit else ".json"
-    return _write_json({"columns": names, "data": mask_values([list(row) for row in rows])}, path, suffix)
+    return _write_json(mask_values({"columns": names, "data": [list(row) for row in rows]}), path, suffix)
 
 
 def _write_json(value: Any, path: Path, suffix: str) -> Path:

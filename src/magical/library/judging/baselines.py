@@ -14,7 +14,7 @@ from magical.contracts.schema import Column
 from magical.errors import BrokenPromise, StepError, shorten
 from magical.library.column_plan import build_pipeline
 from magical.library.experiments import Linear
-from magical.library.metrics.bootstrap import middle_of
+from magical.library.metrics.bootstrap import percentile_interval
 from magical.library.metrics.metric_settings import PINBALL, Metric, find_deciding
 from magical.library.metrics.metrics import LOWER_IS_BETTER, Array
 from magical.library.metrics.table_metrics import ResampledMetrics, resample_metrics
@@ -124,7 +124,7 @@ def tabulate_baselines(
             both = min(len(model.values[metric]), len(judged.values[metric]))
             gain = model.values[metric][:both] - judged.values[metric][:both]
             gain = -gain if metric in falling else gain
-            low, high = middle_of(gain)
+            low, high = percentile_interval(gain)
             numbers = score.value, score.low, score.high, float(gain[0]), float(low), float(high)
             lines.append((baseline, metric, *numbers))
     return pl.DataFrame(lines, schema=_SCHEMA, orient="row").fill_nan(None)

@@ -9,7 +9,7 @@ import polars as pl
 
 from magical.contracts.model import Model
 from magical.errors import MagicalError
-from magical.library.metrics.bootstrap import Resamples, middle_of
+from magical.library.metrics.bootstrap import Resamples, percentile_interval
 from magical.library.metrics.metric_settings import Metric
 from magical.library.metrics.metric_values import compute_metric, read_weights
 from magical.library.metrics.metrics import LOWER_IS_BETTER, Array
@@ -72,7 +72,7 @@ def score_candidates(ranking: Ranking, best: Model, listed: Sequence[Metric] = (
             difference: tuple[Any, ...] = (None, None, None, None)
             if metric == deciding:
                 loss = values[metric] - reference[metric] if falls else reference[metric] - values[metric]
-                low, high = middle_of(loss)
+                low, high = percentile_interval(loss)
                 difference = float(loss[0]), float(low), float(high), bool(low <= 0)
             lines.append((name, metric, score.value, score.low, score.high, *difference))
     return pl.DataFrame(lines, schema=_SCHEMA, orient="row").fill_nan(None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from magical.library.metrics.bootstrap import Resamples, middle_of
+from magical.library.metrics.bootstrap import Resamples, percentile_interval
 from magical.library.metrics.metrics import Array, compute_confusion_metrics
 
 __all__ = ["make_class_table"]
@@ -45,6 +45,6 @@ def make_class_table(
         "predicted": counts[0].sum(axis=0)[:count].astype(int),
     }
     for name in ("precision", "recall", "f1"):
-        low, high = middle_of(metrics[name][:, :count])
+        low, high = percentile_interval(metrics[name][:, :count])
         columns |= {name: metrics[name][0, :count], f"{name}_low": low, f"{name}_high": high}
     return pl.DataFrame(columns)

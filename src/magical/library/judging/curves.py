@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from magical.library.metrics.bootstrap import Resamples, bin_scores, middle_of
+from magical.library.metrics.bootstrap import Resamples, bin_scores, percentile_interval
 from magical.library.metrics.metrics import Array
 
 __all__ = ["ThresholdCounts", "count_by_threshold", "make_curves"]
@@ -103,13 +103,13 @@ def make_curves(scores: Array, positive: Array, resamples: Resamples) -> dict[st
         return pl.DataFrame({"threshold": threshold, **columns}).fill_nan(None)
 
     precision, captured = counts.precision[:, shown], counts.recall[:, shown]
-    low, high = middle_of(precision)
+    low, high = percentile_interval(precision)
     tables = {
         "roc": _roc_table(counts, shown),
         "precision_recall": table(recall=captured[0], precision=precision[0], low=low, high=high),
     }
     share = counts.share[:, shown]
-    low, high = middle_of(captured)
+    low, high = percentile_interval(captured)
     lift = divide(captured[0], share[0])
     tables["gain"] = table(share=share[0], captured=captured[0], lift=lift, low=low, high=high)
     return tables | histogram
@@ -119,7 +119,7 @@ def _roc_table(counts: ThresholdCounts, shown: Array) -> pl.DataFrame:
     """Make the ROC curve, from the corner where no row is above the threshold."""
     rates = (counts.false_positive_rate[:, shown], counts.recall[:, shown])
     false, true = (np.hstack([np.zeros((len(rate), 1)), rate]) for rate in rates)
-    low, high = middle_of(true)
+    low, high = percentile_interval(true)
     columns = {"false_positive_rate": false[0], "true_positive_rate": true[0], "low": low, "high": high}
     return pl.DataFrame({"threshold": [None, *counts.thresholds[shown]], **columns}).fill_nan(None)
 

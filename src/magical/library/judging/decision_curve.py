@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from magical.library.decision import Decision, list_thresholds, value_counts, value_thresholds
-from magical.library.metrics.bootstrap import Resamples, middle_of
+from magical.library.decision import Decision, list_thresholds, score_counts, score_thresholds
+from magical.library.metrics.bootstrap import Resamples, percentile_interval
 from magical.library.metrics.metric_settings import Metric
 from magical.library.metrics.metric_values import choose_resamples, resample_metric
 from magical.library.metrics.metrics import Array
@@ -33,6 +33,7 @@ def make_decision_table(
 
     Returns:
         ``threshold``, ``value``, ``low``, ``high``, and ``chosen`` at the threshold of the model.
+        At the first threshold all rows are called positive, at the last none.
 
     Example:
         >>> costs = Decision(false_positive=1, false_negative=4)
@@ -45,12 +46,13 @@ def make_decision_table(
     assert rows.probability is not None, "a threshold is one of probabilities"
     probability, positive, chosen = rows.probability[:, 1], rows.truth == 1, rows.prediction == 1
     own = _find_own_threshold(probability, chosen, decision)
-    thresholds = np.unique([*list_thresholds(probability), own])
-    values = value_thresholds(decision, probability, positive, thresholds, listed)
+    none = np.nextafter(probability.max(), 2.0)  # calls no row positive, as the lowest one calls all
+    thresholds = np.unique([*list_thresholds(probability), own, none])
+    values = score_thresholds(decision, probability, positive, thresholds, listed)
     low, high = np.full(len(thresholds), np.nan), np.full(len(thresholds), np.nan)
     drawn = _resample_values(decision, probability, positive, thresholds, resamples)
     if drawn is not None:
-        low, high = middle_of(drawn)
+        low, high = percentile_interval(drawn)
     else:
         # As a threshold sees the rows: what is not of the positive class is of the other.
         seen = PredictedRows(
@@ -59,7 +61,7 @@ def make_decision_table(
         metric = decision.find_metric(listed)
         number = choose_resamples(len(probability), 1, resamples.number)
         place = int(np.flatnonzero(thresholds == own)[0])
-        low[place], high[place] = middle_of(resample_metric(metric, seen, resamples, number))
+        low[place], high[place] = percentile_interval(resample_metric(metric, seen, resamples, number))
     table = pl.DataFrame({"threshold": thresholds, "value": values, "low": low, "high": high})
     return table.fill_nan(None).with_columns(chosen=pl.col("threshold") == own)
 
@@ -83,4 +85,4 @@ def _resample_values(
     below = [np.cumsum(resamples.counts(codes, size, c), axis=1) for c in (positive, ~positive)]
     positives, negatives = (b[:, -1:] for b in below)
     hits, false = positives - below[0][:, :-1], negatives - below[1][:, :-1]
-    return value_counts(decision, hits, false, positives, negatives)
+    return score_counts(decision, hits, false, positives, negatives)

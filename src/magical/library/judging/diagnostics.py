@@ -22,8 +22,7 @@ from magical.library.judging.slices import find_slices
 from magical.library.metrics.bootstrap import Resamples
 from magical.library.metrics.metrics import Array, compute_log_losses
 from magical.library.metrics.predicted_rows import PredictedRows
-from magical.library.metrics.table_metrics import BOOTSTRAP_SEED
-from magical.library.prediction_task import PROBABILITY_PREFIX, encode_classes
+from magical.library.metrics.table_metrics import BOOTSTRAP_SEED, read_predicted
 from magical.library.remarks import warn
 
 __all__ = ["JUDGED", "make_diagnostics"]
@@ -36,12 +35,10 @@ BAND_RESAMPLES = 200  # a band is looked at, not read to the third digit
 
 
 class _Judged(NamedTuple):
-    """Evaluated rows as arrays: class numbers (-1 for an unknown class) or numbers, and their losses."""
+    """Evaluated rows as arrays, and their losses; without classes they are numbers."""
 
     classes: list[str]
-    truth: Array
-    prediction: Array
-    probability: Array | None
+    rows: PredictedRows
     losses: Array
     loss: str
 
@@ -50,7 +47,7 @@ class _Judged(NamedTuple):
         """The losses whose means are compared between slices, and the name of that mean."""
         if not self.classes:
             return self.losses**2, "mean squared error"
-        return self.losses, "log_loss" if self.probability is not None else "error rate"
+        return self.losses, "error rate" if self.rows.probability is None else "log_loss"
 
 
 def make_diagnostics(
@@ -94,54 +91,42 @@ def _list_makers(
 ) -> Iterator[Callable[[], Mapping[str, Any]]]:
     """Yield functions that make tables, in the order in which a reader meets them."""
     judged = _read(rows)
+    seen = judged.rows
     yield lambda: {JUDGED: _tabulate_judged(rows, schema)}
     yield lambda: {"worst": _worst_rows(rows, judged, schema.ids)}
     yield lambda: {
         "slices": find_slices(_cut_columns(rows, schema), *judged.loss_and_metric, slices, rows.units)
     }
     if not judged.classes:
-        yield lambda: {"calibration": make_calibration_table(judged.prediction, judged.truth, is_share=False)}
-        yield lambda: make_residual_tables(judged.prediction, judged.truth)
+        yield lambda: {"calibration": make_calibration_table(seen.prediction, seen.truth, is_share=False)}
+        yield lambda: make_residual_tables(seen.prediction, seen.truth)
         return
     yield lambda: {"confusion": _confusion_table(rows)}
-    yield lambda: {"classes": make_class_table(judged.truth, judged.prediction, judged.classes, resamples)}
-    if judged.probability is None:
+    yield lambda: {"classes": make_class_table(seen.truth, seen.prediction, judged.classes, resamples)}
+    if (probability := seen.probability) is None:
         return
-    yield lambda: _calibrate(judged)
-    if len(judged.classes) == 2:
-        scores, positive = judged.probability[:, 1], judged.truth == 1
-        yield lambda: make_curves(scores, positive, resamples)
+    yield lambda: _calibrate(seen, probability)
+    if seen.task == "binary":
+        yield lambda: make_curves(probability[:, 1], seen.truth == 1, resamples)
         if decision.is_made:
-            seen = PredictedRows("binary", judged.truth, judged.prediction, judged.probability)
             yield lambda: {"decision": make_decision_table(decision, seen, resamples, rows.metrics)}
 
 
 def _read(rows: EvaluatedRows) -> _Judged:
-    table, target = rows.table, rows.target
-    if not target.is_class and not rows.names:
-        prediction, truth = (table[n].cast(pl.Float64).to_numpy() for n in ("prediction", target.name))
-        return _Judged([], truth, prediction, None, np.abs(prediction - truth), "error")
-    if not rows.names:
-        texts = {str(v) for n in (target.name, "prediction") for v in table[n].unique()}
-        chosen = [str(c) for c in target.choices if str(c) in texts]
-        classes = chosen + sorted(texts - set(chosen))
-        truth, prediction = (encode_classes(table[n], classes) for n in (target.name, "prediction"))
-        return _Judged(classes, truth, prediction, None, (truth != prediction).astype(float), "error")
-    classes = [n.removeprefix(PROBABILITY_PREFIX) for n in rows.names]
-    truth, prediction = (encode_classes(table[n], classes) for n in (target.name, "prediction"))
-    probability = table.select(rows.names).to_numpy().astype(np.float64)
-    return _Judged(
-        classes, truth, prediction, probability, compute_log_losses(probability, truth), "surprise"
-    )
+    classes, seen = read_predicted(rows.table, rows.target, rows.names)
+    if not classes:
+        return _Judged(classes, seen, np.abs(seen.prediction - seen.truth), "error")
+    if seen.probability is None:
+        return _Judged(classes, seen, (seen.truth != seen.prediction).astype(float), "error")
+    return _Judged(classes, seen, compute_log_losses(seen.probability, seen.truth), "surprise")
 
 
-def _calibrate(judged: _Judged) -> dict[str, Any]:
+def _calibrate(rows: PredictedRows, probability: Array) -> dict[str, Any]:
     """Calibrate the positive class of two; of more classes, the predicted one."""
-    assert judged.probability is not None
-    if len(judged.classes) == 2:
-        predicted, truth = judged.probability[:, 1], judged.truth == 1
+    if rows.task == "binary":
+        predicted, truth = probability[:, 1], rows.truth == 1
     else:
-        predicted, truth = judged.probability.max(axis=1), judged.truth == judged.prediction
+        predicted, truth = probability.max(axis=1), rows.truth == rows.prediction
     table = make_calibration_table(predicted, truth, is_share=True)
     return {"calibration": table, "calibration_error": calibration_error(table)}
 
@@ -154,7 +139,7 @@ def _confusion_table(rows: EvaluatedRows) -> pl.DataFrame:
 
 def _worst_rows(rows: EvaluatedRows, judged: _Judged, ids: Sequence[str]) -> pl.DataFrame | None:
     """Select the rows with the largest loss; put the main columns first. Classes alone have no worst rows."""
-    if judged.classes and judged.probability is None:
+    if judged.classes and judged.rows.probability is None:
         return None
     first = [*ids, rows.target.name, "prediction"]
     # A column of the project may have the name of the loss; an id or the target of that name stays.

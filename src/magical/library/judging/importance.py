@@ -12,7 +12,7 @@ import polars as pl
 from magical.errors import shorten
 from magical.library.judging.column_groups import group_columns
 from magical.library.judging.replayed_rows import ReplayedRows, compute_outcome
-from magical.library.metrics.bootstrap import Resamples, middle_of
+from magical.library.metrics.bootstrap import Resamples, percentile_interval
 from magical.library.metrics.metrics import Array, compute_log_losses
 from magical.library.metrics.scores import Score
 
@@ -84,7 +84,7 @@ def score_means(values: Array, judged: JudgedRows) -> list[Score]:
     resamples = Resamples(len(values), _SEED, units=judged.units)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = resamples.sums(np.where(known, values, 0) * weights) / resamples.sums(weights)
-    lows, highs = middle_of(means)
+    lows, highs = percentile_interval(means)
     return [
         Score(value=float(v), low=float(a), high=float(b))
         for v, a, b in zip(means[0], lows, highs, strict=True)

@@ -85,7 +85,7 @@ def find_slices(
     lines = [(*line[:1], "declared", *line[1:]) for line in _correct(judged)]
     finding = _halve(units)
     weak = list(_seek(table.filter(finding), losses[finding])) if finding.sum() >= 2 * _LEAST_ROWS else []
-    judged = [_judge(s, _select(s, table), ~finding, losses, units) for s in weak]
+    judged = [_judge(s, _select(s, table), ~finding, losses, units) for s in weak if s not in known]
     found = [(*line[:1], "found", *line[1:]) for line in _correct(judged) if line[-1]]
     rows = [(text, kind, n, metric, *rest) for text, kind, n, *rest in lines + found]
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
@@ -124,7 +124,8 @@ def _judge(
     else:  # Welch 1947: the two variances differ
         freedom = (variance + spread) ** 2 / (variance**2 / (count - 1) + spread**2 / (others - 1))
         p = float(stats.t.sf(difference / error, freedom))
-    return text, rows, mean, mean - half, mean + half, difference, p
+    low = max(mean - half, min(float(losses.min()), 0.0))  # no mean of losses of at least 0 is below it
+    return text, rows, mean, low, mean + half, difference, p
 
 
 def _summarize(losses: Array, units: Array, chosen: NDArray[np.bool_]) -> tuple[int, float, float]:

@@ -15,7 +15,7 @@ import polars as pl
 from magical.contracts.schema import Schema
 from magical.library.metrics.metrics import Array
 
-__all__ = ["Resamples", "bin_scores", "middle_of", "number_units", "wilson_interval"]
+__all__ = ["Resamples", "bin_scores", "number_units", "percentile_interval", "wilson_interval"]
 
 RESAMPLES = 500
 MAX_BLOCKS = 1000
@@ -112,13 +112,18 @@ def number_units(table: pl.DataFrame, schema: Schema) -> Array | None:
     return np.unique(numbers.to_numpy(), return_inverse=True)[1]
 
 
-def middle_of(values: Array) -> tuple[Array, Array]:
-    """Return the middle 95 % of the resamples (entries 1 and more), NaN where none is defined."""
-    drawn = values[1:]
+def percentile_interval(values: Array) -> tuple[Array, Array]:
+    """Return the middle 95 % of the resamples (entries 1 and more), NaN where none is finite.
+
+    Example:
+        >>> [float(bound) for bound in percentile_interval(np.array([9.0, 1.0, np.nan, 3.0]))]
+        [1.05, 2.95]
+    """
+    drawn = np.where(np.isfinite(values[1:]), values[1:], np.nan)
     if not len(drawn):
         nothing = np.full(values.shape[1:], np.nan)
         return nothing, nothing
-    undefined = ~np.isfinite(drawn).any(axis=0)
+    undefined = np.isnan(drawn).all(axis=0)
     low, high = np.nanpercentile(np.where(undefined, 0.0, drawn), [2.5, 97.5], axis=0)
     return np.where(undefined, np.nan, low), np.where(undefined, np.nan, high)
 

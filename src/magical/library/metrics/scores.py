@@ -9,7 +9,7 @@ from pydantic import Field
 
 from magical.brand import mark_not_real
 from magical.contracts.contract import Contract
-from magical.errors import join_names, shorten
+from magical.errors import did_you_mean, join_names, shorten
 from magical.html_tables import NotReal, render_table
 from magical.library.metrics.metric_settings import Metric, find_deciding
 from magical.library.metrics.metrics import LOWER_IS_BETTER, METRICS_BY_TASK, PRIMARY
@@ -121,6 +121,8 @@ class Scores(Contract):
         return render_table(title, rows, ("metric", "value (95 % interval)"), self.cautions)
 
     def __getitem__(self, metric: str) -> float:
+        if metric not in self.metrics:
+            raise KeyError(f"there is no metric {metric!r}: {did_you_mean(metric, list(self.metrics))}")
         return self.metrics[metric].value
 
     @property
@@ -138,12 +140,17 @@ class Scores(Contract):
 
     @property
     def cautions(self) -> list[str]:
-        """The reasons to doubt the scores, with the numbers: few or no rows of a class.
+        """The reasons to doubt the scores, with the numbers: few rows, or few or no rows of a class.
 
         Example:
             >>> Scores(task="binary", target="y", part="test", rows=300, rarest=12, metrics={}).cautions
             ['the intervals are wide: 12 of 300 test rows are of the rarest class']
+            >>> Scores(task="regression", target="y", part="test", rows=12, metrics={}).cautions
+            ['the intervals are too narrow, being of 12 test rows only']
         """
+        # A bootstrap knows no errors but those that it saw.
+        if self.task == "regression" and self.rows < FEW_ROWS:
+            return [f"the intervals are too narrow, being of {self.rows:,} {self.part} rows only"]
         if self.rarest is None:
             return []
         rows = f"{self.rarest:,} of {self.rows:,} {self.part} rows"

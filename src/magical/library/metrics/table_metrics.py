@@ -12,7 +12,7 @@ import polars as pl
 from magical.contracts.schema import Column
 from magical.errors import BrokenPromise, join_names
 from magical.library.metrics.auc_interval import delong_interval
-from magical.library.metrics.bootstrap import Resamples, wilson_interval
+from magical.library.metrics.bootstrap import Resamples, percentile_interval, wilson_interval
 from magical.library.metrics.fast_metrics import resample_fast
 from magical.library.metrics.metric_settings import Metric
 from magical.library.metrics.metric_values import choose_resamples, read_weights, resample_metric
@@ -27,6 +27,7 @@ __all__ = [
     "BOOTSTRAP_SEED",
     "ResampledMetrics",
     "compute_intervals",
+    "read_predicted",
     "resample_metrics",
     "resample_predicted",
 ]
@@ -107,9 +108,7 @@ def resample_metrics(
     if units is None and predicted.task == "binary" and predicted.probability is not None:
         auc = delong_interval(predicted.probability[:, 1], predicted.truth == 1)
     if metrics:
-        # As tune and select see the rows: with the classes of the model, which the task follows from.
-        known = [n.removeprefix(PROBABILITY_PREFIX) for n in names] or classes
-        seen = replace(_read_rows(rows, target, names, known), weights=read_weights(rows, metrics))
+        seen = replace(read_predicted(rows, target, names)[1], weights=read_weights(rows, metrics))
         values = _resample_listed(seen, metrics, values, resamples)
     truth = rows.get_column(target.name)
     rarest = count_rarest(truth) if target.is_class else None
@@ -117,6 +116,24 @@ def resample_metrics(
     absent = tuple(c for c in classes if c not in seen_classes) if target.is_class else ()
     positive = classes[-1] if predicted.task == "binary" else ""
     return ResampledMetrics(predicted.task, values, positive, rarest, absent, auc)
+
+
+def read_predicted(
+    rows: pl.DataFrame, target: Column, names: Sequence[str] = ()
+) -> tuple[list[str], PredictedRows]:
+    """Read the rows as tune and select see them: with the classes of the model, which the task follows from.
+
+    Returns:
+        The classes (none for numbers), and the rows.
+
+    Example:
+        >>> rows = pl.DataFrame({"ill": ["no", "yes"], "prediction": ["no", "no"]})
+        >>> classes, seen = read_predicted(rows, Column("ill", "str", role="target"))
+        >>> classes, seen.truth.tolist(), seen.prediction.tolist()
+        (['no', 'yes'], [0, 1], [0, 0])
+    """
+    classes = [n.removeprefix(PROBABILITY_PREFIX) for n in names] or _list_classes(rows, target, names)
+    return classes, _read_rows(rows, target, names, classes)
 
 
 def resample_predicted(
@@ -200,13 +217,12 @@ def compute_intervals(
     scores = {}
     for name, values in resampled.items():
         # A resample without a class has no such metric; a metric that none has is left out.
-        drawn = values[1:][np.isfinite(values[1:])]
-        if np.isfinite(values[0]) and len(drawn):
-            low, high = np.percentile(drawn, [2.5, 97.5])
+        low, high = map(float, percentile_interval(values))
+        if np.isfinite(values[0]) and np.isfinite(low):
             if name == "roc_auc" and auc is not None:
                 low, high = auc
             if rarest and rarest < FEW_ROWS and name in _METRICS_OF_CLASSES:
                 cautious = wilson_interval(float(values[0]), rarest)
                 low, high = min(low, cautious[0]), max(high, cautious[1])
-            scores[name] = Score(value=float(values[0]), low=float(low), high=float(high))
+            scores[name] = Score(value=float(values[0]), low=low, high=high)
     return scores

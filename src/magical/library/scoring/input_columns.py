@@ -34,11 +34,12 @@ def match_input_columns(source: str, given: Mapping[str, Any], schema: Schema) -
     matches, lacking = match_columns(list(given), schema, label=source)
     missing = [c.alias or c.name for c in lacking if not c.nullable]
     if missing:
+        others = [n for n in given if n not in matches.values()]
         plural = "a column" if len(missing) == 1 else f"{len(missing)} columns"
         raise BrokenPromise(
             f"{source} lacks {plural} that the model needs: {join_names(missing, 6)}.",
             f"  it has {join_names(given, 15)}",
-            hint=did_you_mean(missing[0], [n for n in given if n not in matches.values()]),
+            hint=did_you_mean(missing[0], others) if others else "write the file with these columns, too.",
         )
     pairs = ((schema.column(name), given[match]) for name, match in matches.items())
     wrong = [f"{c.name} must be {c.type_text}, and is {d}" for c, d in pairs if not has_conversion(d, c)]

@@ -51,7 +51,7 @@ def _candidate_blocks(rows: Rows, scores: Rows, node: str) -> Iterator[Block]:
     text += f", {chosen.get('scored') or 'on held-out rows'}; test had no part in it."
     if near:
         text += f" Within the noise of the best: {join_names(near, 6)}."
-    elif scores and len(rows) > 1:
+    elif len({s["candidate"] for s in scores}) > 1:
         text += " No other candidate is within its noise."
     yield Paragraph(text)
     by_name = {s["candidate"]: s for s in scores if s.get("metric") == chosen["metric"]}

@@ -254,6 +254,8 @@ def _draw_decision(rows: Rows, decision: Mapping[str, Any], part: str) -> Chart:
         value = format_short(one["value"])
         reading += f"a cost of {value} a row here" if has_costs else f"{metric} {value} here".lstrip()
         reading += f" ({' to '.join(span)})" if "?" not in span else ""
+    every, none = (format_short(r["value"]) for r in (rows[0], rows[-1]))
+    reading += f". Every row called positive gives {every}, none {none}"
     marks: list[Mark] = [*_band(rows, "threshold"), Line(_points(rows, "threshold", "value"), "model")]
     marks += [RuleLine(r["threshold"], "x", "chosen") for r in chosen[:1]]
     axes = Axis("threshold"), Axis("cost a row" if has_costs else metric or "cost a row, or the metric")

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from magical.errors import join_names, shorten
+from magical.masking import mask
 from magical.report.sections.report_context import ReportContext, Rows, format_cell, format_short
 from magical.views.document import (
     Axis,
@@ -127,7 +128,7 @@ def build_worst(context: ReportContext) -> Iterator[Block]:
             probabilities = [n for n in names if n.startswith("probability_")]
             shown = [n for n in names if n not in probabilities or len(probabilities) <= 2][:_MAX_COLUMNS]
             cells = tuple(tuple(_to_cell(r[n]) for n in shown) for r in rows[:_MAX_WORST])
-            head = tuple(f">{n}" if isinstance(rows[0][n], float) else n for n in shown)
+            head = tuple(f">{mask(n)}" if isinstance(rows[0][n], float) else mask(n) for n in shown)
             few = f"{len(cells)} of {evaluation.scores.rows:,} rows; {len(shown)} of {len(names)} columns."
             text = f"{few} magical inspect {evaluation.record.node} shows more."
             text += " Surprise is the log loss of the row." if "surprise" in shown else ""
