@@ -32,10 +32,10 @@ def _gate_blocks(gate: Sequence[Mapping[str, Any]], suffix: str) -> Iterator[Blo
     words = {True: "held", False: "not held"}
     assessed = [g for g in gate if g["held"] in words]
     rows = tuple(
-        (*(_plain(g[n]) for n in ("criterion", "threshold", "value")), words[g["held"]]) for g in assessed
+        (str(g["criterion"]), words[g["held"]], _plain(g["threshold"]), _plain(g["value"])) for g in assessed
     )
     if rows:
-        yield Table(("criterion", "wanted", "found", ""), rows, f"Gate of the alias champion{suffix}")
+        yield Table(("criterion", "", "wanted", "found"), rows, f"Gate of the alias champion{suffix}")
 
 
 def _plain(text: object) -> str:
