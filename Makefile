@@ -76,6 +76,7 @@ format: venv ## apply the fixes of ruff
 
 torture: venv ## kills, damage, concurrent runs, thousands of steps, unusual folders, random edits: KILLS=100 DAMAGES=50 EDITED=300
 	KILLS=$(KILLS) DAMAGES=$(DAMAGES) EDITED=$(EDITED) $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/torture $(ARGS)
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) -m torture tests $(ARGS)
 
 bench: venv ## measure the cost of a run, compared with a plain script
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -13,8 +13,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by -m
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what `slow_except` does not name: a small case of each long test stays in `make test`."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark as slow what `slow_except` does not name, and leave out torture that is not asked for.
+
+    A small case of each long test stays in `make test`, and one of the longest in `make test-slow`.
+    """
+    if "torture" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("torture")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     for item in items:
         for mark in item.iter_markers("slow_except"):
             case = getattr(getattr(item, "callspec", None), "id", "")

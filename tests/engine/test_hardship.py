@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.slow_except("False")
-@pytest.mark.parametrize("in_children", [False, True])
+@pytest.mark.parametrize("in_children", [False, pytest.param(True, marks=pytest.mark.torture)])
 def test_killed_process_groups(tmp_path: Path, in_children: bool) -> None:
     assert kill_often(patient(tmp_path / "p", in_children=in_children), 2, 7) >= 2
 

@@ -63,6 +63,7 @@ def test_each_kind_is_drawn(campaign: Small, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.slow
+@pytest.mark.torture
 def test_all_kinds_reach_the_model_and_new_customers(campaign: Small) -> None:
     campaign.write("settings.toml", write_settings(*(line for line, _ in BOX.values())))
     done = campaign.process("run", *QUICK, "--json")

@@ -300,6 +300,7 @@ def test_without_a_server_a_temporary_one_ends_with_it_and_nothing_is_lost(
 
 
 @pytest.mark.slow
+@pytest.mark.torture
 def test_a_temporary_server_is_gone_after_a_kill_in_the_middle(campaign: Small, tmp_path: Path) -> None:
     home = tmp_path / "home"
     campaign.edit("workflow.py", "    sane = (", "    import time; time.sleep(60)\n    sane = (")

@@ -89,6 +89,7 @@ def test_written_in_any_order_it_goes_on_running_and_nothing_pretended_is_taken_
 
 
 @pytest.mark.slow
+@pytest.mark.torture
 @given(st.lists(st.tuples(st.sets(st.sampled_from(STEPS)), st.sampled_from([*RUNS])), min_size=4, max_size=8))
 @settings(max_examples=2, derandomize=True)
 def test_whatever_is_written_and_however_it_is_run_one_cache_serves_each_its_own(

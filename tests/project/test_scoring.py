@@ -357,7 +357,7 @@ def test_an_interrupted_run_leaves_nothing(shop: Shop, number: signal.Signals) -
     pipe = shop.folder / "progress"
     shop.write("many.csv", format_csv(make_rows(20_000)))
     code = (
-        "import sys; from magical.report import progress\n"
+        "import sys; from magical.report.terminal import progress\n"
         "progress.RowProgress.on_rows = lambda self, rows, total: print('rows', rows, flush=True, file=sys.stderr)\n"
         "from magical.cli import main; sys.argv[:] = ['magical', *sys.argv[1:]]; main()"
     )

@@ -120,7 +120,7 @@ class Killer:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", ["evaluate", "register"])
+@pytest.mark.parametrize("step", [pytest.param("evaluate", marks=pytest.mark.torture), "register"])
 def test_a_server_that_dies_in_the_middle_of_a_run(site: Site, step: str) -> None:
     result = site.small.load().execute(listeners=(Killer(site.server, step),))
     assert (result.state, result.errors) == ("done", {})
@@ -138,9 +138,9 @@ def test_a_server_that_dies_in_the_middle_of_a_run(site: Site, step: str) -> Non
 @pytest.mark.parametrize(
     ("call", "when"),
     [
-        ("log_artifacts", "before"),
+        pytest.param("log_artifacts", "before", marks=pytest.mark.torture),
         ("create_model_version", "after"),
-        ("set_registered_model_alias", "before"),
+        pytest.param("set_registered_model_alias", "before", marks=pytest.mark.torture),
     ],
 )
 def test_a_server_that_dies_in_the_middle_of_registering(

@@ -254,7 +254,7 @@ def test_what_is_printed_reaches_a_notebook_too(tmp_path: Path, capsys: pytest.C
     small.run(**ON_DASK)
     out, err = capsys.readouterr()
     assert out == "".join(f"line {n}\n" for n in range(5))
-    assert err == "mine: oh\n"
+    assert err == "! slow   mine: oh\n"  # as a warning, which a caller in Python sees as it comes
 
 
 @pytest.mark.slow

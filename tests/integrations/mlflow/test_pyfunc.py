@@ -210,7 +210,9 @@ class Berth(Contract):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("author", "form"), [("new", "csv"), ("hand", "parquet")])
+@pytest.mark.parametrize(
+    ("author", "form"), [("new", "csv"), pytest.param("hand", "parquet", marks=pytest.mark.torture)]
+)
 def test_a_model_takes_the_whole_numbers_of_the_file_it_came_from(
     form: str, author: str, tmp_path: Path
 ) -> None:
