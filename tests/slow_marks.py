@@ -14,7 +14,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by -m
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark as slow what `slow_except` does not name, and leave out torture that is not asked for.
+    """Mark as slow what needs Prefect or `slow_except` does not name; leave out torture not asked for.
 
     A small case of each long test stays in `make test`, and one of the longest in `make test-slow`.
     """
@@ -23,6 +23,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
     for item in items:
+        if "prefect_server" in getattr(item, "fixturenames", ()):  # it takes ten seconds to start
+            item.add_marker("slow")
         for mark in item.iter_markers("slow_except"):
             case = getattr(getattr(item, "callspec", None), "id", "")
             if not {case, getattr(item, "originalname", "")} & set(mark.args):

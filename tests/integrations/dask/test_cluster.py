@@ -27,6 +27,8 @@ from projects import Small, is_well_worded, one, python
 
 pytest.importorskip("distributed")
 
+pytestmark = pytest.mark.slow  # each starts a cluster of processes
+
 ON_DASK = {"policy": {"cluster": "dask", "workers": 2}}
 
 STEPS = """
