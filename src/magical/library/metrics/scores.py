@@ -48,15 +48,6 @@ class Score(Contract):
         )
         return f"{value} ({low} to {high})"
 
-    def format_value(self) -> str:
-        """Format the number alone, with as many digits as beside its interval.
-
-        Example:
-            >>> Score(value=0.891, low=0.86, high=0.918).format_value()
-            '0.891'
-        """
-        return _format_number(self.value, self.high - self.low)
-
 
 class Scores(Contract):
     """The scores of a model on the rows of one part.
